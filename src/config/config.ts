@@ -1,0 +1,73 @@
+import type { MetricDefinition, Place } from '../metric.ts';
+
+/** `<disk>`: the metrics disk that all guests share. */
+export interface DiskConfig {
+  readonly name: string;
+  readonly path: string;
+  /** Bytes; a multiple of 64 KiB. */
+  readonly size: number;
+}
+
+/** `<virtio>`: limits of the virtio-serial transport. */
+export interface VirtioConfig {
+  readonly channelPath?: string;
+  readonly maxChannels: number;
+  /** Milliseconds. */
+  readonly expirationTime: number;
+}
+
+/** `<vm_disk>`: a disk for each domain; `path` holds the token UUID. */
+export interface VmDiskConfig {
+  readonly path: string;
+  /** Bytes; a multiple of 64 KiB. */
+  readonly size: number;
+  readonly place: Place;
+}
+
+/** `<option name="..">..</option>` of a sink. */
+export interface SinkOption {
+  readonly name: string;
+  readonly value: string;
+  readonly place: Place;
+}
+
+/** `<sink>`: a sink besides the transports. */
+export interface SinkConfig {
+  readonly type?: string;
+  readonly module?: string;
+  readonly options: readonly SinkOption[];
+  readonly place: Place;
+}
+
+export interface TransportConfig {
+  readonly name: 'vbd' | 'virtio';
+  readonly place: Place;
+}
+
+/** A whole configuration file, checked. Durations are in milliseconds, sizes in bytes. */
+export interface Config {
+  readonly file: string;
+  readonly disk?: DiskConfig;
+  readonly virtio?: VirtioConfig;
+  readonly updatePeriod: number;
+  /** PATH of the actions. */
+  readonly path: string;
+  readonly transports: readonly TransportConfig[];
+  readonly maxParallelActions: number;
+  readonly vmDisk?: VmDiskConfig;
+  readonly sinks: readonly SinkConfig[];
+  readonly metrics: readonly MetricDefinition[];
+}
+
+/** An error or a warning about a configuration file: what is wrong there and what to do. */
+export interface Diagnostic extends Place {
+  readonly message: string;
+}
+
+export type ConfigResult =
+  | { readonly ok: true; readonly config: Config; readonly warnings: readonly Diagnostic[] }
+  | { readonly ok: false; readonly errors: readonly Diagnostic[]; readonly warnings: readonly Diagnostic[] };
+
+/** `file:line:column: message`, the form that editors jump to. */
+export const formatDiagnostic = ({ file, line, column, message }: Diagnostic): string =>
+  `${file}:${line}:${column}: ${message}`;
