@@ -1,0 +1,97 @@
+import type { ValueType } from './metric.ts';
+
+export type Checked = { readonly ok: true; readonly value: string } | { readonly ok: false; readonly reason: string };
+
+const RANGES = {
+  int32: [-(2n ** 31n), 2n ** 31n - 1n],
+  uint32: [0n, 2n ** 32n - 1n],
+  int64: [-(2n ** 63n), 2n ** 63n - 1n],
+  uint64: [0n, 2n ** 64n - 1n],
+} as const;
+
+const INTEGER = /^([+-]?)(\d+)(\.\d*)?$/;
+const REAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
+const NOT_XML = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu;
+
+/** Text without the characters that XML 1.0 forbids even as references: most controls, lone surrogates, U+FFFE/F. */
+export const removeInvalidXml = (text: string): string => text.replace(NOT_XML, '');
+
+/** Text of a guest or an action as printable ASCII, at most `max` characters long; a cut ends in `...`. */
+export const escapeForLog = (text: string, max = 512): string => {
+  let escaped = '';
+  let whole = '';
+  for (const character of text) {
+    escaped += escapeCharacter(character);
+    if (escaped.length > max) return `${whole}...`;
+    if (escaped.length <= max - 3) whole = escaped;
+  }
+  return escaped;
+};
+
+const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\' };
+
+const escapeCharacter = (character: string): string => {
+  if (/^[ -[\]-~]$/.test(character)) return character;
+  return SHORT[character] ?? `\\u{${character.codePointAt(0)!.toString(16)}}`;
+};
+
+/** Bytes of an action as text; what is not UTF-8 becomes U+FFFD. */
+export const decodeOutput = (bytes: Uint8Array): string => new TextDecoder('utf-8').decode(bytes);
+
+/**
+ * A value as it may be published in that type: trimmed, never empty, in the type's range, as it was printed.
+ * Integers lose a decimal part (scripts print `2932.000000` for uint64, and readers cut there too).
+ */
+export const checkValue = (type: ValueType, text: string): Checked => {
+  const value = (type === 'string' ? removeInvalidXml(text) : text).trim();
+  if (value === '') return { ok: false, reason: 'empty value' };
+  if (type === 'string') return { ok: true, value };
+  return type === 'real32' || type === 'real64' ? checkReal(type, value) : checkInteger(type, value);
+};
+
+const refuse = (value: string, what: string): Checked => ({
+  ok: false,
+  reason: `"${escapeForLog(value, 64)}" is ${what}`,
+});
+
+const checkInteger = (type: keyof typeof RANGES, value: string): Checked => {
+  const [matched, sign, digits, decimals] = INTEGER.exec(value) ?? [];
+  if (matched === undefined || digits === undefined) return refuse(value, `not a number for ${type}`);
+  const [least, most] = RANGES[type];
+  // 2^64 has 20 digits; the limit spares the conversion of 64 KiB of digits.
+  const significant = digits.replace(/^0+/, '');
+  const number = significant.length > 20 ? undefined : BigInt(significant) * (sign === '-' ? -1n : 1n);
+  if (number === undefined || number < least || number > most) return refuse(value, `out of range for ${type}`);
+  return { ok: true, value: decimals === undefined ? value : String(number) };
+};
+
+const checkReal = (type: 'real32' | 'real64', value: string): Checked => {
+  if (!REAL.test(value)) return refuse(value, `not a number for ${type}`);
+  const number = Number(value);
+  const fits = Number.isFinite(type === 'real32' ? Math.fround(number) : number);
+  return fits ? { ok: true, value } : refuse(value, `out of range for ${type}`);
+};
+
+/** A statistic as it may be published: reals with six decimals, integers cut toward zero, exact where the input is. */
+export const formatStat = (type: ValueType, value: number | bigint | string, scale = 1): Checked => {
+  if (typeof value === 'string') return checkValue(type, value);
+  if (typeof value === 'number' && !Number.isFinite(value)) return refuse(String(value), 'not a number');
+  if (type === 'string') return checkValue(type, String(scale === 1 ? value : Number(value) * scale));
+  if (type === 'real32' || type === 'real64') return checkValue(type, sixDecimals(Number(value) * scale));
+  return checkValue(type, String(toInteger(value, scale)));
+};
+
+const sixDecimals = (value: number): string =>
+  Math.abs(value) < 1e21 || !Number.isFinite(value) ? value.toFixed(6) : `${BigInt(value)}.000000`;
+
+const toInteger = (value: number | bigint, scale: number): bigint | number => {
+  const product = Number(value) * scale;
+  if (!Number.isFinite(product)) return product;
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) return BigInt(Math.trunc(product));
+  // In decimal, as the scale is written: 29 x 0.1 in binary floating point would be cut to 2 one time in a few.
+  const [mantissa = '', exponent = ''] = scale.toExponential().split('e');
+  const [whole = '', fraction = ''] = mantissa.split('.');
+  const digits = BigInt(value) * BigInt(whole + fraction);
+  const power = Number(exponent) - fraction.length;
+  return power >= 0 ? digits * 10n ** BigInt(power) : digits / 10n ** BigInt(-power);
+};
