@@ -105,3 +105,10 @@ export interface Snapshot {
   readonly guests: readonly GuestMetrics[];
   readonly problems: readonly Problem[];
 }
+
+/** What the inventory source says: the whole list (first, and after each reconnect), one domain, or that libvirt is away. */
+export type DomainEvent =
+  | { readonly kind: 'sync'; readonly domains: readonly Domain[] }
+  | { readonly kind: 'running'; readonly domain: Domain }
+  | { readonly kind: 'gone'; readonly uuid: string }
+  | { readonly kind: 'lost'; readonly reason: string };

@@ -1,0 +1,66 @@
+import { Observable } from 'rxjs';
+
+import { callback, errorAt, libvirt, type Library } from './library.ts';
+
+/** A libvirt call that failed; message and code (virErrorNumber) are libvirt's own. */
+export class LibvirtError extends Error {
+  override readonly name = 'LibvirtError';
+  readonly code: number | undefined;
+
+  constructor(message: string, code?: number) {
+    super(message);
+    this.code = code;
+  }
+}
+
+// libvirt keeps its errors per thread, and asynchronous calls run on worker threads; its error callback is
+// the only way to the text. Registering one also keeps libvirt from printing to stderr.
+let lastError: { readonly message: string; readonly code: number } | undefined;
+let handlerInstalled = false;
+const installErrorHandler = (lib: Library): void => {
+  if (handlerInstalled) return;
+  handlerInstalled = true;
+  const handler = callback.error((_opaque, error) => {
+    lastError = errorAt(error);
+  });
+  lib.setErrorFunc(null, handler);
+};
+
+type AsyncFunction<Args extends unknown[], Result> = {
+  async: (...args: [...Args, (error: unknown, result: Result) => void]) => void;
+};
+
+/**
+ * Calls libvirt on a worker thread: everything that may wait for the hypervisor goes through here.
+ * `finish` always runs, on the main thread, also if nobody listens any more; it turns the native result into
+ * a value, or throws. Failures are errors of type LibvirtError.
+ */
+export const call$ = <Args extends unknown[], Result, Value>(
+  what: string,
+  pick: (lib: Library) => AsyncFunction<Args, Result>,
+  args: [...Args],
+  finish: (result: Result) => Value,
+): Observable<Value> =>
+  new Observable((subscriber) => {
+    const lib = libvirt();
+    installErrorHandler(lib);
+    pick(lib).async(...args, (error: unknown, result: Result) => {
+      try {
+        if (error !== null && error !== undefined) throw error;
+        const value = finish(result);
+        subscriber.next(value);
+        subscriber.complete();
+      } catch (failure) {
+        subscriber.error(
+          failure instanceof LibvirtError ? new LibvirtError(`${what}: ${failure.message}`, failure.code) : failure,
+        );
+      }
+    });
+  });
+
+/** The latest error of libvirt, to throw where a call returned -1 or NULL. */
+export const failed = (): LibvirtError => {
+  const error = lastError;
+  lastError = undefined;
+  return new LibvirtError(error?.message ?? 'unknown error', error?.code);
+};
