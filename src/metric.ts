@@ -110,5 +110,6 @@ export interface Snapshot {
 export type DomainEvent =
   | { readonly kind: 'sync'; readonly domains: readonly Domain[] }
   | { readonly kind: 'running'; readonly domain: Domain }
+  | { readonly kind: 'paused'; readonly uuid: string }
   | { readonly kind: 'gone'; readonly uuid: string }
   | { readonly kind: 'lost'; readonly reason: string };

@@ -8,12 +8,7 @@ import { LibvirtError } from './libvirt/call.ts';
 import type { StatValue } from './libvirt/typed-params.ts';
 import type { Connection, DomainStats } from './libvirt/types.ts';
 import type { Link } from './link.ts';
-
-/** Collects the same metrics from any set of domains, in batches as they come in; completes when all have answered. Never errors. */
-export interface DomainCollector {
-  readonly metrics: readonly MetricDefinition[];
-  readonly collect$: (domains: readonly Domain[]) => Observable<readonly Reading[]>;
-}
+import type { DomainCollector } from './source.ts';
 
 // Answered by virDomainGetInfo, the cheapest call by far, which needs no answer from QEMU.
 const INFO = new Set(['state.state', 'cpu.time', 'vcpu.current', 'balloon.current', 'balloon.maximum']);

@@ -12,7 +12,6 @@ import {
   tap,
   timer,
   finalize,
-  ignoreElements,
   catchError,
 } from 'rxjs';
 
@@ -64,12 +63,7 @@ export const patientStats = (options: {
             map((all) => (first ? all : all.filter((stats) => isWhole(stats) || lacking.has(stats.domain.uuid)))),
           );
           const again$ = timer(IMPATIENCE, scheduler).pipe(
-            takeUntil(
-              call$.pipe(
-                ignoreElements(),
-                catchError(() => EMPTY),
-              ),
-            ),
+            takeUntil(call$.pipe(catchError(() => EMPTY))),
             switchMap(() => ask$(false)),
           );
           return merge(whole$, again$);

@@ -40,7 +40,7 @@ export const link$ = (open$: Observable<Connection>, scheduler: SchedulerLike): 
       opened$.pipe(map((connection): Link => ({ up: true, connection }))),
       timer(NO_ANSWER, scheduler).pipe(
         map((): Link => ({ up: false, reason: 'no answer yet' })),
-        takeUntil(merge(opened$, opened$.pipe(catchError(() => of(undefined))))),
+        takeUntil(opened$),
       ),
     ).pipe(
       catchError((error: unknown) =>

@@ -9,7 +9,7 @@ import type { Connection, LifecycleEvent } from './types.ts';
 
 // libvirt-domain.h and libvirt-host.h
 const EVENT_ID_LIFECYCLE = 0;
-const EVENT = { started: 2, resumed: 4, stopped: 5 } as const;
+const EVENT = { started: 2, suspended: 3, resumed: 4, stopped: 5 } as const;
 const CLOSE_REASONS = ['I/O error', 'end of file', 'no answer to keepalive', 'closed by the client'];
 
 // A dead server is noticed after 5 s x (3 + 1).
@@ -110,6 +110,8 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
         if (event === EVENT.started || event === EVENT.resumed) {
           const domain = handles.remember(handle);
           if (domain.id >= 0) lifecycle.next({ kind: 'running', domain });
+        } else if (event === EVENT.suspended) {
+          lifecycle.next({ kind: 'paused', uuid: describeDomain(lib, handle).uuid });
         } else if (event === EVENT.stopped) {
           const { uuid } = describeDomain(lib, handle);
           handles.drop(uuid);

@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 
-import type { Domain } from '../../metric.ts';
+import type { Domain, DomainEvent } from '../../metric.ts';
 import type { StatValue } from './typed-params.ts';
 
 /** What libvirt says about the host. */
@@ -11,10 +11,8 @@ export interface NodeInfo {
   readonly cpus: number;
 }
 
-/** A domain started, arrived by migration or resumed (`running`), or is not active any more (`gone`). */
-export type LifecycleEvent =
-  | { readonly kind: 'running'; readonly domain: Domain }
-  | { readonly kind: 'gone'; readonly uuid: string };
+/** A domain started, arrived by migration or resumed (`running`), was paused, or is not active any more (`gone`). */
+export type LifecycleEvent = Extract<DomainEvent, { kind: 'running' | 'paused' | 'gone' }>;
 
 /** Statistics of one domain by libvirt's field names. */
 export interface DomainStats {

@@ -1,0 +1,114 @@
+import {
+  concat,
+  concatMap,
+  connect,
+  defer,
+  filter,
+  map,
+  merge,
+  mergeMap,
+  type Observable,
+  of,
+  type OperatorFunction,
+  type SchedulerLike,
+  takeUntil,
+  tap,
+  timer,
+} from 'rxjs';
+
+import type { Domain, MetricDefinition, Reading } from '../metric.ts';
+import { type Collecting, type Run, runs } from './runs.ts';
+import { lifeOf, type Trigger } from './trigger.ts';
+
+/** What one trigger's collection came to: once as a whole, then whatever was late, piece by piece. */
+export interface Batch {
+  readonly kind: 'whole' | 'late';
+  readonly trigger: Trigger;
+  readonly readings: readonly Reading[];
+}
+
+interface Progress {
+  readonly readings: readonly Reading[];
+  readonly done: readonly string[];
+}
+
+const progress$ = ({ jobs, jobOf, result$ }: Run): Observable<Progress> =>
+  defer(() => {
+    const left = new Set(jobs);
+    const finish = (done: Iterable<string>): readonly string[] => [...done].filter((job) => left.delete(job));
+    return concat(
+      result$.pipe(map((readings) => ({ readings, done: finish(new Set(readings.map(jobOf))) }))),
+      defer(() => of({ readings: [], done: finish(left) })),
+    );
+  });
+
+/**
+ * Collects for each trigger. The whole comes when all is in, at the latest after `patience`; what is late comes
+ * when it arrives. What still runs is not started again; what overran once is not waited for until it is prompt again.
+ */
+export const poll = (
+  sources: Collecting,
+  metrics: readonly MetricDefinition[],
+  patience: number,
+  scheduler: SchedulerLike,
+): OperatorFunction<Trigger, Batch> => {
+  return connect((trigger$) =>
+    defer(() => {
+      const running = new Set<string>();
+      const slow = new Set<string>();
+      const goneOf$ = (domain: Domain): Observable<unknown> =>
+        trigger$.pipe(filter(({ gone }) => gone.has(lifeOf(domain))));
+
+      const collect$ = (trigger: Trigger): Observable<Batch> =>
+        defer(() => {
+          const awaited = new Set<string>();
+          const start = (job: string): boolean => {
+            if (running.has(job)) return false;
+            running.add(job);
+            if (!slow.has(job)) awaited.add(job);
+            return true;
+          };
+          const finish = ({ done }: Progress): void => {
+            const prompt = scheduler.now() - trigger.at < patience;
+            for (const job of done) {
+              running.delete(job);
+              awaited.delete(job);
+              if (prompt) slow.delete(job);
+            }
+          };
+          const all = runs(sources, metrics, trigger, goneOf$, start, (job) => slow.has(job));
+          const gathered: Reading[] = [];
+          let settled = false;
+          return merge(...all.map(progress$), of<Progress>({ readings: [], done: [] })).pipe(
+            tap(finish),
+            connect((shared$) => {
+              const complete$ = shared$.pipe(filter(() => awaited.size === 0));
+              const overdue$ = timer(patience, scheduler).pipe(
+                takeUntil(complete$),
+                map((): Progress => {
+                  for (const job of awaited) slow.add(job);
+                  awaited.clear();
+                  return { readings: [], done: [] };
+                }),
+              );
+              return merge(shared$, overdue$);
+            }),
+            concatMap(({ readings }): readonly Batch[] => {
+              if (settled) return readings.length > 0 ? [{ kind: 'late', trigger, readings }] : [];
+              for (const reading of readings) gathered.push(reading);
+              settled = awaited.size === 0;
+              return settled ? [{ kind: 'whole', trigger, readings: gathered }] : [];
+            }),
+          );
+        });
+
+      return trigger$.pipe(
+        tap(({ gone }) => {
+          if (gone.size > 0) for (const job of slow) if (gone.has(job.slice(0, job.lastIndexOf('/')))) slow.delete(job);
+        }),
+        filter(({ cause, due }) => cause === 'tick' || due.length > 0),
+        mergeMap(collect$),
+      );
+    }),
+  );
+};

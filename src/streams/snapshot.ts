@@ -1,0 +1,144 @@
+import {
+  connect,
+  defer,
+  filter,
+  map,
+  merge,
+  type Observable,
+  type OperatorFunction,
+  type SchedulerLike,
+  throttleTime,
+} from 'rxjs';
+
+import type { Domain, GuestMetrics, MetricDefinition, Problem, Snapshot } from '../metric.ts';
+import type { Sources } from '../sources/source.ts';
+import { COALESCE } from './inventory.ts';
+import { type Batch, poll } from './poll.ts';
+import { lifeOf, type Trigger, trigger$ } from './trigger.ts';
+import { type Values, values, type View } from './values.ts';
+
+/** A late collection holds a tick's snapshot up for this long at most, or for half a period if that is less. */
+export const patienceOf = (period: number): number => Math.min(1000, period / 2);
+
+interface Guest {
+  domain: Domain;
+  readonly values: Values;
+  /** Its first collection has come to an end: from now on it is shown. */
+  shown: boolean;
+  view?: View;
+  metrics?: GuestMetrics;
+}
+
+/** Why a snapshot may be due now. */
+interface Due {
+  readonly cause: Snapshot['cause'];
+  readonly at: number;
+  readonly take: () => Snapshot;
+}
+
+// What is known of everything, and what has been seen of it: the one place of the streams that changes with time.
+const board = (metrics: readonly MetricDefinition[]) => {
+  const ofContext = (context: 'host' | 'vm') => metrics.filter((metric) => metric.context === context);
+  const guestMetrics = ofContext('vm');
+  const host = values(ofContext('host'));
+  const guests = new Map<string, Guest>();
+  let order: readonly Guest[] = [];
+  let tick = -1;
+
+  const onTrigger = ({ tick: current, inventory, gone }: Trigger): void => {
+    tick = current;
+    for (const [uuid, { domain }] of guests) if (gone.has(lifeOf(domain))) guests.delete(uuid);
+    for (const domain of inventory.domains.values()) {
+      const guest = guests.get(domain.uuid);
+      if (guest === undefined) guests.set(domain.uuid, { domain, values: values(guestMetrics, domain), shown: false });
+      else guest.domain = domain;
+    }
+    order = [...guests.values()].sort((a, b) => a.domain.id - b.domain.id);
+  };
+  const onBatch = ({ kind, trigger, readings }: Batch): void => {
+    for (const reading of readings) {
+      const { domain } = reading;
+      if (domain === undefined) host.put(reading, trigger.tick);
+      else {
+        const guest = guests.get(domain.uuid);
+        if (guest?.domain.id === domain.id) guest.values.put(reading, trigger.tick);
+      }
+    }
+    if (kind === 'late') return;
+    for (const { uuid, id } of trigger.due) {
+      const guest = guests.get(uuid);
+      if (guest?.domain.id === id) guest.shown = true;
+    }
+  };
+  const take = (cause: Snapshot['cause'], at: number): Snapshot => {
+    const hostView = host.view(tick);
+    const shown: GuestMetrics[] = [];
+    const problems: Problem[] = [...hostView.problems];
+    for (const guest of order) {
+      if (!guest.shown) continue;
+      const view = guest.values.view(tick);
+      if (view.samples !== guest.view?.samples || guest.metrics?.domain !== guest.domain) {
+        guest.metrics = { domain: guest.domain, samples: view.samples };
+      }
+      guest.view = view;
+      if (view.samples.length > 0 && guest.metrics !== undefined) shown.push(guest.metrics);
+      for (const problem of view.problems) problems.push(problem);
+    }
+    return { cause, tick, at, host: hostView.samples, guests: shown, problems };
+  };
+  return { onTrigger, onBatch, take };
+};
+
+/** Whether two snapshots show the same; parts that did not change are the same objects. */
+const sameContent = (a: Snapshot, b: Snapshot): boolean =>
+  a.host === b.host && a.guests.length === b.guests.length && a.guests.every((guest, at) => guest === b.guests[at]);
+
+const isTrigger = (message: Trigger | Batch): message is Trigger => 'cause' in message;
+
+// A whole tick is always published; a change only if there is one, at once after a quiet time, else coalesced.
+const published = (scheduler: SchedulerLike): OperatorFunction<Due, Snapshot> => {
+  let last: Snapshot | undefined;
+  return (due$) =>
+    due$.pipe(
+      connect((shared$) =>
+        merge(
+          shared$.pipe(filter(({ cause }) => cause === 'tick')),
+          shared$.pipe(
+            filter(({ cause }) => cause === 'change' && last !== undefined),
+            throttleTime(COALESCE, scheduler, { leading: true, trailing: true }),
+          ),
+        ),
+      ),
+      map(({ take }) => take()),
+      filter((snapshot) => snapshot.cause === 'tick' || last === undefined || !sameContent(snapshot, last)),
+      map((snapshot) => (last = snapshot)),
+    );
+};
+
+/** From the sources to the stream of snapshots; `period` is that of the ticks, in milliseconds. */
+export const snapshot$ = (
+  sources: Sources,
+  metrics: readonly MetricDefinition[],
+  period: number,
+  scheduler: SchedulerLike,
+): Observable<Snapshot> =>
+  defer(() => {
+    const patience = patienceOf(period);
+    const { onTrigger, onBatch, take } = board(metrics);
+    return trigger$(sources.tick$, sources.domain$, patience, scheduler).pipe(
+      connect((shared$) => merge(shared$, shared$.pipe(poll(sources, metrics, patience, scheduler)))),
+      map((message): Due | undefined => {
+        const due = (cause: Snapshot['cause'], at: number): Due => ({ cause, at, take: () => take(cause, at) });
+        if (isTrigger(message)) {
+          onTrigger(message);
+          return message.gone.size > 0 ? due('change', message.at) : undefined;
+        }
+        onBatch(message);
+        const { kind, trigger } = message;
+        if (kind === 'late') return due('change', scheduler.now());
+        return due(trigger.cause === 'tick' ? 'tick' : 'change', trigger.at);
+      }),
+      filter((due) => due !== undefined),
+      published(scheduler),
+    );
+  });
