@@ -1,0 +1,53 @@
+import { defer, of } from 'rxjs';
+import type { SchedulerLike } from 'rxjs';
+
+import type { Sample, Snapshot } from '../metric.ts';
+import { escapeForLog } from '../value.ts';
+import { handOver } from './hand-over.ts';
+import type { Sink } from './sink.ts';
+
+/** `json`: one object per snapshot. `lines`: one line per metric, for eyes and grep. */
+export const LOG_FORMATS = ['json', 'lines'] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+export interface LogOptions {
+  readonly format: LogFormat;
+  /** Takes one line, without its line break. */
+  readonly write: (line: string) => void;
+  readonly scheduler: SchedulerLike;
+}
+
+const line = (context: string, { name, type, unit, value }: Sample): string =>
+  `${context} ${escapeForLog(name)} ${type} ${escapeForLog(value)}${unit === undefined ? '' : ` ${escapeForLog(unit)}`}`;
+
+const lines = ({ host, guests }: Snapshot): readonly string[] => [
+  ...host.map((sample) => line('host', sample)),
+  ...guests.flatMap(({ domain, samples }) => {
+    const context = `vm ${domain.id} ${escapeForLog(domain.uuid)} ${escapeForLog(domain.name)}`;
+    return samples.map((sample) => line(context, sample));
+  }),
+];
+
+const json = ({ cause, tick, host, guests }: Snapshot): string =>
+  JSON.stringify({
+    cause,
+    tick,
+    host,
+    vms: guests.map(({ domain: { id, uuid, name }, samples }) => ({ id, uuid, name, metrics: samples })),
+  });
+
+/** Writes every snapshot as text, to see what the guests would see. */
+export const logSink = ({ format, write, scheduler }: LogOptions): Sink =>
+  handOver(
+    'log',
+    of({
+      opened: `Log sink opened, format ${format}`,
+      write$: (snapshot) =>
+        defer(() => {
+          const text = format === 'json' ? [json(snapshot)] : lines(snapshot);
+          for (const one of text) write(one);
+          return of({ kind: 'written', snapshot, message: `${text.length} lines` } as const);
+        }),
+    }),
+    { scheduler },
+  );

@@ -1,0 +1,86 @@
+import { writeSync } from 'node:fs';
+
+import { emptyBody, seal } from './content.ts';
+import type { Body } from './content.ts';
+import { BUSY_OFFSET, HEADER_SIZE, SIGNATURE, SUM_OFFSET, words } from './format.ts';
+import type { UniqueSums } from './unique-sum.ts';
+
+/** pwrite(2): may write less than asked, and returns how much; throws on an error. */
+export type Pwrite = (fd: number, bytes: Uint8Array, offset: number, length: number, position: number) => number;
+
+const ZEROS = Buffer.alloc(1 << 20);
+
+/** Writes all of some bytes at a position of a file, however many calls that takes. */
+export const writeAll = (pwrite: Pwrite, fd: number, bytes: Uint8Array, length: number, position: number): void => {
+  for (let done = 0; done < length;) {
+    const written = pwrite(fd, bytes, done, length - done, position + done);
+    if (written <= 0) throw new Error('nothing could be written, and no reason was given');
+    done += written;
+  }
+};
+
+/** Writes zeros from one position of a file to another. */
+export const writeZeros = (pwrite: Pwrite, fd: number, from: number, to: number): void => {
+  for (let at = from; at < to; at += ZEROS.length) writeAll(pwrite, fd, ZEROS, Math.min(ZEROS.length, to - at), at);
+};
+
+/** What stands on a disk after an update. */
+export interface Published {
+  readonly body: Body;
+  /** The header as readers see it. */
+  readonly header: Buffer;
+  readonly bytes: number;
+}
+
+/** pwrite of this system. */
+export const systemPwrite: Pwrite = writeSync;
+
+/**
+ * Puts documents on an open disk, in place and in one synchronous run each: busy, body, zeros over the rest of the
+ * old body, sum and length in one write, not busy. `size` is that of the file: the first update clears all behind it.
+ */
+export const updater = (fd: number, size: number, sums: UniqueSums, pwrite: Pwrite) => {
+  let end = size - HEADER_SIZE;
+  const write = (bytes: Buffer, position: number): void => writeAll(pwrite, fd, bytes, bytes.length, position);
+  const release = (): void => write(words(0), BUSY_OFFSET);
+
+  const put = (body: Body): Published => {
+    const padding = sums.padding(body.sum);
+    const length = seal(body, padding);
+    const old = end;
+    write(words(1), BUSY_OFFSET);
+    end = Math.max(old, length);
+    writeAll(pwrite, fd, body.bytes, length, HEADER_SIZE);
+    writeZeros(pwrite, fd, HEADER_SIZE + length, HEADER_SIZE + old);
+    sums.add(padding.sum);
+    write(words(padding.sum, length), SUM_OFFSET);
+    release();
+    end = length;
+    return { body, header: words(SIGNATURE, 0, padding.sum, length), bytes: length };
+  };
+
+  const attempt = <T>(work: () => T): T | undefined => {
+    try {
+      return work();
+    } catch {
+      return undefined;
+    }
+  };
+
+  return {
+    /** Makes a metrics disk of a file that is none (yet); readers wait until the next `put`. */
+    sign: (): void => write(words(SIGNATURE, 1), 0),
+    put,
+    /** Lets readers read. */
+    release,
+    /** After a failed `put`: brings back the previous document, else the empty one; at the least no reader may spin. */
+    putBack: (previous: Body | undefined): Published | undefined => {
+      const restored =
+        (previous === undefined ? undefined : attempt(() => put(previous))) ?? attempt(() => put(emptyBody()));
+      if (restored === undefined) attempt(release);
+      return restored;
+    },
+  };
+};
+
+export type Updater = ReturnType<typeof updater>;
