@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+
+import { environment, isSafeName, substitute } from '../../../src/sources/action/substitute.ts';
+import { domainOf, PATH, UUID } from './requests.ts';
+
+const domain = domainOf('web-01');
+const vm = (command: string, name = 'web-01'): string => substitute(command, { path: PATH, domain: domainOf(name) });
+
+describe('substitution', () => {
+  it.each([
+    ['virsh dominfo NAME | wc', 'virsh dominfo web-01 | wc'],
+    ["virsh dominfo 'NAME'", "virsh dominfo 'web-01'"],
+    ['virsh dominfo "NAME"', 'virsh dominfo "web-01"'],
+    ['cat /x/NAME/y NAME.log pre-NAME-post', 'cat /x/web-01/y web-01.log pre-web-01-post'],
+    ['NAME', 'web-01'],
+    ['virsh CONNECT dominfo VMID', 'virsh  dominfo 7'],
+    ['virsh dominfo UUID;virsh vcpuinfo UUID', `virsh dominfo ${UUID};virsh vcpuinfo ${UUID}`],
+  ])('puts values for whole words: %s', (command, expected) => {
+    expect(vm(command)).toBe(expected);
+  });
+
+  it.each([
+    'echo $HOSTNAME',
+    'echo "$VHOSTMD_VM_NAME" $VHOSTMD_VM_UUID ${VHOSTMD_CONNECT}',
+    'echo RENAMED NAMES _NAME NAME_ NAME2 2NAME UUIDs VMIDs RECONNECT',
+    'echo name Uuid connect',
+    'echo $NAME ${NAME} ${UUID:-x}',
+  ])('leaves alone what only contains a token: %s', (command) => {
+    expect(vm(command)).toBe(command);
+  });
+
+  it.each(['UUID', 'VMID', 'CONNECT', 'NAME'])('FAULTS 30: does not look again at a name that is %s', (name) => {
+    expect(vm('echo NAME UUID', name)).toBe(`echo ${name} ${UUID}`);
+  });
+
+  it('knows no domain in context host, but the connection', () => {
+    expect(substitute('virsh CONNECT list NAME VMID UUID', { path: PATH, connect: 'test:///default' })).toBe(
+      "virsh --connect 'test:///default' list NAME VMID UUID",
+    );
+  });
+
+  it('quotes the URI, and takes $& in it literally', () => {
+    expect(substitute('virsh CONNECT list', { path: PATH, connect: "a'b$&$(id)" })).toBe(
+      "virsh --connect 'a'\\''b$&$(id)' list",
+    );
+  });
+});
+
+describe('a safe name', () => {
+  it.each(['web01', 'a', 'A_b.c+d:e@f-g', '.x', 'win-10', '10a', 'NAME', '+5a', 'a'.repeat(300)])('is %s', (name) => {
+    expect(isSafeName(name)).toBe(true);
+  });
+
+  it.each([
+    ['an empty one', ''],
+    ['an option', '-h'],
+    ['an id', '12'],
+    ['an id with a sign', '+12'],
+    ['a UUID', UUID],
+    ['a UUID in capitals, without hyphens', UUID.replaceAll('-', '').toUpperCase()],
+    ['a UUID with hyphens anywhere', `6-${UUID.slice(1)}`],
+    ['a step up', '..'],
+    ['one with a trailing newline', 'web\n'],
+    ['one with a space', 'a b'],
+    ['letters beyond ASCII', 'w\u00e9b'],
+  ])('is not %s', (_what, name) => {
+    expect(isSafeName(name)).toBe(false);
+    expect(vm('dominfo NAME', name)).toBe(`dominfo ${UUID}`);
+  });
+});
+
+describe('the environment', () => {
+  it('has the domain and the connection, and nothing else of the daemon', () => {
+    const { HOME, TZ, ...rest } = environment({ path: '/bin', connect: 'qemu:///system', domain });
+    expect(rest).toEqual({
+      PATH: '/bin',
+      LC_ALL: 'C',
+      VHOSTMD_CONNECT: 'qemu:///system',
+      VHOSTMD_VM_NAME: 'web-01',
+      VHOSTMD_VM_UUID: UUID,
+      VHOSTMD_VM_ID: '7',
+    });
+    expect([HOME, TZ]).toEqual([process.env['HOME'], process.env['TZ']]);
+  });
+
+  it('names no domain in context host', () => {
+    expect(Object.keys(environment({ path: '/bin' })).filter((name) => name.startsWith('VHOSTMD'))).toEqual([]);
+  });
+
+  it('drops NUL, which no environment can hold', () => {
+    expect(environment({ path: '/bin', domain: domainOf('a\0b') })['VHOSTMD_VM_NAME']).toBe('ab');
+  });
+});
