@@ -1,0 +1,166 @@
+import type {
+  Config,
+  DiskConfig,
+  SinkConfig,
+  SinkOption,
+  TransportConfig,
+  VirtioConfig,
+  VmDiskConfig,
+} from './config.ts';
+import type { Place } from '../metric.ts';
+import { didYouMean, quote } from './suggest.ts';
+import type { XmlElement } from './tree.ts';
+import { absolutePath, attributeOf, child, diskSize, integer, line, textOf } from './values.ts';
+import type { Reporter } from './values.ts';
+
+/** What `<globals>` comes to, and the deadline that metrics without one of their own get. */
+export interface Globals extends Omit<Config, 'file' | 'metrics'> {
+  /** Milliseconds. */
+  readonly actionTimeout: number;
+}
+
+type PlaceOf = (element: XmlElement) => Place;
+
+/** A day: longer periods serve nobody, and timers overflow at 24 days. */
+export const MAX_SECONDS = 86_400;
+const DEFAULT_PERIOD = 5;
+const DEFAULT_CHANNELS = 1024;
+const DEFAULT_PARALLEL = 8;
+const TRANSPORTS = ['vbd', 'virtio'] as const;
+
+const children = (element: XmlElement, name: string): readonly XmlElement[] =>
+  element.children.filter((candidate) => candidate.name === name);
+
+const number = (
+  element: XmlElement | undefined,
+  range: { readonly min: number; readonly max: number; readonly meaning: string },
+  reporter: Reporter,
+): number | undefined => element && integer(textOf(element), range, reporter);
+
+const seconds = (max: number) => ({ min: 1, max, meaning: 'seconds' });
+
+const disk = (element: XmlElement | undefined, reporter: Reporter): DiskConfig | undefined => {
+  const [name, path, size] = ['name', 'path', 'size'].map((part) => child(element, part));
+  if (path === undefined || size === undefined) return undefined;
+  const found = { path: absolutePath(textOf(path), reporter), size: diskSize(size, reporter) };
+  if (found.path === undefined || found.size === undefined) return undefined;
+  return { name: name === undefined ? '' : textOf(name).value, path: found.path, size: found.size };
+};
+
+const vmDisk = (element: XmlElement | undefined, placeOf: PlaceOf, reporter: Reporter): VmDiskConfig | undefined => {
+  const found = disk(element, reporter);
+  const pathElement = child(element, 'path');
+  if (element === undefined || found === undefined || pathElement === undefined) return undefined;
+  if (!found.path.includes('UUID')) {
+    const example = '/run/vhostmd/UUID.disk';
+    const { index } = textOf(pathElement);
+    reporter.error(
+      index,
+      `<path> of <vm_disk> must hold the word UUID, found ${quote(found.path)}; write it like ${example}`,
+    );
+  }
+  return { path: found.path, size: found.size, place: placeOf(element) };
+};
+
+const virtio = (globals: XmlElement, period: number, used: boolean, reporter: Reporter): VirtioConfig | undefined => {
+  const elements = children(globals, 'virtio');
+  const last = elements.at(-1);
+  for (const ignored of elements.slice(0, -1)) {
+    reporter.warn(ignored.index, 'Several <virtio>: this one is ignored, the last one counts; remove it');
+  }
+  if (last === undefined && !used) return undefined;
+  const pathElement = child(last, 'channel_path');
+  const channelPath = pathElement && absolutePath(textOf(pathElement), reporter);
+  const channels = { min: 1, max: 65_535, meaning: 'channels' };
+  const expiration = number(child(last, 'expiration_time'), seconds(3 * MAX_SECONDS), reporter) ?? 0;
+  return {
+    ...(channelPath === undefined ? {} : { channelPath }),
+    maxChannels: number(child(last, 'max_channels'), channels, reporter) ?? DEFAULT_CHANNELS,
+    expirationTime: Math.max(expiration * 1000, 3 * period),
+  };
+};
+
+const transports = (globals: XmlElement, placeOf: PlaceOf, reporter: Reporter): readonly TransportConfig[] => {
+  const found: TransportConfig[] = [];
+  for (const element of children(globals, 'transport')) {
+    const { value, index } = textOf(element);
+    const name = TRANSPORTS.find((known) => known === value.toLowerCase());
+    if (value.toLowerCase() === 'xenstore') {
+      reporter.error(index, 'Transport xenstore is not supported; remove this <transport>, guests read vbd or virtio');
+    } else if (name === undefined) {
+      const hint = didYouMean(value, TRANSPORTS);
+      reporter.error(index, `Unknown transport ${quote(value)}: expected one of ${TRANSPORTS.join(', ')}${hint}`);
+    } else if (found.some((known) => known.name === name)) {
+      reporter.warn(index, `Transport ${name} is given twice; remove one`);
+    } else {
+      found.push({ name, place: placeOf(element) });
+    }
+  }
+  return found;
+};
+
+const options = (sink: XmlElement, placeOf: PlaceOf, reporter: Reporter): readonly SinkOption[] =>
+  children(sink, 'option').flatMap((element) => {
+    const text = attributeOf(element, 'name');
+    const name = text && line(text, reporter);
+    return name === undefined ? [] : [{ name, value: textOf(element).value, place: placeOf(element) }];
+  });
+
+const sink = (element: XmlElement, placeOf: PlaceOf, reporter: Reporter): SinkConfig => {
+  const typeText = attributeOf(element, 'type');
+  const moduleText = attributeOf(element, 'module');
+  const type = typeText && line(typeText, reporter);
+  const module = moduleText && line(moduleText, reporter);
+  if ((typeText === undefined) === (moduleText === undefined)) {
+    reporter.error(element.index, '<sink> needs either type="..." or module="...", and not both');
+  }
+  const names = new Set<string>();
+  for (const option of children(element, 'option')) {
+    const name = attributeOf(option, 'name');
+    if (name === undefined) continue;
+    if (names.has(name.value)) reporter.warn(name.index, `Option ${quote(name.value)} is given twice; remove one`);
+    names.add(name.value);
+  }
+  return {
+    ...(type === undefined ? {} : { type }),
+    ...(module === undefined ? {} : { module }),
+    options: options(element, placeOf, reporter),
+    place: placeOf(element),
+  };
+};
+
+/** Turns `<globals>` into values; what is wrong is reported and gets its default, so that checking can go on. */
+export const readGlobals = (globals: XmlElement, placeOf: PlaceOf, reporter: Reporter): Globals => {
+  const period = number(child(globals, 'update_period'), seconds(MAX_SECONDS), reporter) ?? DEFAULT_PERIOD;
+  const pathElement = child(globals, 'path');
+  const parallel = { min: 1, max: 1024, meaning: 'actions' };
+  const timeoutElement = child(globals, 'action_timeout');
+  const timeout = number(timeoutElement, seconds(MAX_SECONDS), reporter) ?? period;
+  if (timeoutElement !== undefined && timeout > period) {
+    reporter.warn(textOf(timeoutElement).index, `<action_timeout> is cut to the update period, ${period} s`);
+  }
+  const transportList = transports(globals, placeOf, reporter);
+  const shared = disk(child(globals, 'disk'), reporter);
+  const own = vmDisk(child(globals, 'vm_disk'), placeOf, reporter);
+  const used = transportList.some(({ name }) => name === 'virtio');
+  const channels = virtio(globals, period * 1000, used, reporter);
+  const hasDisk = globals.children.some(({ name }) => name === 'disk' || name === 'vm_disk');
+  const vbd = globals.children.find(({ name, text }) => name === 'transport' && text.trim().toLowerCase() === 'vbd');
+  if (vbd !== undefined && !hasDisk) {
+    reporter.error(
+      vbd.index,
+      'Transport vbd needs a metrics disk; add <disk> as the first or <vm_disk> after the transports',
+    );
+  }
+  return {
+    ...(shared === undefined ? {} : { disk: shared }),
+    ...(own === undefined ? {} : { vmDisk: own }),
+    ...(channels === undefined ? {} : { virtio: channels }),
+    updatePeriod: period * 1000,
+    path: (pathElement && line(textOf(pathElement), reporter)) ?? '',
+    transports: transportList,
+    maxParallelActions: number(child(globals, 'max_parallel_actions'), parallel, reporter) ?? DEFAULT_PARALLEL,
+    sinks: children(globals, 'sink').map((element) => sink(element, placeOf, reporter)),
+    actionTimeout: Math.min(timeout, period) * 1000,
+  };
+};

@@ -1,0 +1,78 @@
+import { VALUE_TYPES } from '../metric.ts';
+
+/** One place in an element's content: which elements may stand there (any of `names`), how often. */
+export interface Particle {
+  readonly names: readonly string[];
+  readonly optional: boolean;
+  readonly repeated: boolean;
+}
+
+export interface AttributeRule {
+  readonly required: boolean;
+  /** The values it may have; any text if missing. */
+  readonly values?: readonly string[];
+}
+
+export interface ElementRule {
+  /** `text`: characters and no elements. */
+  readonly content: 'text' | readonly Particle[];
+  /** The content as it is written here, for messages. */
+  readonly model: string;
+  readonly attributes: Readonly<Record<string, AttributeRule>>;
+}
+
+const particle = (written: string): Particle => ({
+  names: written.replace(/[?*+]$/, '').split('|'),
+  optional: /[?*]$/.test(written),
+  repeated: /[*+]$/.test(written),
+});
+
+const rule = (model: string, attributes: Readonly<Record<string, AttributeRule>> = {}): ElementRule => ({
+  content: model === 'text' ? 'text' : model.split(' ').map(particle),
+  model,
+  attributes,
+});
+
+const required: AttributeRule = { required: true };
+const optional: AttributeRule = { required: false };
+const oneOf = (...values: readonly string[]): AttributeRule => ({ required: true, values });
+
+export const ROOT = 'vhostmd';
+
+/** The grammar of a configuration file; conf/vhostmd.dtd says the same, and a test holds them together. */
+export const GRAMMAR: ReadonlyMap<string, ElementRule> = new Map([
+  [ROOT, rule('globals metrics')],
+  ['globals', rule('disk? virtio* update_period path transport+ action_timeout? max_parallel_actions? vm_disk? sink*')],
+  ['disk', rule('name path size')],
+  ['virtio', rule('channel_path? max_channels? expiration_time?')],
+  ['vm_disk', rule('path size')],
+  ['sink', rule('option*', { type: optional, module: optional })],
+  ['metrics', rule('metric*')],
+  [
+    'metric',
+    rule('name action|stat variable*', {
+      type: oneOf(...VALUE_TYPES, 'group', 'xml'),
+      context: oneOf('host', 'vm'),
+      cnt: optional,
+      unit: optional,
+      timeout: optional,
+      period: optional,
+    }),
+  ],
+  ['variable', rule('text', { name: required, type: oneOf(...VALUE_TYPES), cnt: optional, unit: optional })],
+  ['action', rule('text')],
+  ['stat', rule('text', { scale: optional })],
+  ['name', rule('text')],
+  ['path', rule('text')],
+  ['size', rule('text', { unit: oneOf('k', 'K', 'KiB', 'm', 'M', 'MiB') })],
+  ['option', rule('text', { name: required })],
+  ...[
+    'update_period',
+    'transport',
+    'channel_path',
+    'max_channels',
+    'expiration_time',
+    'action_timeout',
+    'max_parallel_actions',
+  ].map((name): [string, ElementRule] => [name, rule('text')]),
+]);

@@ -1,0 +1,93 @@
+import { readFileSync, statSync } from 'node:fs';
+
+import type { ConfigResult, Diagnostic } from './config.ts';
+import { readGlobals } from './globals.ts';
+import { readMetrics } from './metrics.ts';
+import { decodeBytes, MAX_FILE_BYTES, placeAt, toSource, XmlError } from './source.ts';
+import type { Source } from './source.ts';
+import { checkStructure } from './structure.ts';
+import { parseTree } from './tree.ts';
+import type { XmlElement } from './tree.ts';
+import { child } from './values.ts';
+import type { Reporter } from './values.ts';
+
+/** More would scroll the first ones away; a count of the rest is said. */
+const MAX_ERRORS = 20;
+
+const byPlace = (a: Diagnostic, b: Diagnostic): number => a.line - b.line || a.column - b.column;
+
+const limited = (errors: readonly Diagnostic[]): readonly Diagnostic[] => {
+  const sorted = errors.toSorted(byPlace);
+  const next = sorted[MAX_ERRORS];
+  if (next === undefined) return sorted;
+  return [
+    ...sorted.slice(0, MAX_ERRORS),
+    { ...next, message: `And ${sorted.length - MAX_ERRORS} more errors from here on` },
+  ];
+};
+
+const failure = (source: Source, { index, message }: XmlError): ConfigResult => ({
+  ok: false,
+  errors: [{ ...placeAt(source, index), message }],
+  warnings: [],
+});
+
+const readTree = (source: Source, root: XmlElement): ConfigResult => {
+  const errors: Diagnostic[] = [];
+  const warnings: Diagnostic[] = [];
+  const reporter: Reporter = {
+    error: (index, message) => errors.push({ ...placeAt(source, index), message }),
+    warn: (index, message) => warnings.push({ ...placeAt(source, index), message }),
+  };
+  checkStructure(root, reporter.error);
+  const placeOf = (element: XmlElement) => placeAt(source, element.index);
+  const globalsElement = child(root, 'globals');
+  const metricsElement = child(root, 'metrics');
+  if (globalsElement !== undefined && metricsElement !== undefined) {
+    const { actionTimeout, ...globals } = readGlobals(globalsElement, placeOf, reporter);
+    const metrics = readMetrics(metricsElement, { ...globals, actionTimeout }, placeOf, reporter);
+    if (errors.length === 0) {
+      return { ok: true, config: { file: source.file, ...globals, metrics }, warnings: warnings.toSorted(byPlace) };
+    }
+  }
+  return { ok: false, errors: limited(errors), warnings: warnings.toSorted(byPlace) };
+};
+
+/** Text of a configuration file to a checked Config; `file` is for messages only. Never throws. */
+export const parseConfig = (text: Uint8Array | string, file: string): ConfigResult => {
+  const { source, problem } = typeof text === 'string' ? { source: toSource(file, text) } : decodeBytes(file, text);
+  if (problem !== undefined) return failure(source, problem);
+  try {
+    return readTree(source, parseTree(source));
+  } catch (error) {
+    return failure(
+      source,
+      error instanceof XmlError ? error : new XmlError(0, `Cannot be read as XML: ${String(error)}`),
+    );
+  }
+};
+
+const reason = (error: unknown): string => {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'There is no such file; name another with -f';
+  if (code === 'EACCES') return 'No permission to read the file; check its owner and mode';
+  return `Cannot read the file: ${message}`;
+};
+
+/** Reads and checks a configuration file. Whatever is wrong with the file itself is one error at line 1, column 1. */
+export const readConfig = (file: string): ConfigResult => {
+  const source = toSource(file, '');
+  try {
+    const stat = statSync(file);
+    if (stat.isDirectory()) return failure(source, new XmlError(0, 'This is a directory; expected a file'));
+    if (!stat.isFile()) return failure(source, new XmlError(0, 'This is not a regular file; expected one'));
+    if (stat.size > MAX_FILE_BYTES) {
+      return failure(source, new XmlError(0, `The file has ${stat.size} bytes; at most ${MAX_FILE_BYTES} are read`));
+    }
+    const bytes = readFileSync(file);
+    if (bytes.length === 0) return failure(source, new XmlError(0, 'The file is empty; expected <vhostmd>'));
+    return parseConfig(bytes, file);
+  } catch (error) {
+    return failure(source, new XmlError(0, reason(error)));
+  }
+};

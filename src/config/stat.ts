@@ -1,0 +1,78 @@
+import type { Context, MetricSource, MetricType } from '../metric.ts';
+import { DOMAIN_STATS, findStat, HOST_STATS } from '../stat-names.ts';
+import { nearest, quote } from './suggest.ts';
+import type { XmlElement } from './tree.ts';
+import { attributeOf, textOf, trim } from './values.ts';
+import type { Reporter } from './values.ts';
+
+const PATTERNS: Readonly<Record<Context, readonly string[]>> = {
+  host: HOST_STATS.map(({ name }) => name),
+  vm: DOMAIN_STATS.map(({ name }) => name),
+};
+
+const other = (context: Context): Context => (context === 'host' ? 'vm' : 'host');
+
+/** Compares part by part, so that a number in the name may stand for `#` and the hint keeps it. */
+const suggestion = (name: string, patterns: readonly string[]): string | undefined => {
+  const numbers = name.split('.').filter((part) => /^(?:[0-9]+|\*)$/.test(part));
+  const general = name.replace(/(?<=\.|^)(?:[0-9]+|\*)(?=\.|$)/g, '#');
+  const found = nearest(general, patterns);
+  let used = 0;
+  return found?.replace(/#/g, () => numbers[used++] ?? '*');
+};
+
+const unknown = (context: Context, name: string): string => {
+  if (findStat(other(context), name) !== undefined) {
+    return `Statistic ${quote(name)} exists in context ${other(context)} only; the metric's context is ${context}`;
+  }
+  const near = suggestion(name, PATTERNS[context]);
+  const far = near === undefined ? suggestion(name, PATTERNS[other(context)]) : undefined;
+  const hint = near === undefined ? '' : `; did you mean "${near}"?`;
+  const farHint = far === undefined ? '' : `; did you mean "${far}", which is of context ${other(context)}?`;
+  return `Unknown statistic ${quote(name)} in context ${context}${hint}${farHint}`;
+};
+
+const readScale = (element: XmlElement, { error }: Reporter): number | undefined => {
+  const text = attributeOf(element, 'scale');
+  if (text === undefined) return undefined;
+  const written = trim(text.value);
+  const scale = Number(written);
+  if (/^(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/.test(written) && scale > 0 && Number.isFinite(scale))
+    return scale;
+  error(text.index, `${text.what} must be a positive decimal number like 0.001 or 1e-9, found ${quote(text.value)}`);
+  return undefined;
+};
+
+/** `<stat>` of a metric: a known name of its context, of a type that the metric can carry. */
+export const readStat = (
+  element: XmlElement,
+  context: Context,
+  type: MetricType,
+  reporter: Reporter,
+): MetricSource | undefined => {
+  const { value: name, index } = textOf(element);
+  const scale = readScale(element, reporter);
+  if (type === 'group' || type === 'xml') {
+    reporter.error(
+      element.index,
+      `A metric of type ${type} needs <action>: <stat> gives one value; choose another type`,
+    );
+    return undefined;
+  }
+  const known = findStat(context, name);
+  if (known === undefined) {
+    reporter.error(index, name === '' ? '<stat> is empty; write the name of a statistic' : unknown(context, name));
+    return undefined;
+  }
+  if (known.type === 'string') {
+    const scaled = attributeOf(element, 'scale');
+    if (type !== 'string') {
+      reporter.error(index, `Statistic ${quote(name)} is text; the metric's type must be string, found ${type}`);
+    }
+    if (scaled !== undefined)
+      reporter.error(scaled.index, `Statistic ${quote(name)} is text and cannot be scaled; remove scale`);
+    if (name.includes('*'))
+      reporter.error(index, `Statistic ${quote(name)} is text and cannot be summed; write a number for "*"`);
+  }
+  return { kind: 'stat', stat: name, ...(scale === undefined ? {} : { scale }) };
+};

@@ -1,0 +1,50 @@
+/** Edit distance with transpositions (optimal string alignment). */
+export const editDistance = (from: string, to: string): number => {
+  let before: number[] = [];
+  let previous = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= from.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= to.length; column++) {
+      const same = from[row - 1] === to[column - 1];
+      const swapped = row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
+      current[column] = Math.min(
+        (previous[column] ?? 0) + 1,
+        (current[column - 1] ?? 0) + 1,
+        (previous[column - 1] ?? 0) + (same ? 0 : 1),
+        swapped ? (before[column - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY,
+      );
+    }
+    before = previous;
+    previous = current;
+  }
+  return previous[to.length] ?? 0;
+};
+
+/** The candidate that was probably meant, or undefined if none is near (a third of its letters, case aside). */
+export const nearest = (found: string, candidates: readonly string[]): string | undefined => {
+  if (found.length > 200) return undefined;
+  const lower = found.toLowerCase();
+  return candidates
+    .map((candidate) => ({ candidate, distance: editDistance(lower, candidate.toLowerCase()) }))
+    .filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(candidate.length / 3)))
+    .sort((a, b) => a.distance - b.distance)[0]?.candidate;
+};
+
+/** `; did you mean "x"?`, or nothing. `show` renders the candidate. */
+export const didYouMean = (
+  found: string,
+  candidates: readonly string[],
+  show: (candidate: string) => string = (candidate) => `"${candidate}"`,
+): string => {
+  const candidate = nearest(found, candidates);
+  return candidate === undefined ? '' : `; did you mean ${show(candidate)}?`;
+};
+
+/** Text of the file as it may stand in a message: one line, escaped, cut at 60 characters. */
+export const quote = (text: string): string => {
+  const cut = text.length > 60 ? `${text.slice(0, 60)}...` : text;
+  return JSON.stringify(cut).replace(
+    /[\u007F-\u009F\u200E\u200F\u2028-\u202E\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+};

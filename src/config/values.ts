@@ -1,0 +1,100 @@
+import type { Report } from './structure.ts';
+import { quote } from './suggest.ts';
+import type { XmlElement } from './tree.ts';
+
+/** Where complaints go while a tree is turned into a Config. */
+export interface Reporter {
+  readonly error: Report;
+  readonly warn: Report;
+}
+
+/** A text of the file with what to call it in a message. */
+export interface Text {
+  readonly what: string;
+  readonly value: string;
+  readonly index: number;
+}
+
+const KIB = 1024;
+const BLOCK = 64 * KIB;
+const MAX_SIZE = 256 * KIB * KIB;
+const UNITS: Readonly<Record<string, number>> = {
+  k: KIB,
+  K: KIB,
+  KiB: KIB,
+  m: KIB * KIB,
+  M: KIB * KIB,
+  MiB: KIB * KIB,
+};
+
+/** White space of XML only: a no-break space is a character like any other. */
+export const trim = (text: string): string => text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
+
+/** The first child of a name; the structure check has said already if it is missing. */
+export const child = (element: XmlElement | undefined, name: string): XmlElement | undefined =>
+  element?.children.find((candidate) => candidate.name === name);
+
+/** An element's text without the white space around it. */
+export const textOf = (element: XmlElement): Text => ({
+  what: `<${element.name}>`,
+  value: trim(element.text),
+  index: element.textIndex,
+});
+
+/** An attribute's value, if it is there. */
+export const attributeOf = (element: XmlElement, name: string): Text | undefined => {
+  const attribute = element.attributes.get(name);
+  return attribute && { what: `${name} of <${element.name}>`, value: attribute.value, index: attribute.valueIndex };
+};
+
+/** A whole decimal number within a range; `meaning` names its unit. */
+export const integer = (
+  { what, value, index }: Text,
+  { min, max, meaning }: { readonly min: number; readonly max: number; readonly meaning: string },
+  { error }: Reporter,
+): number | undefined => {
+  const digits = trim(value);
+  const number = Number(digits);
+  if (/^[0-9]+$/.test(digits) && number >= min && number <= max) return number;
+  error(
+    index,
+    `${what} must be a whole number (digits only) of ${meaning} from ${min} to ${max}, found ${quote(value)}`,
+  );
+  return undefined;
+};
+
+/** A line of text: not empty, and without control characters, which no reader of the metrics expects. */
+export const line = ({ what, value, index }: Text, { error }: Reporter): string | undefined => {
+  if (value === '') error(index, `${what} is empty; write its text`);
+  else if (/\p{Cc}/u.test(value))
+    error(index, `${what} holds a control character or line break, found ${quote(value)}; remove it`);
+  else return value;
+  return undefined;
+};
+
+/** An absolute path of a file or directory. */
+export const absolutePath = (text: Text, reporter: Reporter): string | undefined => {
+  const path = line(text, reporter);
+  if (path === undefined || path.startsWith('/')) return path;
+  reporter.error(text.index, `${text.what} must be an absolute path, found ${quote(path)}; start it with "/"`);
+  return undefined;
+};
+
+/** `<size unit="k|m">` in bytes: rounded up to whole blocks of 64 KiB, as libmetrics reads, 256 MiB at most. */
+export const diskSize = (element: XmlElement, reporter: Reporter): number | undefined => {
+  const text = textOf(element);
+  const unit = element.attributes.get('unit')?.value;
+  const factor = unit === undefined || !Object.hasOwn(UNITS, unit) ? undefined : UNITS[unit];
+  if (factor === undefined) return undefined;
+  const meaning = factor === KIB ? 'KiB' : 'MiB';
+  const number = integer(text, { min: 1, max: MAX_SIZE / factor, meaning }, reporter);
+  if (number === undefined) return undefined;
+  const size = Math.ceil((number * factor) / BLOCK) * BLOCK;
+  if (size !== number * factor) {
+    reporter.warn(
+      text.index,
+      `Size ${number} ${meaning} is rounded up to ${size / KIB} KiB: guests read whole blocks of 64 KiB`,
+    );
+  }
+  return size;
+};
