@@ -75,15 +75,17 @@ const configured = ({ type, module, options, place }: SinkConfig, context: SinkC
 };
 
 const transports = ({ transports: used, disk }: Config, { scheduler }: SinkContext): readonly Made[] =>
-  used.map(({ name, place }): Made => {
-    if (name === 'virtio')
-      return {
-        errors: [diagnostic(place, 'Transport virtio is not supported by this version; remove this <transport>')],
-      };
-    if (disk === undefined)
-      return { errors: [diagnostic(place, 'Transport vbd needs a <disk> with a <path>; add it')] };
-    return { sink: metricsDisk({ path: disk.path, size: disk.size, scheduler }) };
-  });
+  used
+    .filter(({ name }, index) => used.findIndex((other) => other.name === name) === index)
+    .map(({ name, place }): Made => {
+      if (name === 'virtio')
+        return {
+          errors: [diagnostic(place, 'Transport virtio is not supported by this version; remove this <transport>')],
+        };
+      if (disk === undefined)
+        return { errors: [diagnostic(place, 'Transport vbd needs a <disk> with a <path>; add it')] };
+      return { sink: metricsDisk({ path: disk.path, size: disk.size, scheduler }) };
+    });
 
 /** The sinks that a configuration asks for; every mistake comes with its place. Nothing is opened yet. */
 export const sinksFor = (config: Config, context: SinkContext): SinksResult => {
