@@ -4,6 +4,7 @@ import type { SchedulerLike } from 'rxjs';
 import type { Sample, Snapshot } from '../metric.ts';
 import { escapeForLog } from '../value.ts';
 import { handOver } from './hand-over.ts';
+import type { Backoff } from './hand-over.ts';
 import type { Sink } from './sink.ts';
 
 /** `json`: one object per snapshot. `lines`: one line per metric, for eyes and grep. */
@@ -15,6 +16,7 @@ export interface LogOptions {
   /** Takes one line, without its line break. */
   readonly write: (line: string) => void;
   readonly scheduler: SchedulerLike;
+  readonly backoff?: Backoff;
 }
 
 const line = (context: string, { name, type, unit, value }: Sample): string =>
@@ -37,7 +39,7 @@ const json = ({ cause, tick, host, guests }: Snapshot): string =>
   });
 
 /** Writes every snapshot as text, to see what the guests would see. */
-export const logSink = ({ format, write, scheduler }: LogOptions): Sink =>
+export const logSink = ({ format, write, ...options }: LogOptions): Sink =>
   handOver(
     'log',
     of({
@@ -49,5 +51,5 @@ export const logSink = ({ format, write, scheduler }: LogOptions): Sink =>
           return of({ kind: 'written', snapshot, message: `${text.length} lines` } as const);
         }),
     }),
-    { scheduler },
+    options,
   );
