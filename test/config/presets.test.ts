@@ -1,0 +1,105 @@
+import { fileURLToPath } from 'node:url';
+
+import { describe, expect, it } from 'vitest';
+
+import { readConfig } from '../../src/config/parse.ts';
+import type { Config, Diagnostic } from '../../src/config/config.ts';
+
+const load = (path: string): Config & { readonly warnings: readonly Diagnostic[] } => {
+  const result = readConfig(fileURLToPath(new URL(`../../${path}`, import.meta.url)));
+  if (!result.ok) throw new Error(JSON.stringify(result.errors));
+  return { ...result.config, warnings: result.warnings };
+};
+
+const MIB = ' * 0.0009765625';
+
+/** `context name type unit <- source`, one line for each metric. */
+const table = ({ metrics }: Config, withSource: boolean): string[] =>
+  metrics.map(({ context, name, type, unit, source }) => {
+    const from =
+      source.kind === 'stat' ? `${source.stat}${source.scale === undefined ? '' : ` * ${source.scale}`}` : 'action';
+    return [context, name, type, unit ?? '-', ...(withSource ? ['<-', from] : [])].join(' ');
+  });
+
+const SAP = [
+  ['host HostName string -', 'host.hostname'],
+  ['host Time uint64 -', 'host.time'],
+  ['host VirtualizationVendor string -', 'host.vendor'],
+  ['host VirtProductInfo string -', 'host.product'],
+  ['host HostSystemInfo string -', 'host.hostname.short'],
+  ['host NumberOfPhysicalCPUs uint32 -', 'host.cpus'],
+  ['host MemoryAllocatedToVirtualServers uint64 -', `host.memory.used${MIB}`],
+  ['host FreePhysicalMemory uint64 -', `host.memory.free${MIB}`],
+  ['host FreeVirtualMemory uint64 -', `host.virtual.free${MIB}`],
+  ['host UsedVirtualMemory uint64 -', `host.virtual.used${MIB}`],
+  ['host PagedInMemory uint64 -', `host.swap.in${MIB}`],
+  ['host PagedOutMemory uint64 -', `host.swap.out${MIB}`],
+  ['host TotalCPUTime real64 -', 'host.cpu.time'],
+  ['vm TotalCPUTime real64 -', 'cpu.time * 1e-9'],
+  ['vm ResourceProcessorLimit uint32 -', 'vcpu.current'],
+  ['vm ResourceMemoryLimit uint64 -', `balloon.maximum${MIB}`],
+  ['vm PhysicalMemoryAllocatedToVirtualSystem uint64 -', `balloon.current${MIB}`],
+] as const;
+
+const SUSE = [
+  ['host HostName string -', 'host.hostname'],
+  ['host VirtualizationVendor string -', 'host.vendor'],
+  ['host VirtualizationProductInfo string -', 'host.product'],
+  ['host TotalPhyCPUs uint32 -', 'host.cpus'],
+  ['host NumCPUs uint32 -', 'host.cpus'],
+  ['host TotalPhyMem uint64 MiB', `host.memory.total${MIB}`],
+  ['host UsedMem uint64 MiB', `host.memory.used${MIB}`],
+  ['host FreeMem uint64 MiB', `host.memory.free${MIB}`],
+  ['host PagedInMemory uint64 KiB', 'host.paging.in'],
+  ['host PagedOutMemory uint64 KiB', 'host.paging.out'],
+  ['host PageInRate uint64 -', 'host.paging.in.rate'],
+  ['host PageFaultRate uint64 -', 'host.paging.faults.rate'],
+  ['host TotalCPUTime real64 s', 'host.cpu.time'],
+  ['vm TotalCPUTime real64 s', 'cpu.time * 1e-9'],
+] as const;
+
+const COMMON = {
+  disk: { path: '/dev/shm/vhostmd0', size: 262_144 },
+  updatePeriod: 5000,
+  warnings: [],
+};
+
+describe('the presets', () => {
+  it('conf/vhostmd.xml holds the SAP set, and starts no process', () => {
+    const config = load('conf/vhostmd.xml');
+    expect(config).toMatchObject({ ...COMMON, transports: [{ name: 'vbd' }, { name: 'virtio' }] });
+    expect(table(config, true)).toEqual(SAP.map(([metric, source]) => `${metric} <- ${source}`));
+  });
+
+  it('conf/suse.xml holds the upstream set, and starts no process', () => {
+    const config = load('conf/suse.xml');
+    expect(config).toMatchObject({ ...COMMON, transports: [{ name: 'vbd' }] });
+    expect(table(config, true)).toEqual(SUSE.map(([metric, source]) => `${metric} <- ${source}`));
+  });
+});
+
+describe('files in the style of the C daemon', () => {
+  it('of a distribution are accepted as they are: the same metrics, by actions', () => {
+    const config = load('test/fixtures/config/rhel-style.xml');
+    expect(config).toMatchObject(COMMON);
+    expect(table(config, false)).toEqual(SAP.map(([metric]) => metric));
+    expect(config.metrics.every(({ source }) => source.kind === 'action')).toBe(true);
+  });
+
+  it('of the samples are accepted as they are, groups, CDATA and continued lines included', () => {
+    const config = load('test/fixtures/config/sample-style.xml');
+    expect(config).toMatchObject(COMMON);
+    expect(config.metrics).toHaveLength(13);
+    expect(config.metrics.find(({ type }) => type === 'group')?.variables.map(({ name }) => name)).toEqual([
+      'PageInRate',
+      'PageFaultRate',
+    ]);
+    const commands = config.metrics.map(({ source }) => (source.kind === 'action' ? source.command : ''));
+    expect(commands[1]).toBe('\n        . /etc/os-release && \\\n          echo "$NAME"\n      ');
+    expect(commands[2]).toContain(
+      "version < /dev/null | \\\n          awk -F ': ' '/^Using API/ && NF > 1 { print $2 }'",
+    );
+    expect(commands[5]).toContain('$((KB / 1024))');
+    expect(commands[7]).toContain('if ($4 < 1) print 0; else print $4');
+  });
+});

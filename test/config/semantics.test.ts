@@ -1,0 +1,244 @@
+import { describe, expect, it } from 'vitest';
+
+import { configOf, errorsOf, fileOf, markedFile, metric, warningsOf } from './build.ts';
+import type { Parts } from './build.ts';
+
+const stat = (name: string, type = 'uint64', context = 'host', scale = ''): Parts => ({
+  metrics: metric(`<name>a</name><stat${scale}>${name}</stat>`, `type="${type}" context="${context}"`),
+});
+
+const timed = (attributes: string, parts: Parts = {}): Parts => ({
+  ...parts,
+  metrics: metric('<name>a</name><action>b</action>', `type="string" context="host" ${attributes}`),
+});
+
+/** Expects one error at the mark ¦. */
+const expectError = (parts: Parts, message: RegExp): void => {
+  const { text, place } = markedFile(parts);
+  expect(errorsOf(text)).toEqual([expect.stringMatching(message)]);
+  expect(errorsOf(text)[0]?.startsWith(place), `${errorsOf(text)[0]} at ${place}`).toBe(true);
+};
+
+const expectWarning = (parts: Parts, message: RegExp): void => {
+  const { text, place } = markedFile(parts);
+  expect(errorsOf(text)).toEqual([]);
+  expect(warningsOf(text)).toEqual([expect.stringMatching(message)]);
+  expect(warningsOf(text)[0]?.startsWith(place), `${warningsOf(text)[0]} at ${place}`).toBe(true);
+};
+
+describe('a configuration', () => {
+  it('of the least that is needed gets the defaults', () => {
+    expect(configOf(fileOf())).toEqual({
+      file: 'f',
+      disk: { name: 'd', path: '/dev/shm/d', size: 262_144 },
+      updatePeriod: 5000,
+      path: '/usr/bin:/bin',
+      transports: [{ name: 'vbd', place: { file: 'f', line: 7, column: 1 } }],
+      maxParallelActions: 8,
+      sinks: [],
+      metrics: [
+        {
+          index: 0,
+          name: 'HostName',
+          type: 'string',
+          context: 'host',
+          source: { kind: 'action', command: 'hostname' },
+          variables: [],
+          every: 1,
+          timeout: 5000,
+          place: { file: 'f', line: 11, column: 1 },
+        },
+      ],
+    });
+  });
+
+  it('with every setting holds them all', () => {
+    const text = fileOf({
+      virtio:
+        '<virtio><channel_path>/run/c</channel_path><max_channels>9</max_channels><expiration_time>20</expiration_time></virtio>',
+      transports: '<transport> VBD </transport>\n<transport>VirtIO</transport>',
+      additions:
+        '<action_timeout>3</action_timeout><max_parallel_actions>2</max_parallel_actions>\n' +
+        '<vm_disk><path>/run/v/UUID.disk</path><size unit="k">64</size></vm_disk>\n' +
+        '<sink type="prometheus"><option name="port"> 9100 </option></sink>\n<sink module="/a.js"/>',
+    });
+    expect(configOf(text)).toMatchObject({
+      virtio: { channelPath: '/run/c', maxChannels: 9, expirationTime: 20_000 },
+      transports: [{ name: 'vbd' }, { name: 'virtio', place: { line: 8, column: 1 } }],
+      maxParallelActions: 2,
+      vmDisk: { path: '/run/v/UUID.disk', size: 65_536, place: { line: 10, column: 1 } },
+      sinks: [
+        {
+          type: 'prometheus',
+          options: [{ name: 'port', value: '9100', place: { line: 11, column: 25 } }],
+          place: { line: 11 },
+        },
+        { module: '/a.js', options: [], place: { line: 12 } },
+      ],
+      metrics: [{ timeout: 3000 }],
+    });
+    expect(warningsOf(text)).toEqual([]);
+  });
+
+  it('keeps the text of an action exactly, comments apart', () => {
+    const text = fileOf({
+      metrics: metric(
+        '<name>\n a </name><action>\n  a \\\n<!-- no -->  b &lt;&#65; <![CDATA[<c> && &lt;]]> `d` $((1+1)) {print $3}\n</action>',
+      ),
+    });
+    expect(configOf(text).metrics[0]).toMatchObject({
+      name: 'a',
+      source: { command: '\n  a \\\n  b <A <c> && &lt; `d` $((1+1)) {print $3}\n' },
+    });
+  });
+
+  it('takes cnt without a meaning and an empty unit as none', () => {
+    const [found] = configOf(fileOf(timed('cnt="x" unit=""'))).metrics;
+    expect(found).not.toHaveProperty('unit');
+    expect(found).not.toHaveProperty('cnt');
+  });
+
+  it('has groups with their variables', () => {
+    const group = metric(
+      '<name>g</name><action>x</action><variable name=" a " type="uint64"/><variable name="b" type="real64" unit="s" cnt="1">t</variable>',
+      'type="group" context="vm"',
+    );
+    expect(configOf(fileOf({ metrics: group })).metrics[0]?.variables).toEqual([
+      { name: 'a', type: 'uint64' },
+      { name: 'b', type: 'real64', unit: 's' },
+    ]);
+  });
+});
+
+describe('transports', () => {
+  it('vbd needs a disk', () => {
+    expectError({ disk: '', transports: '¦<transport>vbd</transport>' }, /vbd needs a metrics disk; add <disk>/);
+  });
+
+  it('vbd is content with private disks', () => {
+    const additions = '<vm_disk><path>/r/UUID</path><size unit="k">64</size></vm_disk>';
+    expect(errorsOf(fileOf({ disk: '', additions }))).toEqual([]);
+  });
+
+  it('virtio needs no disk and no <virtio>', () => {
+    const config = configOf(fileOf({ disk: '', transports: '<transport>virtio</transport>' }));
+    expect(config.virtio).toEqual({ maxChannels: 1024, expirationTime: 15_000 });
+    expect(config).not.toHaveProperty('disk');
+  });
+
+  it('given twice count once, with a warning', () => {
+    const parts = { transports: '<transport>vbd</transport><transport>¦VBD</transport>' };
+    expectWarning(parts, /vbd is given twice/);
+  });
+
+  it('of several <virtio> the last counts, with a warning', () => {
+    const parts = {
+      virtio: '¦<virtio><max_channels>1</max_channels></virtio>\n<virtio><max_channels>2</max_channels></virtio>',
+    };
+    expectWarning(parts, /Several <virtio>/);
+    expect(configOf(markedFile(parts).text).virtio?.maxChannels).toBe(2);
+  });
+
+  it('an expiration time below three periods is raised', () => {
+    const virtio = '<virtio><expiration_time>15</expiration_time></virtio>';
+    const period = '<update_period>60</update_period>';
+    expect(configOf(fileOf({ virtio, period })).virtio?.expirationTime).toBe(180_000);
+  });
+});
+
+describe('paths, private disks and sinks', () => {
+  it.each<[Parts, RegExp]>([
+    [{ disk: '<disk><name>d</name><path>¦dev/shm</path><size unit="k">64</size></disk>' }, /must be an absolute path/],
+    [{ disk: '<disk><name>d</name>¦<path/><size unit="k">64</size></disk>' }, /<path> is empty/],
+    [{ path: '¦<path> </path>' }, /<path> is empty/],
+    [{ virtio: '<virtio><channel_path>¦run</channel_path></virtio>' }, /<channel_path> must be an absolute path/],
+    [{ additions: '<vm_disk><path>¦/r/NAME</path><size unit="k">64</size></vm_disk>' }, /must hold the word UUID/],
+    [{ additions: '<vm_disk><path>/UUID</path><size unit="M">¦257</size></vm_disk>' }, /from 1 to 256/],
+    [{ additions: '¦<sink/>' }, /either type="..." or module="..."/],
+    [{ additions: '¦<sink type="a" module="b"/>' }, /and not both/],
+    [{ additions: '<sink type="¦"/>' }, /type of <sink> is empty/],
+    [{ additions: '<sink type="a"><option name="¦">x</option></sink>' }, /name of <option> is empty/],
+  ])('are checked (case %#)', expectError);
+
+  it('an option given twice is warned about', () => {
+    const additions = '<sink type="a"><option name="x">1</option><option name="¦x">2</option></sink>';
+    expectWarning({ additions }, /Option "x" is given twice/);
+  });
+});
+
+describe('timing of a metric', () => {
+  it.each([
+    ['timeout="2"', '', 2000],
+    ['timeout="5"', '', 5000],
+    ['', '<action_timeout>4</action_timeout>', 4000],
+    ['timeout="1"', '<action_timeout>4</action_timeout>', 1000],
+    ['timeout="5"', '<action_timeout>1</action_timeout>', 5000],
+    ['period="60"', '', 5000],
+  ])('%s %s gives a deadline of %s', (attributes, additions, timeout) => {
+    expect(configOf(fileOf(timed(attributes, { additions }))).metrics[0]?.timeout).toBe(timeout);
+  });
+
+  it('a deadline is cut to the update period, with a warning', () => {
+    expectWarning(timed('timeout="¦6"'), /timeout of <metric> is cut to the update period, 5 s/);
+    expectWarning({ additions: '<action_timeout>¦6</action_timeout>' }, /<action_timeout> is cut/);
+    expect(configOf(fileOf(timed('timeout="6"'))).metrics[0]?.timeout).toBe(5000);
+    expect(configOf(fileOf({ additions: '<action_timeout>6</action_timeout>' })).metrics[0]?.timeout).toBe(5000);
+  });
+
+  it('a period of its own is counted in update periods', () => {
+    expect(configOf(fileOf(timed('period="60"'))).metrics[0]?.every).toBe(12);
+    expect(configOf(fileOf(timed('period="5"'))).metrics[0]?.every).toBe(1);
+  });
+
+  it('a period that is no multiple is refused, with the nearest that is', () => {
+    expectError(timed('period="¦12"'), /multiple of the update period \(5 s\), found "12"; write 10/);
+    expectError(timed('period="¦1"'), /write 5/);
+  });
+});
+
+describe('the value of a metric', () => {
+  it.each<[Parts, RegExp]>([
+    [{ metrics: metric('<name>a</name>¦<action> \n</action>') }, /<action> is empty/],
+    [
+      { metrics: `¦${metric('<name>a</name><action>b</action>', 'type="group" context="host"')}` },
+      /needs at least one <variable>/,
+    ],
+    [
+      { metrics: metric('<name>a</name><action>b</action>¦<variable name="x" type="int32"/>') },
+      /Only metrics of type group/,
+    ],
+    [
+      { metrics: metric('<name>a</name>¦<stat>host.time</stat>', 'type="xml" context="host"') },
+      /type xml needs <action>/,
+    ],
+    [stat('¦host.tiem'), /Unknown statistic "host.tiem" in context host; did you mean "host.time"\?/],
+    [stat('¦vcpu.*.dealy', 'uint64', 'vm'), /did you mean "vcpu.\*.delay"\?/],
+    [stat('¦net.3.rx.byte', 'uint64', 'vm'), /did you mean "net.3.rx.bytes"\?/],
+    [stat('¦cpu.time'), /"cpu.time" exists in context vm only; the metric's context is host/],
+    [stat('¦ballon.curent'), /did you mean "balloon.current", which is of context vm\?/],
+    [stat('¦whatever.this.may.be'), /Unknown statistic "whatever.this.may.be" in context host$/],
+    [{ metrics: metric('<name>a</name>¦<stat/>') }, /<stat> is empty/],
+    [stat('¦host.hostname', 'uint32'), /type must be string, found uint32/],
+    [stat('host.hostname', 'string', 'host', ' scale="¦2"'), /is text and cannot be scaled/],
+    [stat('¦net.*.name', 'string', 'vm'), /cannot be summed/],
+    ...['0', '-1', '1e999', '0x10', '1,5', 'NaN', '', 'Infinity', '1e-999'].map((scale): [Parts, RegExp] => [
+      stat('host.time', 'uint64', 'host', ` scale="¦${scale}"`),
+      /scale of <stat> must be a positive decimal number/,
+    ]),
+  ])('is checked (case %#)', expectError);
+
+  it.each([
+    ['1e-9', 1e-9],
+    ['0.0009765625', 0.0009765625],
+    ['.5', 0.5],
+    ['2.', 2],
+    ['1E+3', 1000],
+  ])('scale %s is taken', (written, scale) => {
+    const text = fileOf(stat(' host.time\n', 'real64', 'host', ` scale="${written}"`));
+    expect(configOf(text).metrics[0]?.source).toEqual({ kind: 'stat', stat: 'host.time', scale });
+  });
+
+  it('a number may be published as any type of number, or as text', () => {
+    for (const type of ['int32', 'real32', 'string']) expect(errorsOf(fileOf(stat('host.load.1', type)))).toEqual([]);
+  });
+});
