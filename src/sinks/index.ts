@@ -13,8 +13,16 @@ export interface SinkContext {
   readonly write: (line: string) => void;
 }
 
+/** A sink with what the configuration says of it. */
+export interface ConfiguredSink extends Sink {
+  /** Equal for sinks that are configured alike: over a reload such a sink stays open. */
+  readonly key: string;
+  /** Without it the daemon is of no use: if its first opening fails the start fails. */
+  readonly required: boolean;
+}
+
 export type SinksResult =
-  | { readonly ok: true; readonly sinks: readonly Sink[] }
+  | { readonly ok: true; readonly sinks: readonly ConfiguredSink[] }
   | { readonly ok: false; readonly errors: readonly Diagnostic[] };
 
 /** A `<sink type="..">`: its options with what each allows, the default first, and how to make it of them. */
@@ -31,7 +39,7 @@ const KINDS: Readonly<Record<string, SinkKind>> = {
   },
 };
 
-type Made = { readonly sink: Sink } | { readonly errors: readonly Diagnostic[] };
+type Made = { readonly sink: ConfiguredSink } | { readonly errors: readonly Diagnostic[] };
 
 const diagnostic = ({ file, line, column }: Place, message: string): Diagnostic => ({ file, line, column, message });
 
@@ -71,7 +79,8 @@ const configured = ({ type, module, options, place }: SinkConfig, context: SinkC
   if (errors.length > 0) return { errors };
   const value = (name: string): string =>
     options.find((option) => option.name === name)?.value ?? kind.options[name]?.[0] ?? '';
-  return { sink: kind.make(value, context) };
+  const key = JSON.stringify([type, ...Object.keys(kind.options).map(value)]);
+  return { sink: { ...kind.make(value, context), key, required: false } };
 };
 
 const transports = ({ transports: used, disk }: Config, { scheduler }: SinkContext): readonly Made[] =>
@@ -84,7 +93,8 @@ const transports = ({ transports: used, disk }: Config, { scheduler }: SinkConte
         };
       if (disk === undefined)
         return { errors: [diagnostic(place, 'Transport vbd needs a <disk> with a <path>; add it')] };
-      return { sink: metricsDisk({ path: disk.path, size: disk.size, scheduler }) };
+      const key = JSON.stringify([name, disk.path, disk.size]);
+      return { sink: { ...metricsDisk({ path: disk.path, size: disk.size, scheduler }), key, required: true } };
     });
 
 /** The sinks that a configuration asks for; every mistake comes with its place. Nothing is opened yet. */

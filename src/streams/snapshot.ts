@@ -121,9 +121,9 @@ export const snapshot$ = (
   metrics: readonly MetricDefinition[],
   period: number,
   scheduler: SchedulerLike,
+  patience = patienceOf(period),
 ): Observable<Snapshot> =>
   defer(() => {
-    const patience = patienceOf(period);
     const { onTrigger, onBatch, take } = board(metrics);
     return trigger$(sources.tick$, sources.domain$, patience, scheduler).pipe(
       connect((shared$) => merge(shared$, shared$.pipe(poll(sources, metrics, patience, scheduler)))),

@@ -1,0 +1,31 @@
+import type { MetricDefinition } from '../metric.ts';
+import { monotonicScheduler } from '../monotonic.ts';
+import { loadSetup } from './config.ts';
+
+const source = ({ source: from, every }: MetricDefinition): string => {
+  const text =
+    from.kind === 'stat' ? `${from.stat}${from.scale === undefined ? '' : ` x ${from.scale}`}` : from.command;
+  const oneLine = text.trim().replaceAll(/\s+/g, ' ');
+  const cut = oneLine.length > 60 ? `${oneLine.slice(0, 57)}...` : oneLine;
+  return `${cut}${every > 1 ? ` (every ${every} ticks)` : ''}`;
+};
+
+/** `vhostmd check`: prints what is wrong with a configuration file, or what is in it. Exit status 2 if it is wrong. */
+export const check = (file: string): number => {
+  const loaded = loadSetup(file, { scheduler: monotonicScheduler, write: () => undefined });
+  for (const line of loaded.warnings) console.error(`${line} (warning)`);
+  if (!loaded.ok) {
+    for (const line of loaded.errors) console.error(line);
+    return 2;
+  }
+  const { metrics } = loaded.setup.config;
+  const rows = metrics.map((metric) => [metric.context, metric.type, metric.name, source(metric)] as const);
+  const width = (column: 0 | 1 | 2): number => Math.max(0, ...rows.map((row) => row[column].length));
+  const widths = [width(0), width(1), width(2)] as const;
+  const count = (context: string): number => metrics.filter((metric) => metric.context === context).length;
+  for (const [context, type, name, from] of rows) {
+    console.log(`${context.padEnd(widths[0])}  ${type.padEnd(widths[1])}  ${name.padEnd(widths[2])}  ${from}`);
+  }
+  console.log(`${file}: ${count('host')} host and ${count('vm')} VM metrics, no errors`);
+  return 0;
+};

@@ -1,0 +1,125 @@
+import {
+  concatMap,
+  distinctUntilChanged,
+  filter,
+  ignoreElements,
+  map,
+  merge,
+  mergeMap,
+  type Observable,
+  pairwise,
+  ReplaySubject,
+  type SchedulerLike,
+  share,
+  startWith,
+  takeUntil,
+  tap,
+} from 'rxjs';
+
+import type { Config } from './config/config.ts';
+import type { Log } from './log.ts';
+import type { Snapshot } from './metric.ts';
+import { problemLines$ } from './problems.ts';
+import type { ConfiguredSink } from './sinks/index.ts';
+import type { SinkReport } from './sinks/sink.ts';
+import { actions } from './sources/action/actions.ts';
+import { domainCollectors } from './sources/domain-stats.ts';
+import { domains$ } from './sources/domains.ts';
+import { hostStats } from './sources/host.ts';
+import { connect$ } from './sources/libvirt/connection.ts';
+import type { NodeInfo } from './sources/libvirt/types.ts';
+import { type Link, link$ } from './sources/link.ts';
+import { tick$ } from './sources/tick.ts';
+import { patienceOf, snapshot$ } from './streams/snapshot.ts';
+import { switchOver } from './streams/switch-over.ts';
+
+/** What the daemon is told from outside the configuration. */
+export interface DaemonOptions {
+  /** URI of libvirt; undefined: libvirt's own default. */
+  readonly connect?: string;
+  readonly scheduler: SchedulerLike;
+  readonly log: Log;
+}
+
+const sayLink =
+  (log: Log, uri: string | undefined) =>
+  (link: Link): void => {
+    if (link.up)
+      log('notice', 'libvirt', `Connected to ${link.connection.node.product}${uri === undefined ? '' : ` at ${uri}`}`);
+    else log('warning', 'libvirt', `Not connected, trying again: ${link.reason}. Host metrics go on`);
+  };
+
+/** The way of the data from the sources to snapshots, for one configuration. Subscribing starts everything. */
+export const pipeline$ = (
+  config: Config,
+  { connect, scheduler, log }: DaemonOptions,
+  patience = patienceOf(config.updatePeriod),
+): Observable<Snapshot> => {
+  const { metrics, updatePeriod, path, maxParallelActions } = config;
+  let node: NodeInfo | undefined;
+  const linked$ = link$(connect$(connect ?? null), scheduler).pipe(
+    tap((link) => {
+      if (link.up) ({ node } = link.connection);
+    }),
+    tap(sayLink(log, connect)),
+    share({ connector: () => new ReplaySubject(1) }),
+  );
+  const uri = connect === undefined ? {} : { connect };
+  const sources = {
+    tick$: tick$(updatePeriod, scheduler),
+    domain$: domains$(linked$, scheduler),
+    hostStats$: hostStats({ node: () => node, scheduler }),
+    domainCollectors: domainCollectors(metrics, linked$, scheduler),
+    action$: actions({ ...uri, path, maxParallel: maxParallelActions, scheduler }),
+  };
+  return snapshot$(sources, metrics, updatePeriod, scheduler, patience);
+};
+
+/** One sink with its report. */
+export interface DaemonReport {
+  readonly sink: ConfiguredSink;
+  readonly report: SinkReport;
+}
+
+/** A configuration with the sinks that it asks for. */
+export interface Setup {
+  readonly config: Config;
+  readonly sinks: readonly ConfiguredSink[];
+}
+
+/**
+ * Joins sources, streams and sinks. Each further setup replaces the former one as soon as it has published: sinks that
+ * both have (by `key`) stay open, others are closed first, so that a new one can open the same target.
+ */
+export const daemon$ = (setup$: Observable<Setup>, options: DaemonOptions): Observable<DaemonReport> => {
+  const published$ = setup$.pipe(
+    switchOver((setup) => pipeline$(setup.config, options).pipe(map((snapshot) => ({ setup, snapshot })))),
+    share({ connector: () => new ReplaySubject(1) }),
+  );
+  const snapshots$ = published$.pipe(map(({ snapshot }) => snapshot));
+  const phase$ = published$.pipe(
+    map(({ setup }) => setup.sinks),
+    distinctUntilChanged(),
+    concatMap((sinks) => [{ starts: false, sinks } as const, { starts: true, sinks } as const]),
+    share(),
+  );
+  const has = (sinks: readonly ConfiguredSink[], { key }: ConfiguredSink): boolean =>
+    sinks.some((other) => other.key === key);
+  const run$ = (sink: ConfiguredSink): Observable<DaemonReport> =>
+    sink.run(snapshots$).pipe(
+      takeUntil(phase$.pipe(filter(({ starts, sinks }) => !starts && !has(sinks, sink)))),
+      map((report) => ({ sink, report })),
+    );
+  const reports$ = phase$.pipe(
+    filter(({ starts }) => starts),
+    map(({ sinks }) => sinks),
+    startWith<readonly ConfiguredSink[]>([]),
+    pairwise(),
+    mergeMap(([before, now]) => merge(...now.filter((sink) => !has(before, sink)).map(run$))),
+  );
+  const problems$ = problemLines$(snapshots$).pipe(
+    tap(({ level, message }) => options.log(level, 'metrics', message)),
+    ignoreElements(),
+  );
+  return merge(reports$, problems$);
+};

@@ -1,0 +1,44 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+import { exitNow } from '../libc.ts';
+
+// Actions get SIGTERM first and SIGKILL after their grace; what is still there then is killed here.
+const CHILDREN_WAIT = 1000;
+const LOOK_AGAIN = 20;
+
+const children = (): readonly number[] =>
+  readdirSync('/proc/self/task').flatMap((task) => {
+    try {
+      return readFileSync(`/proc/self/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+    } catch {
+      return [];
+    }
+  });
+
+const kill = (pid: number): void => {
+  for (const target of [-pid, pid]) {
+    try {
+      process.kill(target, 'SIGKILL');
+    } catch {
+      // It has ended meanwhile, or leads no group.
+    }
+  }
+};
+
+/**
+ * Ends the process with no child left. It does not wait for worker threads, which may hang in libvirt for as long as
+ * a domain or libvirtd is frozen; process.exit() would.
+ */
+export const exitWithoutChildren = (code: number): void => {
+  const until = performance.now() + CHILDREN_WAIT;
+  const look = (): void => {
+    const left = children();
+    if (left.length > 0 && performance.now() < until) {
+      setTimeout(look, LOOK_AGAIN);
+      return;
+    }
+    left.forEach(kill);
+    exitNow(code);
+  };
+  look();
+};
