@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What the kernel's files say, each read and parsed at most once. A file or entry that is missing is thrown as an Error. */
+export interface HostFiles {
+  readonly text: (path: string) => string;
+  /** The first number of the line that begins with that name, as in meminfo and vmstat. */
+  readonly entry: (path: string, name: string) => number;
+  /** All numbers of that line, as in stat. */
+  readonly numbers: (path: string, name: string) => readonly number[];
+}
+
+/** A fresh reader: one for each collection. These files are answered from memory and do not block. */
+export const hostFiles = (root: string): HostFiles => {
+  const texts = new Map<string, string>();
+  const tables = new Map<string, ReadonlyMap<string, readonly string[]>>();
+
+  const text = (path: string): string => {
+    const known = texts.get(path);
+    if (known !== undefined) return known;
+    const read = readText(root, path);
+    texts.set(path, read);
+    return read;
+  };
+  const words = (path: string, name: string): readonly string[] => {
+    const table = tables.get(path) ?? parseTable(text(path));
+    tables.set(path, table);
+    const found = table.get(name);
+    if (found === undefined) throw new Error(`/${path} has no line ${name}`);
+    return found;
+  };
+  const numbers = (path: string, name: string): readonly number[] =>
+    words(path, name).map(Number).filter(Number.isFinite);
+  const entry = (path: string, name: string): number => {
+    const [value] = numbers(path, name);
+    if (value === undefined) throw new Error(`/${path} has no number in line ${name}`);
+    return value;
+  };
+  return { text, entry, numbers };
+};
+
+const readText = (root: string, path: string): string => {
+  try {
+    return readFileSync(join(root, path), 'utf8');
+  } catch (error) {
+    throw new Error(`/${path} cannot be read (${(error as NodeJS.ErrnoException).code})`, { cause: error });
+  }
+};
+
+const parseTable = (text: string): ReadonlyMap<string, readonly string[]> =>
+  new Map(
+    text.split('\n').map((line) => {
+      const [name = '', ...rest] = line.split(/[\s:]+/).filter((word) => word !== '');
+      return [name, rest];
+    }),
+  );
+
+/** Bytes of a memory page: AT_PAGESZ of the auxiliary vector (getauxval(3)); 4096 where that cannot be read. */
+export const readPageSize = (root: string): number => {
+  try {
+    const vector = new BigUint64Array(new Uint8Array(readFileSync(join(root, 'proc/self/auxv'))).buffer);
+    for (let index = 0; index + 1 < vector.length; index += 2)
+      if (vector[index] === AT_PAGESZ) return Number(vector[index + 1]);
+  } catch {
+    // Not Linux on 64 bits, or no access.
+  }
+  return 4096;
+};
+
+const AT_PAGESZ = 6n;

@@ -1,0 +1,163 @@
+import { availableParallelism } from 'node:os';
+
+import type { HostFiles } from './host-files.ts';
+import type { NodeInfo } from './libvirt/types.ts';
+
+/** What a host statistic is made of. */
+export interface HostView {
+  readonly files: HostFiles;
+  readonly node: NodeInfo | undefined;
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number;
+  /** Bytes. */
+  readonly pageSize: () => number;
+  /** Change of a counter of this statistic per second. */
+  readonly rate: (count: number) => number;
+}
+
+/** A statistic that cannot be had throws an Error with the reason. */
+type Read = (view: HostView) => number | string;
+
+// Ticks of the times in /proc/stat per second (proc(5)): 100 on every architecture that libvirt runs on.
+const USER_HZ = 100;
+
+const CPU_FIELDS = ['user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal'] as const;
+const cpu =
+  (...fields: readonly (typeof CPU_FIELDS)[number][]): Read =>
+  ({ files }) => {
+    const times = files.numbers('proc/stat', 'cpu');
+    return fields.reduce((sum, field) => sum + (times[CPU_FIELDS.indexOf(field)] ?? 0), 0) / USER_HZ;
+  };
+
+const memory = ({ files }: HostView, name: string): number => files.entry('proc/meminfo', name);
+const memoryUsed = (view: HostView): number => memory(view, 'MemTotal') - memory(view, 'MemAvailable');
+const swapUsed = (view: HostView): number => memory(view, 'SwapTotal') - memory(view, 'SwapFree');
+
+const counter =
+  (name: string): Read =>
+  ({ files }) =>
+    files.entry('proc/vmstat', name);
+const counterRate =
+  (name: string): Read =>
+  ({ files, rate }) =>
+    rate(files.entry('proc/vmstat', name));
+const pages =
+  (name: string): Read =>
+  ({ files, pageSize }) =>
+    files.entry('proc/vmstat', name) * (pageSize() / 1024);
+
+const words = ({ files }: HostView, path: string): readonly string[] => files.text(path).trim().split(/\s+/);
+const load =
+  (index: number): Read =>
+  (view) =>
+    Number(words(view, 'proc/loadavg')[index]);
+
+const hostName = ({ files }: HostView): string => files.text('proc/sys/kernel/hostname').trim();
+
+// os-release(5): shell assignments; the value may be quoted. /etc first, as it says.
+const vendor: Read = ({ files }) => {
+  const text = firstOf(
+    () => files.text('etc/os-release'),
+    () => files.text('usr/lib/os-release'),
+  );
+  const value = /^NAME=(.*)$/m.exec(text)?.[1]?.trim() ?? '';
+  const name = value.replace(/^(["'])(.*)\1$/, '$2').replace(/\\([\\"'$`])/g, '$1');
+  if (name === '') throw new Error('/etc/os-release has no NAME');
+  return name;
+};
+
+const cpus: Read = ({ node, files }) =>
+  node?.cpus ??
+  firstOf(
+    () => countList(files.text('sys/devices/system/cpu/online')),
+    () => availableParallelism(),
+  );
+
+// The kernel's list format: `0-3,5,8-9`.
+const countList = (list: string): number =>
+  list
+    .trim()
+    .split(',')
+    .map((range) => range.split('-').map(Number))
+    .reduce((sum, [first = NaN, last = first]) => sum + last - first + 1, 0);
+
+const firstOf = <T>(first: () => T, second: () => T): T => {
+  try {
+    return first();
+  } catch {
+    return second();
+  }
+};
+
+// proc/pressure/*: `some avg10=0.00 avg60=0.00 avg300=0.00 total=0`, averages in %, the total in microseconds.
+const pressure =
+  (resource: string, share: string, field: string): Read =>
+  ({ files }) => {
+    const path = `proc/pressure/${resource}`;
+    const line = pressureText(files, path).match(new RegExp(`^${share} .*\\b${field}=([\\d.]+)`, 'm'));
+    if (line === null) throw new Error(`/${path} has no ${share} ${field}; the kernel is too old for it`);
+    return field === 'total' ? Number(line[1]) / 1e6 : Number(line[1]);
+  };
+
+const pressureText = (files: HostFiles, path: string): string => {
+  try {
+    return files.text(path);
+  } catch (error) {
+    throw new Error(`${(error as Error).message}; pressure needs Linux 4.20 or later, perhaps booted with psi=1`, {
+      cause: error,
+    });
+  }
+};
+
+/** How each of the host's statistics is read; the names, units and types are those of stat-names.ts. */
+export const HOST_READERS: ReadonlyMap<string, Read> = new Map<string, Read>([
+  ['host.hostname', hostName],
+  ['host.hostname.short', (view) => hostName(view).split('.', 1)[0] ?? ''],
+  ['host.time', ({ wallClock }) => Math.floor(wallClock() / 1000)],
+  ['host.uptime', (view) => Number(words(view, 'proc/uptime')[0])],
+  ['host.vendor', vendor],
+  [
+    'host.product',
+    ({ node }) => {
+      if (node === undefined) throw new Error('libvirt is not connected');
+      return node.product;
+    },
+  ],
+  ['host.cpus', cpus],
+  ['host.memory.total', (view) => memory(view, 'MemTotal')],
+  ['host.memory.used', memoryUsed],
+  ['host.memory.free', (view) => memory(view, 'MemFree')],
+  ['host.memory.available', (view) => memory(view, 'MemAvailable')],
+  ['host.swap.total', (view) => memory(view, 'SwapTotal')],
+  ['host.swap.used', swapUsed],
+  ['host.swap.free', (view) => memory(view, 'SwapFree')],
+  ['host.swap.in', pages('pswpin')],
+  ['host.swap.out', pages('pswpout')],
+  ['host.virtual.used', (view) => memoryUsed(view) + swapUsed(view)],
+  ['host.virtual.free', (view) => memory(view, 'MemFree') + memory(view, 'SwapFree')],
+  ['host.paging.in', counter('pgpgin')],
+  ['host.paging.out', counter('pgpgout')],
+  ['host.paging.in.rate', counterRate('pgpgin')],
+  ['host.paging.out.rate', counterRate('pgpgout')],
+  ['host.paging.faults.rate', counterRate('pgfault')],
+  // Guest time is part of user and nice already.
+  ['host.cpu.time', cpu('user', 'nice', 'system')],
+  ['host.cpu.user', cpu('user')],
+  ['host.cpu.nice', cpu('nice')],
+  ['host.cpu.system', cpu('system')],
+  ['host.cpu.idle', cpu('idle')],
+  ['host.cpu.iowait', cpu('iowait')],
+  ['host.cpu.irq', cpu('irq', 'softirq')],
+  ['host.cpu.steal', cpu('steal')],
+  ['host.load.1', load(0)],
+  ['host.load.5', load(1)],
+  ['host.load.15', load(2)],
+  ...['cpu', 'memory', 'io'].flatMap((resource) =>
+    ['some', 'full'].flatMap((share) =>
+      ['avg10', 'avg60', 'avg300', 'total'].map((field): [string, Read] => [
+        `host.pressure.${resource}.${share}.${field}`,
+        pressure(resource, share, field),
+      ]),
+    ),
+  ),
+]);

@@ -1,0 +1,62 @@
+import { defer, type Observable, of, type SchedulerLike } from 'rxjs';
+
+import type { MetricDefinition, Outcome, Reading } from '../metric.ts';
+import { escapeForLog, formatStat } from '../value.ts';
+import { hostFiles, readPageSize } from './host-files.ts';
+import { rates } from './host-rates.ts';
+import { HOST_READERS, type HostView } from './host-table.ts';
+import type { NodeInfo } from './libvirt/types.ts';
+
+export interface HostStatsOptions {
+  /** What libvirt says of the host; undefined while it is away. */
+  readonly node: () => NodeInfo | undefined;
+  /** Monotonic clock, for the rates. */
+  readonly scheduler: SchedulerLike;
+  /** Milliseconds since 1970. */
+  readonly wallClock?: () => number;
+  /** Where proc/, sys/ and etc/ are. */
+  readonly root?: string;
+}
+
+/**
+ * The host's statistics: each subscription reads what these metrics need, each file once, emits one batch and
+ * completes; never an error. A rate counts from the previous batch with that metric, the first one from boot.
+ */
+export const hostStats = (
+  options: HostStatsOptions,
+): ((metrics: readonly MetricDefinition[]) => Observable<readonly Reading[]>) => {
+  const { node, scheduler, wallClock = Date.now, root = '/' } = options;
+  const rateOf = rates();
+  let pageSize: number | undefined;
+
+  return (metrics) =>
+    defer(() => {
+      const files = hostFiles(root);
+      const at = scheduler.now();
+      const sinceBoot = (): number => Number.parseFloat(files.text('proc/uptime')) * 1000;
+      const viewFor = (metric: MetricDefinition, stat: string): HostView => ({
+        files,
+        node: node(),
+        wallClock,
+        pageSize: () => (pageSize ??= readPageSize(root)),
+        rate: (count) => rateOf(`${metric.index} ${stat}`, count, at, sinceBoot),
+      });
+      return of(metrics.map((metric) => ({ metric, outcome: readStat(metric, viewFor) })));
+    });
+};
+
+const readStat = (metric: MetricDefinition, viewFor: (metric: MetricDefinition, stat: string) => HostView): Outcome => {
+  const { source, type, name, unit } = metric;
+  if (source.kind !== 'stat' || type === 'group' || type === 'xml') return failed('not a statistic of one value');
+  const read = HOST_READERS.get(source.stat);
+  if (read === undefined) return failed(`the host has no statistic ${escapeForLog(source.stat, 64)}`);
+  try {
+    const checked = formatStat(type, read(viewFor(metric, source.stat)), source.scale);
+    if (!checked.ok) return failed(checked.reason);
+    return { ok: true, samples: [{ name, type, ...(unit === undefined ? {} : { unit }), value: checked.value }] };
+  } catch (error) {
+    return failed((error as Error).message);
+  }
+};
+
+const failed = (reason: string): Outcome => ({ ok: false, stage: 'stat', reason });

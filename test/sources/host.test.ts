@@ -1,0 +1,276 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, hostname, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+import { asyncScheduler, lastValueFrom, toArray, VirtualTimeScheduler } from 'rxjs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import type { MetricDefinition, Outcome, Reading, ValueType } from '../../src/metric.ts';
+import { hostStats, type HostStatsOptions } from '../../src/sources/host.ts';
+import { HOST_STATS } from '../../src/stat-names.ts';
+import { checkValue } from '../../src/value.ts';
+
+const FILES: Readonly<Record<string, string>> = {
+  'proc/stat': 'cpu  80000 4000 660 900000 1200 30 70 55 79000 100\ncpu0 1 1 1 1 1 1 1 1 1 1\nintr 5 0\nctxt 99\n',
+  'proc/meminfo':
+    'MemTotal:       16000000 kB\nMemFree:         1000000 kB\nMemAvailable:    9000000 kB\nBuffers:  5 kB\n' +
+    'Cached:          7000000 kB\nSwapCached:  3 kB\nSwapTotal:       2000000 kB\nSwapFree:        1500000 kB\n',
+  'proc/vmstat': 'nr_free_pages 5\npgpgin 50000\npgpgout 70000\npswpin 11\npswpout 13\npgfault 9000\n',
+  'proc/uptime': '100.50 300.00\n',
+  'proc/loadavg': '0.52 0.58 0.59 1/893 12345\n',
+  'proc/sys/kernel/hostname': 'host7.example.org\n',
+  'proc/pressure/cpu':
+    'some avg10=1.25 avg60=2.50 avg300=3.00 total=1234567\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n',
+  'proc/pressure/io':
+    'some avg10=0.10 avg60=0.20 avg300=0.30 total=5\nfull avg10=4.00 avg60=5.00 avg300=6.00 total=7000000\n',
+  'proc/pressure/memory': 'some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n',
+  'etc/os-release': 'PRETTY_NAME="Other"\nNAME="Example \\"Linux\\""\nVENDOR_NAME=No\nID=example\n',
+  'sys/devices/system/cpu/online': '0-3,5,8-9\n',
+};
+
+let root = '';
+const put = (path: string, text: string | Uint8Array): void => {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), text);
+};
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'vhostmd-host-'));
+  for (const [path, text] of Object.entries(FILES)) put(path, text);
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+const statMetric = (stat: string, rest: Partial<MetricDefinition> = {}): MetricDefinition => ({
+  index: 0,
+  name: 'Test',
+  type: HOST_STATS.find(({ name }) => name === stat)?.type ?? 'string',
+  context: 'host',
+  source: { kind: 'stat', stat },
+  variables: [],
+  every: 1,
+  timeout: 5000,
+  place: { file: 'vhostmd.conf', line: 1, column: 1 },
+  ...rest,
+});
+const node = () => ({ product: 'QEMU 9.0.0', cpus: 6 });
+const fixture = (options: Partial<HostStatsOptions> = {}) =>
+  hostStats({ node, scheduler: asyncScheduler, wallClock: () => 1_700_000_000_999, root, ...options });
+const valueOf = (outcome: Outcome | undefined): string | undefined =>
+  outcome?.ok === true ? outcome.samples[0]?.value : outcome?.reason;
+const ask = async (
+  source: ReturnType<typeof hostStats>,
+  metrics: readonly MetricDefinition[],
+): Promise<readonly Reading[]> => {
+  const batches = await lastValueFrom(source(metrics).pipe(toArray()));
+  expect(batches).toHaveLength(1);
+  return batches[0]!;
+};
+const read = async (stat: string, options: Partial<HostStatsOptions> = {}, rest: Partial<MetricDefinition> = {}) =>
+  valueOf((await ask(fixture(options), [statMetric(stat, rest)]))[0]?.outcome);
+
+describe('a statistic of the host', () => {
+  it.each([
+    ['host.hostname', 'host7.example.org'],
+    ['host.hostname.short', 'host7'],
+    ['host.time', '1700000000'],
+    ['host.uptime', '100.500000'],
+    ['host.vendor', 'Example "Linux"'],
+    ['host.product', 'QEMU 9.0.0'],
+    ['host.cpus', '6'],
+    ['host.memory.total', '16000000'],
+    ['host.memory.used', '7000000'],
+    ['host.memory.free', '1000000'],
+    ['host.memory.available', '9000000'],
+    ['host.swap.total', '2000000'],
+    ['host.swap.used', '500000'],
+    ['host.swap.free', '1500000'],
+    ['host.swap.in', '44'],
+    ['host.swap.out', '52'],
+    ['host.virtual.used', '7500000'],
+    ['host.virtual.free', '2500000'],
+    ['host.paging.in', '50000'],
+    ['host.paging.out', '70000'],
+    ['host.cpu.time', '846.600000'],
+    ['host.cpu.user', '800.000000'],
+    ['host.cpu.nice', '40.000000'],
+    ['host.cpu.system', '6.600000'],
+    ['host.cpu.idle', '9000.000000'],
+    ['host.cpu.iowait', '12.000000'],
+    ['host.cpu.irq', '1.000000'],
+    ['host.cpu.steal', '0.550000'],
+    ['host.load.1', '0.520000'],
+    ['host.load.5', '0.580000'],
+    ['host.load.15', '0.590000'],
+    ['host.pressure.cpu.some.avg10', '1.250000'],
+    ['host.pressure.cpu.some.avg60', '2.500000'],
+    ['host.pressure.cpu.some.avg300', '3.000000'],
+    ['host.pressure.cpu.some.total', '1.234567'],
+    ['host.pressure.io.full.avg10', '4.000000'],
+    ['host.pressure.io.full.total', '7.000000'],
+    ['host.pressure.memory.some.avg10', '0.000000'],
+  ])('%s is read', async (stat, expected) => {
+    expect(await read(stat)).toBe(expected);
+  });
+
+  it('takes the type, unit and scale of its metric', async () => {
+    const metric = statMetric('host.memory.used', {
+      name: 'Used',
+      type: 'uint64',
+      unit: 'MiB',
+      source: { kind: 'stat', stat: 'host.memory.used', scale: 1 / 1024 },
+    });
+    expect(await ask(fixture(), [metric])).toEqual([
+      { metric, outcome: { ok: true, samples: [{ name: 'Used', type: 'uint64', unit: 'MiB', value: '6835' }] } },
+    ]);
+    expect(await read('host.load.1', {}, { type: 'uint32' })).toBe('0');
+    expect(await read('host.hostname', {}, { type: 'uint32' })).toBe('"host7.example.org" is not a number for uint32');
+  });
+
+  it('counts swapped pages in the size that the machine has', async () => {
+    put('proc/self/auxv', new Uint8Array(new BigUint64Array([3n, 5n, 6n, 65536n, 0n, 0n]).buffer));
+    expect(await read('host.swap.in')).toBe(String(11 * 64));
+  });
+
+  it('is a number of CPUs also while libvirt is away', async () => {
+    expect(await read('host.cpus', { node: () => undefined })).toBe('7');
+    rmSync(join(root, 'sys'), { recursive: true });
+    expect(await read('host.cpus', { node: () => undefined })).toBe(String(availableParallelism()));
+  });
+
+  it.each([
+    ['NAME=Fedora\n', 'Fedora'],
+    ["ID=x\nNAME='openSUSE Leap'\n", 'openSUSE Leap'],
+    ['NAME="A\\$B"\r\n', 'A$B'],
+  ])('knows the vendor from %j', async (text, expected) => {
+    put('etc/os-release', text);
+    expect(await read('host.vendor')).toBe(expected);
+  });
+
+  it("finds the distribution's own file where /etc has none", async () => {
+    rmSync(join(root, 'etc/os-release'));
+    put('usr/lib/os-release', 'NAME=Fallback\n');
+    expect(await read('host.vendor')).toBe('Fallback');
+  });
+});
+
+describe('a rate', () => {
+  const faults = (pgfault: number): void => put('proc/vmstat', `pgfault ${pgfault}\npgpgin 0\n`);
+  const metric = statMetric('host.paging.faults.rate');
+
+  it('is per second since boot at first, then since the batch before', async () => {
+    const scheduler = new VirtualTimeScheduler();
+    const source = fixture({ scheduler });
+    faults(1005);
+    const rate = async (): Promise<string | undefined> => valueOf((await ask(source, [metric]))[0]?.outcome);
+    expect(await rate()).toBe('10.000000');
+    scheduler.frame = 5000;
+    faults(1505);
+    expect(await rate()).toBe('100.000000');
+    expect(await rate(), 'at the same instant').toBe('100.000000');
+    scheduler.frame = 7000;
+    faults(1505);
+    expect(await rate()).toBe('0.000000');
+    scheduler.frame = 8000;
+    faults(5);
+    expect(await rate(), 'of a counter that went back').toBe('0.000000');
+    scheduler.frame = 9000;
+    faults(12);
+    expect(await rate()).toBe('7.000000');
+  });
+
+  it('of a metric with a longer period counts over that period', async () => {
+    const scheduler = new VirtualTimeScheduler();
+    const source = fixture({ scheduler });
+    const slow = statMetric('host.paging.faults.rate', { index: 1, every: 2 });
+    faults(1000);
+    await ask(source, [metric, slow]);
+    scheduler.frame = 1000;
+    faults(1100);
+    expect((await ask(source, [metric])).map(({ outcome }) => valueOf(outcome))).toEqual(['100.000000']);
+    scheduler.frame = 2000;
+    faults(1400);
+    expect((await ask(source, [metric, slow])).map(({ outcome }) => valueOf(outcome))).toEqual([
+      '300.000000',
+      '200.000000',
+    ]);
+  });
+});
+
+describe('a statistic that cannot be had', () => {
+  it.each([
+    ['host.pressure.memory.full.avg10', '/proc/pressure/memory has no full avg10; the kernel is too old for it'],
+    ['host.nonsense', 'the host has no statistic host.nonsense'],
+  ])('%s says why', async (stat, reason) => {
+    expect(await ask(fixture(), [statMetric(stat)])).toMatchObject([{ outcome: { ok: false, stage: 'stat', reason } }]);
+  });
+
+  it('says that libvirt is away, or which file is missing, and the others keep their values', async () => {
+    rmSync(join(root, 'proc/pressure'), { recursive: true });
+    rmSync(join(root, 'proc/stat'));
+    put('proc/meminfo', 'MemTotal: 5 kB\nMemFree:\n');
+    const stats = [
+      'host.product',
+      'host.pressure.io.some.avg10',
+      'host.cpu.time',
+      'host.memory.used',
+      'host.memory.free',
+    ];
+    const readings = await ask(
+      fixture({ node: () => undefined }),
+      [...stats, 'host.load.1'].map((stat) => statMetric(stat)),
+    );
+    expect(readings.map(({ outcome }) => valueOf(outcome))).toEqual([
+      'libvirt is not connected',
+      '/proc/pressure/io cannot be read (ENOENT); pressure needs Linux 4.20 or later, perhaps booted with psi=1',
+      '/proc/stat cannot be read (ENOENT)',
+      '/proc/meminfo has no line MemAvailable',
+      '/proc/meminfo has no number in line MemFree',
+      '0.520000',
+    ]);
+  });
+
+  it('is refused if it is no single value', async () => {
+    const metric = statMetric('host.load.1', { type: 'group' });
+    expect((await ask(fixture(), [metric]))[0]?.outcome).toMatchObject({ ok: false, stage: 'stat' });
+  });
+});
+
+describe('a batch', () => {
+  it('reads only the files that it needs', async () => {
+    for (const path of Object.keys(FILES)) if (path !== 'proc/meminfo') rmSync(join(root, path));
+    const source = fixture();
+    const readings = await ask(
+      source,
+      ['host.memory.total', 'host.memory.free'].map((stat) => statMetric(stat)),
+    );
+    expect(readings.every(({ outcome }) => outcome.ok)).toBe(true);
+  });
+
+  it('is cold, and fresh for each subscriber', async () => {
+    const batch$ = fixture()([statMetric('host.load.1')]);
+    put('proc/loadavg', '9.00 0 0 1/1 1\n');
+    expect(valueOf((await lastValueFrom(batch$))[0]?.outcome)).toBe('9.000000');
+    put('proc/loadavg', '8.00 0 0 1/1 1\n');
+    expect(valueOf((await lastValueFrom(batch$))[0]?.outcome)).toBe('8.000000');
+  });
+
+  it('has each known name on this machine: a value of its type, or a reason', async () => {
+    const source = hostStats({ node, scheduler: asyncScheduler });
+    const metrics = HOST_STATS.map(({ name, type }, index) => statMetric(name, { index, name, type }));
+    const readings = await ask(source, metrics);
+    expect(readings.map(({ metric }) => metric)).toEqual(metrics);
+    for (const { metric, outcome } of readings) {
+      if (outcome.ok) {
+        const [sample, ...more] = outcome.samples;
+        expect(more).toEqual([]);
+        expect(checkValue(metric.type as ValueType, sample!.value)).toEqual({ ok: true, value: sample!.value });
+      } else {
+        expect(metric.name).toMatch(/^host\.pressure\./);
+        expect(outcome.reason).toMatch(/^\/proc\/pressure\/\w+ /);
+      }
+    }
+    const value = (name: string) => valueOf(readings.find(({ metric }) => metric.name === name)?.outcome);
+    expect(value('host.hostname')).toBe(hostname());
+    expect(value('host.memory.total')).toBe(/MemTotal: +(\d+)/.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]);
+    expect(Math.abs(Number(value('host.time')) - Date.now() / 1000)).toBeLessThan(60);
+  });
+});
