@@ -11,7 +11,8 @@ import {
   tap,
 } from 'rxjs';
 
-import type { Domain, MetricDefinition, Outcome } from '../../metric.ts';
+import type { Outcome } from '../../metric.ts';
+import type { ActionRequest } from '../source.ts';
 import { readOutput } from './output.ts';
 import { pool } from './pool.ts';
 import { type Command, run$ } from './process.ts';
@@ -26,14 +27,6 @@ export interface ActionOptions {
   readonly maxParallel: number;
   /** Clock of the deadlines. */
   readonly scheduler?: SchedulerLike;
-}
-
-export interface ActionRequest {
-  readonly metric: MetricDefinition;
-  /** In context vm. */
-  readonly domain?: Domain | undefined;
-  /** It overran its time before; such requests share a few places of their own. */
-  readonly late: boolean;
 }
 
 /**

@@ -1,9 +1,9 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { firstValueFrom, forkJoin, lastValueFrom, merge, toArray, VirtualTimeScheduler } from 'rxjs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { actions } from '../../../src/sources/action/actions.ts';
 import type { Outcome } from '../../../src/metric.ts';
@@ -21,7 +21,7 @@ const value = (outcome: Outcome): string | undefined => (outcome.ok ? outcome.sa
 const waiting = (id: number | string): string =>
   `echo + >> ${directory}/log; echo $$ >> ${directory}/pids; while [ ! -e ${directory}/go ]; do sleep 0.02; done; ` +
   `echo - >> ${directory}/log; echo ${id}`;
-const go = (): void => void firstValueFrom(actions({ path: PATH, maxParallel: 1 })(request(`: > ${directory}/go`)));
+const go = (): void => writeFileSync(join(directory, 'go'), '');
 const request = (command: string, late = false) => ({ metric: actionMetric(command), late });
 const mostAtOnce = (): number => {
   let running = 0;
@@ -102,6 +102,34 @@ describe('actions', () => {
     scheduler.flush();
     expect((await Promise.all(running)).map(value)).toEqual(Array(2).fill('no end after 5 s; killed'));
     expect(value(await queued)).toBe('3');
+  });
+});
+
+describe('an action that no signal ends', () => {
+  it('has its outcome and gives its place away, but completes only when it is gone', async () => {
+    // As a process that is stuck in the kernel looks from here: signals are taken and nothing happens.
+    const kill = vi.spyOn(process, 'kill').mockReturnValue(true);
+    try {
+      const outcome$For = actions({ path: PATH, maxParallel: 1 });
+      const stuck = { metric: actionMetric(waiting('late'), { timeout: 50 }), late: true };
+      const seen: string[] = [];
+      outcome$For(stuck).subscribe({
+        next: (outcome) => seen.push(value(outcome)!),
+        complete: () => seen.push('complete'),
+      });
+      const next = firstValueFrom(outcome$For(request('echo next', true)));
+      expect(value(await next)).toBe('next');
+      expect(seen).toEqual(['no end after 0.05 s; killed, but it does not end']);
+      // Who asks for the same again gets no second copy of it.
+      expect(value(await firstValueFrom(outcome$For(stuck)))).toBe(seen[0]);
+      expect(lines('pids')).toHaveLength(1);
+      writeFileSync(join(directory, 'go'), '');
+      await until(() => seen.length === 2);
+      expect(seen[1]).toBe('complete');
+      expect(value(await firstValueFrom(outcome$For({ ...stuck, late: false })))).toBe('late');
+    } finally {
+      kill.mockRestore();
+    }
   });
 });
 
