@@ -31,8 +31,8 @@ export const METRIC_END = '  </metric>\n';
 // Controls other than tab, LF and CR, and U+FFFE and U+FFFF, are not characters of XML 1.0.
 // oxlint-disable-next-line no-control-regex
 const DISALLOWED = /[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g;
-const SPECIAL = /[^ -%(-;=?-~]/;
-const EVERY_SPECIAL = /[^ -%(-;=?-~]/gu;
+const SPECIAL = /[^ !#$%(-;=?-~]/;
+const EVERY_SPECIAL = /[^ !#$%(-;=?-~]/gu;
 const ENTITIES: Readonly<Record<string, string>> = {
   '<': '&lt;',
   '>': '&gt;',

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+
+import { metricsXml, OPENING } from '../../../src/metrics-xml.ts';
+import { compose, decompose, emptyBody, fit, sameBody, seal } from '../../../src/sinks/metrics-disk/content.ts';
+import type { Body } from '../../../src/sinks/metrics-disk/content.ts';
+import { CHUNK, sumOf } from '../../../src/sinks/metrics-disk/format.ts';
+import { guest, sample, snapshot } from '../snapshots.ts';
+
+const none = { spaces: 0, tabs: 0, sum: 0 };
+const sealed = (body: Body, padding = none): string => body.bytes.toString('latin1', 0, seal(body, padding));
+const big = (length: number) => sample('Big', 'x'.repeat(length));
+
+describe('the content of a metrics disk', () => {
+  it('takes its white space at the end of the last line before the end tag, and knows its sum', () => {
+    const { host } = metricsXml(snapshot(1, [sample('A', '1')]));
+    const body = compose([host], Buffer.alloc(0));
+    const text = sealed(body, { spaces: 2, tabs: 1, sum: 0 });
+    expect(text).toBe(`${OPENING}${host.trimEnd()}  \t\n</metrics>\n`);
+    expect(sealed(body)).toBe(`${OPENING}${host}</metrics>\n`);
+    expect(body.sum).toBe(sumOf(Buffer.from(sealed(body)), 0, sealed(body).length));
+  });
+
+  it('without metrics keeps the start tag at its start', () => {
+    expect(sealed(emptyBody(), { spaces: 3, tabs: 0, sum: 0 })).toBe('<metrics>   \n</metrics>\n');
+  });
+
+  it('is known again on a disk, whatever white space it had', () => {
+    const body = compose([metricsXml(snapshot(1)).host], Buffer.alloc(0));
+    const found = decompose(Buffer.from(sealed(body, { spaces: 7, tabs: 3, sum: 0 })));
+    expect(found !== undefined && sameBody(found, body)).toBe(true);
+    expect(found?.sum).toBe(body.sum);
+    expect(decompose(Buffer.from('<metrics>\n'))).toBeUndefined();
+    expect(decompose(Buffer.from('hello\n</metrics>\n'))).toBeUndefined();
+  });
+
+  it('FAULTS 48: takes whole domains in their order, up to the first that does not fit', () => {
+    const guests = [guest(1, big(30_000)), guest(2, big(40_000)), guest(3, big(100))];
+    const chosen = fit(metricsXml(snapshot(1, [sample('H', '1'), sample('I', '2')], guests)), CHUNK);
+    expect(chosen).toMatchObject({ hostCount: 2, guestCount: 1, guests: 1, leftOut: 2 });
+    expect(chosen.parts.join('')).toContain("id='1'");
+    expect(chosen.parts.join('')).not.toContain("id='3'");
+  });
+
+  it('FAULTS 48: takes the first whole metrics of a host that does not fit alone, and no domain', () => {
+    const host = [sample('A', '1'), sample('B', '2'), big(CHUNK), sample('C', '3')];
+    const chosen = fit(metricsXml(snapshot(1, host, [guest(1, sample('G', '1'))])), CHUNK);
+    expect(chosen).toMatchObject({ hostCount: 2, guestCount: 0, guests: 0, leftOut: 3 });
+    expect(chosen.parts).toEqual([metricsXml(snapshot(2, host.slice(0, 2))).host]);
+  });
+
+  it('FAULTS 48: may be empty, if not even one metric fits', () => {
+    const chosen = fit(metricsXml(snapshot(1, [big(CHUNK)])), CHUNK);
+    expect(chosen).toMatchObject({ hostCount: 0, leftOut: 1, parts: [''] });
+  });
+
+  it('is used up to size less 24 bytes, white space included', () => {
+    const longest = (length: number) => fit(metricsXml(snapshot(1, [big(length)])), CHUNK).hostCount;
+    let length = CHUNK;
+    while (longest(length) === 0) length -= 1;
+    const body = compose(fit(metricsXml(snapshot(1, [big(length)])), CHUNK).parts, Buffer.alloc(0));
+    expect(seal(body, { spaces: 144, tabs: 0, sum: 0 })).toBe(CHUNK - 24);
+  });
+});

@@ -1,0 +1,87 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { asyncScheduler, Subject } from 'rxjs';
+
+import type { Snapshot } from '../../../src/metric.ts';
+import { metricsDisk } from '../../../src/sinks/metrics-disk/disk.ts';
+import type { MetricsDiskOptions } from '../../../src/sinks/metrics-disk/disk.ts';
+import { CHUNK, parseHeader, sumOf } from '../../../src/sinks/metrics-disk/format.ts';
+import type { Pwrite } from '../../../src/sinks/metrics-disk/update.ts';
+import type { SinkReport } from '../../../src/sinks/sink.ts';
+
+/** A new directory below the one for temporary files; the second function removes all. */
+export const directories = () => {
+  const made: string[] = [];
+  return {
+    make: (): string => {
+      const directory = mkdtempSync(join(tmpdir(), 'metrics-disk-'));
+      made.push(directory);
+      return directory;
+    },
+    removeAll: (): void => {
+      for (const directory of made.splice(0)) rmSync(directory, { recursive: true, force: true });
+    },
+  };
+};
+
+/** Mounts a tmpfs for `work`; fails where that is not allowed, because then the fault cannot be tried. */
+export const withTmpfs = (parent: string, options: string, work: (directory: string) => void): void => {
+  const directory = join(parent, 'mnt');
+  mkdirSync(directory);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'none', directory]);
+  try {
+    work(directory);
+  } finally {
+    execFileSync('umount', [directory]);
+  }
+};
+
+/** The verified document on a disk: fails if the header is not that of a whole document that nobody is writing. */
+export const documentOn = (path: string): string => {
+  const bytes = readFileSync(path);
+  const { signature, busy, sum, length } = parseHeader(bytes);
+  if (signature !== 0x6d766264) throw new Error('bad signature');
+  if (busy !== 0) throw new Error('busy');
+  if (bytes.length % CHUNK !== 0 || length > bytes.length - 24) throw new Error('bad length');
+  if (sumOf(bytes, 16, 16 + length) !== sum) throw new Error('bad sum');
+  const rest = bytes.subarray(16 + length);
+  if (!rest.equals(Buffer.alloc(rest.length))) throw new Error('something is left behind the content');
+  return bytes.toString('latin1', 16, 16 + length);
+};
+
+/** A document without the white space that makes its sum unique. */
+export const plain = (xml: string): string => xml.replace(/[ \t]*\n<\/metrics>\n$/, '\n</metrics>\n');
+
+/** A running metrics disk, its reports, and what feeds it. */
+export const start = (options: Partial<MetricsDiskOptions> & { readonly path: string }) => {
+  const snapshots = new Subject<Snapshot>();
+  const reports: SinkReport[] = [];
+  const sink = metricsDisk({
+    size: CHUNK,
+    scheduler: asyncScheduler,
+    backoff: { first: 10, most: 50 },
+    ...options,
+  });
+  const subscription = sink.run(snapshots).subscribe((report) => reports.push(report));
+  return {
+    publish: (snapshot: Snapshot): void => snapshots.next(snapshot),
+    said: (kind: SinkReport['kind']): readonly string[] =>
+      reports.filter((report) => report.kind === kind).map(({ message }) => message),
+    reports,
+    stop: (): void => subscription.unsubscribe(),
+  };
+};
+
+/** A pwrite whose calls are kept, and fail as long as `fails` says so of their number, counted from 0. */
+export const watchedPwrite = (fails: (call: number) => boolean = () => false) => {
+  const calls: { readonly position: number; readonly bytes: Buffer }[] = [];
+  const pwrite: Pwrite = (fd, bytes, offset, length, position) => {
+    calls.push({ position, bytes: Buffer.from(bytes.subarray(offset, offset + length)) });
+    if (fails(calls.length - 1)) throw new Error('EIO: i/o error, write');
+    return writeSync(fd, bytes, offset, length, position);
+  };
+  return { calls, pwrite };
+};
