@@ -1,0 +1,250 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterEach, describe, expect, it, vi } from 'vitest';
+
+import { document, metricsXml } from '../../../src/metrics-xml.ts';
+import { CHUNK, parseHeader } from '../../../src/sinks/metrics-disk/format.ts';
+import { guest, sample, snapshot } from '../snapshots.ts';
+import { directories, documentOn, plain, start, watchedPwrite, withTmpfs } from './harness.ts';
+
+const { make, removeAll } = directories();
+const EMPTY = '<metrics>\n</metrics>\n';
+const one = snapshot(1, [sample('A', 'a'.repeat(300))]);
+const two = snapshot(2, [sample('A', 'b'.repeat(200))]);
+const xmlOf = (value: typeof one): string => document(metricsXml(value));
+const newPath = (): string => join(make(), 'disk');
+
+afterEach(removeAll);
+
+describe('a file system that is full or read-only', () => {
+  it('FAULTS 39: full at the start: said when the disk is made, not later; another one stays valid', () => {
+    withTmpfs(make(), 'size=192k', (directory) => {
+      const path = join(directory, 'disk');
+      const small = start({ path, size: CHUNK });
+      small.publish(one);
+      small.stop();
+      const large = start({ path, size: 4 * CHUNK, backoff: { first: 60_000, most: 60_000 } });
+      large.publish(two);
+      large.stop();
+      expect(large.said('opened')).toEqual([]);
+      expect(large.said('failed')).toEqual([
+        `${path} cannot be made 262144 bytes long: ENOSPC: no space left on device, write`,
+      ]);
+      expect(parseHeader(readFileSync(path)).busy).toBe(0);
+      expect(readFileSync(path, 'latin1')).toContain(xmlOf(one));
+    });
+  });
+
+  it('FAULTS 39: full while it runs: nothing fails, because all of the disk has its storage already', () => {
+    withTmpfs(make(), 'size=256k', (directory) => {
+      const path = join(directory, 'disk');
+      const disk = start({ path, size: 2 * CHUNK });
+      disk.publish(one);
+      expect(() => writeFileSync(join(directory, 'filler'), Buffer.alloc(4 * CHUNK))).toThrow('ENOSPC');
+      disk.publish(snapshot(3, [sample('A', 'c'.repeat(2 * CHUNK - 400))]));
+      disk.stop();
+      expect(disk.said('failed')).toEqual([]);
+      expect(documentOn(path)).toContain('c'.repeat(2 * CHUNK - 400));
+    });
+  });
+
+  it('FAULTS 40: read-only: said, the old document stays, and it goes on when it is writable again', async () => {
+    const parent = make();
+    const directory = join(parent, 'mnt');
+    execFileSync('mkdir', [directory]);
+    execFileSync('mount', ['-t', 'tmpfs', 'none', directory]);
+    try {
+      const path = join(directory, 'disk');
+      const first = start({ path });
+      first.publish(one);
+      first.stop();
+      execFileSync('mount', ['-o', 'remount,ro', directory]);
+      const second = start({ path });
+      second.publish(two);
+      expect(second.said('failed')[0]).toContain('EROFS: read-only file system');
+      expect(plain(documentOn(path))).toBe(xmlOf(one));
+      execFileSync('mount', ['-o', 'remount,rw', directory]);
+      await vi.waitFor(() => expect(second.said('written')).toHaveLength(1), 5000);
+      second.stop();
+      expect(plain(documentOn(path))).toBe(xmlOf(two));
+    } finally {
+      execFileSync('umount', [directory]);
+    }
+  });
+});
+
+describe('an update that fails', () => {
+  it('FAULTS 41: at any write, once: the previous document is back at once, the next one goes out', () => {
+    for (let failing = 0; failing < 5; failing += 1) {
+      const path = newPath();
+      let base = Infinity;
+      const { calls, pwrite } = watchedPwrite((call) => call === base + failing);
+      const disk = start({ path, pwrite, backoff: { first: 60_000, most: 60_000 } });
+      disk.publish(one);
+      base = calls.length;
+      disk.publish(two);
+      expect(disk.said('failed')).toEqual([`${path} cannot be written: EIO: i/o error, write`]);
+      expect(plain(documentOn(path))).toBe(xmlOf(one));
+      disk.publish(snapshot(3));
+      expect(documentOn(path)).toContain('tick 3');
+      disk.stop();
+    }
+  });
+
+  it.each([
+    ['the previous body', 'the empty document', (position: number, length: number) => position === 16 && length > 100],
+    ['any body', 'no busy flag', (position: number) => position === 16],
+  ])('FAULTS 41: if %s cannot be written either, leaves %s', (_, left, fails) => {
+    const path = newPath();
+    let failing = false;
+    const disk = start({
+      path,
+      backoff: { first: 60_000, most: 60_000 },
+      pwrite: (fd, bytes, offset, length, position) => {
+        if (failing && fails(position, length)) throw new Error('EIO: i/o error, write');
+        return writeSync(fd, bytes, offset, length, position);
+      },
+    });
+    disk.publish(one);
+    failing = true;
+    disk.publish(two);
+    expect(parseHeader(readFileSync(path)).busy).toBe(0);
+    if (left === 'the empty document') expect(plain(documentOn(path))).toBe(EMPTY);
+    failing = false;
+    disk.publish(snapshot(3));
+    expect(documentOn(path)).toContain('tick 3');
+    disk.stop();
+  });
+
+  it('FAULTS 41: a disk that stays unwritable for a while is written when it can be, and failed is said once', () => {
+    for (let from = 0; from < 8; from += 1) {
+      const path = newPath();
+      let [base, mended] = [Infinity, false];
+      const { calls, pwrite } = watchedPwrite((call) => call >= base + from && !mended);
+      const disk = start({ path, pwrite, backoff: { first: 60_000, most: 60_000 } });
+      disk.publish(one);
+      base = calls.length;
+      disk.publish(two);
+      disk.publish(snapshot(3));
+      disk.publish(snapshot(4));
+      expect(disk.said('failed')).toHaveLength(1);
+      mended = true;
+      disk.publish(snapshot(5));
+      expect(documentOn(path)).toContain('tick 5');
+      disk.stop();
+    }
+  });
+
+  it('FAULTS 46: killed at any write, it is valid right after the restart', () => {
+    for (let last = 0; last < 5; last += 1) {
+      const path = newPath();
+      let base = Infinity;
+      const { calls, pwrite } = watchedPwrite((call) => call >= base + last);
+      const killed = start({ path, pwrite, backoff: { first: 60_000, most: 60_000 } });
+      killed.publish(one);
+      base = calls.length;
+      killed.publish(two);
+      killed.stop();
+      const again = start({ path });
+      expect([EMPTY, xmlOf(one), xmlOf(two)]).toContain(plain(documentOn(path)));
+      again.publish(two);
+      expect(plain(documentOn(path))).toBe(xmlOf(two));
+      again.stop();
+    }
+  });
+});
+
+describe('a file that others have changed', () => {
+  it('FAULTS 43: deleted: it is created anew, with a warning', () => {
+    const path = newPath();
+    const disk = start({ path });
+    disk.publish(one);
+    rmSync(path);
+    disk.publish(one);
+    expect(plain(documentOn(path))).toBe(xmlOf(one));
+    disk.publish(two);
+    disk.stop();
+    expect(plain(documentOn(path))).toBe(xmlOf(two));
+    expect(disk.said('warning')).toEqual([
+      `${path} had been deleted or replaced and was opened anew. ` +
+        'VMs that have the old file open see the new one when it is attached to them again',
+    ]);
+  });
+
+  it('FAULTS 43: replaced by another file: that one is used, with a warning', () => {
+    const path = newPath();
+    const disk = start({ path });
+    disk.publish(one);
+    writeFileSync(`${path}.new`, '');
+    renameSync(`${path}.new`, path);
+    const { ino } = statSync(path);
+    disk.publish(two);
+    disk.stop();
+    expect(statSync(path).ino).toBe(ino);
+    expect(plain(documentOn(path))).toBe(xmlOf(two));
+    expect(disk.said('warning')).toHaveLength(1);
+  });
+
+  it('FAULTS 43: replaced by something that is refused: failed until that is gone', () => {
+    const path = newPath();
+    const disk = start({ path, backoff: { first: 60_000, most: 60_000 } });
+    disk.publish(one);
+    rmSync(path);
+    execFileSync('mkfifo', [path]);
+    disk.publish(two);
+    expect(disk.said('failed')[0]).toContain('is a fifo');
+    rmSync(path);
+    disk.publish(snapshot(3));
+    disk.stop();
+    expect(documentOn(path)).toContain('tick 3');
+    expect(disk.said('warning')).toHaveLength(1);
+  });
+
+  it.each([0, 10, 1000])('FAULTS 44: cut to %d bytes: it is extended and written anew, with a warning', (length) => {
+    const path = newPath();
+    const disk = start({ path });
+    disk.publish(one);
+    truncateSync(path, length);
+    disk.publish(one);
+    disk.stop();
+    expect(plain(documentOn(path))).toBe(xmlOf(one));
+    expect(disk.said('warning')).toEqual([`${path} had been cut to ${length} bytes and was written anew`]);
+  });
+
+  it('FAULTS 44: overwritten in place: it is written anew, with a warning', () => {
+    const path = newPath();
+    const disk = start({ path });
+    disk.publish(one);
+    execFileSync('dd', ['if=/dev/zero', `of=${path}`, 'bs=64k', 'count=1', 'conv=notrunc', 'status=none']);
+    disk.publish(one);
+    disk.stop();
+    expect(plain(documentOn(path))).toBe(xmlOf(one));
+    expect(disk.said('warning')).toEqual([`${path} had been written to by something else and was written anew`]);
+  });
+});
+
+describe('more metrics than fit', () => {
+  it('FAULTS 48: the disk stays valid and new, says so once, and once that all fit again', () => {
+    const path = newPath();
+    const disk = start({ path });
+    const guests = Array.from({ length: 500 }, (_, id) => guest(id, sample('A', `value of ${id}`)));
+    disk.publish(snapshot(1, [sample('H', 'first')], guests));
+    disk.publish(snapshot(2, [sample('H', 'second')], guests));
+    const xml = documentOn(path);
+    expect(xml).toContain('<value>second</value>');
+    expect(xml).toContain('<value>value of 0</value>');
+    expect(xml).not.toContain('<value>value of 499</value>');
+    const kept = xml.split('value of').length - 1;
+    expect(disk.said('warning')).toEqual([
+      `${path} is too small and holds 1 of 1 host metrics and ${kept} of 500 VMs only; raise the <size> of the disk`,
+    ]);
+    expect(disk.reports.at(-1)).toMatchObject({ kind: 'written', leftOut: 500 - kept });
+    disk.publish(snapshot(3, [sample('H', 'third')], guests.slice(0, 10)));
+    disk.publish(snapshot(4, [sample('H', 'fourth')], guests.slice(0, 10)));
+    disk.stop();
+    expect(disk.said('warning').slice(1)).toEqual([`${path} holds all metrics again`]);
+    expect(documentOn(path)).toContain('<value>value of 9</value>');
+  });
+});

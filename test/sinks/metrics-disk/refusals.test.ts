@@ -1,0 +1,143 @@
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  chownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+import { afterEach, describe, expect, it, vi } from 'vitest';
+
+import { snapshot } from '../snapshots.ts';
+import { directories, documentOn, start } from './harness.ts';
+
+const { make, removeAll } = directories();
+const NOBODY = 65_534;
+
+afterEach(removeAll);
+
+/** Tries to run a metrics disk, and returns what it says it failed of. */
+const refusal = (path: string, options: { readonly owner?: number } = {}): string => {
+  const disk = start({ path, ...options, backoff: { first: 60_000, most: 60_000 } });
+  disk.publish(snapshot(1));
+  disk.stop();
+  expect(disk.reports.map(({ kind }) => kind)).toEqual(['failed']);
+  return disk.said('failed')[0] ?? '';
+};
+
+describe('FAULTS 42: the metrics disk refuses, with a message of its own, and leaves untouched', () => {
+  it('FAULTS 42: a symbolic link', () => {
+    const directory = make();
+    const [target, path] = [join(directory, 'target'), join(directory, 'disk')];
+    writeFileSync(target, 'precious');
+    symlinkSync(target, path);
+    expect(refusal(path)).toBe(
+      `${path} is a symbolic link, and a metrics disk must be a regular file: remove it, or name another <path> for the disk`,
+    );
+    expect(readFileSync(target, 'utf8')).toBe('precious');
+    expect(readlinkSync(path)).toBe(target);
+  });
+
+  it('FAULTS 42: a symbolic link to nothing, which is not followed to create a file', () => {
+    const directory = make();
+    symlinkSync(join(directory, 'target'), join(directory, 'disk'));
+    expect(refusal(join(directory, 'disk'))).toContain('is a symbolic link');
+    expect(readdirSync(directory)).toEqual(['disk']);
+  });
+
+  it('FAULTS 42: a fifo, without hanging', () => {
+    const path = join(make(), 'disk');
+    execFileSync('mkfifo', [path]);
+    expect(refusal(path)).toContain('is a fifo, and a metrics disk must be a regular file');
+    expect(lstatSync(path).isFIFO()).toBe(true);
+  });
+
+  it('FAULTS 42: a directory', () => {
+    const path = join(make(), 'disk');
+    mkdirSync(path);
+    expect(refusal(path)).toContain('is a directory, and a metrics disk must be a regular file');
+    expect(lstatSync(path).isDirectory()).toBe(true);
+  });
+
+  it('FAULTS 42: a character device and a block device', () => {
+    expect(refusal('/dev/null')).toContain('is a character device, and a metrics disk must be a regular file');
+    const path = join(make(), 'disk');
+    execFileSync('mknod', [path, 'b', '7', '77']);
+    expect(refusal(path)).toContain('is a block device, and a metrics disk must be a regular file');
+  });
+
+  it('FAULTS 42: a hard link', () => {
+    const directory = make();
+    const [target, path] = [join(directory, 'target'), join(directory, 'disk')];
+    writeFileSync(target, 'precious');
+    linkSync(target, path);
+    expect(refusal(path)).toContain('has 2 hard links, and a metrics disk must have no second name');
+    expect(readFileSync(target, 'utf8')).toBe('precious');
+  });
+
+  it('FAULTS 42: a foreign owner, with how to mend it if it was libvirt', () => {
+    const path = join(make(), 'disk');
+    writeFileSync(path, 'precious');
+    chownSync(path, NOBODY, NOBODY);
+    const message = refusal(path);
+    expect(message).toContain(`belongs to user ${NOBODY}, and must belong to root or to user ${process.geteuid?.()}`);
+    expect(message).toContain("<seclabel model='dac' relabel='no'/>");
+    expect(readFileSync(path, 'utf8')).toBe('precious');
+  });
+
+  it('but takes a file of root or of the given owner', () => {
+    const directory = make();
+    const [rooted, owned] = [join(directory, 'rooted'), join(directory, 'owned')];
+    writeFileSync(rooted, '');
+    chownSync(rooted, 0, 0);
+    writeFileSync(owned, '');
+    chownSync(owned, NOBODY, NOBODY);
+    for (const path of [rooted, owned]) {
+      const disk = start({ path, owner: NOBODY });
+      disk.stop();
+      expect(disk.said('failed')).toEqual([]);
+    }
+  });
+
+  it('a path whose directory does not exist', () => {
+    const path = join(make(), 'none', 'disk');
+    expect(refusal(path)).toBe(`${path} cannot be created, because ${join(path, '..')} does not exist`);
+  });
+});
+
+describe('FAULTS 45: a second daemon on the same disk', () => {
+  it('FAULTS 45: is told so, and leaves the disk to the first', () => {
+    const path = join(make(), 'disk');
+    const first = start({ path });
+    first.publish(snapshot(1));
+    const before = readFileSync(path);
+    expect(refusal(path)).toBe(
+      `${path} is already in use by another vhostmd: stop that one, or name another <path> for the disk`,
+    );
+    expect(readFileSync(path).equals(before)).toBe(true);
+    first.publish(snapshot(2));
+    first.stop();
+    expect(documentOn(path)).toContain('tick 2');
+  });
+
+  it('FAULTS 45: is let in as soon as the other process has ended', async () => {
+    const path = join(make(), 'disk');
+    writeFileSync(path, '');
+    const holder = spawn('flock', [path, 'sh', '-c', 'echo locked; read line'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    await new Promise((resolve) => holder.stdout.once('data', resolve));
+    const disk = start({ path });
+    disk.publish(snapshot(1));
+    expect(disk.said('failed')[0]).toContain('already in use');
+    expect(readFileSync(path)).toHaveLength(0);
+    holder.stdin.end('\n');
+    await vi.waitFor(() => expect(disk.said('written')).toHaveLength(1), 5000);
+    disk.stop();
+    expect(documentOn(path)).toContain('tick 1');
+  });
+});
