@@ -143,7 +143,7 @@ export const DOMAIN_STATS: readonly StatName[] = [
 ];
 
 const pattern = (name: string): RegExp =>
-  new RegExp(`^${name.replaceAll('.', '\\.').replaceAll('#', '(?:\\d+|\\*)').replaceAll('?', '[a-z0-9_-]+')}$`);
+  new RegExp(`^${name.replaceAll('.', '\\.').replaceAll('?', '[a-z0-9_-]+').replaceAll('#', '(?:\\d+|\\*)')}$`);
 
 const patterns: Readonly<Record<Context, readonly (readonly [RegExp, StatName])[]>> = {
   host: HOST_STATS.map((known) => [pattern(known.name), known]),

@@ -238,6 +238,11 @@ describe('the value of a metric', () => {
     expect(configOf(text).metrics[0]?.source).toEqual({ kind: 'stat', stat: 'host.time', scale });
   });
 
+  it.each(['vcpu.*.delay', 'vcpu.0.time', 'net.12.rx.bytes', 'block.*.rd.bytes', 'vm.remote_tlb_flush.sum'])(
+    'statistic %s of a VM is known',
+    (name) => expect(errorsOf(fileOf(stat(name, 'uint64', 'vm')))).toEqual([]),
+  );
+
   it('a number may be published as any type of number, or as text', () => {
     for (const type of ['int32', 'real32', 'string']) expect(errorsOf(fileOf(stat('host.load.1', type)))).toEqual([]);
   });
