@@ -1,0 +1,10 @@
+#!/bin/sh
+# `npm run bench [-- NAME...]`: installs what the benchmarks need, builds, and prints the table.
+set -eu
+. "$(dirname "$0")/common.sh"
+build
+need_virtual_machines 'the benchmarks'
+rm -rf dist/bench
+./node_modules/.bin/tsc -p bench/tsconfig.json
+export UV_THREADPOOL_SIZE=16
+exec node dist/bench/bench/main.js "$@"

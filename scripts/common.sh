@@ -1,0 +1,60 @@
+# Sourced by the other scripts: finds or installs what a command needs, and says what it does.
+cd "$(dirname "$0")/.." || exit 1
+
+say() { printf 'vhostmd: %s\n' "$*" >&2; }
+
+# need_packages PURPOSE PACKAGE...: installs Debian packages where it may, or names the command.
+need_packages() {
+  purpose=$1
+  shift
+  if ! command -v apt-get >/dev/null 2>&1; then
+    say "$purpose needs the packages that Debian calls: $*. Install them and try again."
+    exit 1
+  fi
+  if [ "$(id -u)" != 0 ]; then
+    say "$purpose needs packages that only root can install. Run: sudo apt-get install -y --no-install-recommends $*"
+    exit 1
+  fi
+  say "Installing for $purpose: $*"
+  log=$(mktemp)
+  if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; } >"$log" 2>&1; then
+    cat "$log" >&2
+    say "The packages could not be installed (see above)."
+    exit 1
+  fi
+  rm -f "$log"
+}
+
+need_node() {
+  node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' && return
+  say "Node 20.19 or newer is needed, this is $(node --version)."
+  exit 1
+}
+
+# npm leaves this file behind; it is older than the lock file when dependencies have changed.
+need_modules() {
+  need_node
+  [ -e node_modules/.package-lock.json ] && [ ! package-lock.json -nt node_modules/.package-lock.json ] && return
+  say 'Installing the npm packages'
+  npm ci --no-audit --no-fund --loglevel=error >&2
+  touch node_modules/.package-lock.json
+}
+
+build() {
+  need_modules
+  say 'Building'
+  rm -rf dist
+  ./node_modules/.bin/tsc -p tsconfig.build.json
+  chmod +x dist/vhostmd.cjs
+}
+
+have_libvirt() { ldconfig -p 2>/dev/null | grep -q 'libvirt\.so\.0' || [ -e /usr/lib64/libvirt.so.0 ]; }
+
+# A libvirt that runs virtual machines, and what makes, freezes and observes them, for tests and benchmarks.
+need_virtual_machines() {
+  for program in libvirtd virtlogd virsh qemu-system-x86_64 strace ps pgrep; do
+    command -v "$program" >/dev/null 2>&1 && continue
+    need_packages "$1" libvirt0 libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 strace procps
+    return
+  done
+}

@@ -1,0 +1,9 @@
+#!/bin/sh
+# `npm test [-- OPTION-OF-VITEST...]`: installs what the tests need, builds, and runs them all.
+set -eu
+. "$(dirname "$0")/common.sh"
+build
+need_virtual_machines 'the tests'
+# libvirt calls that hang occupy a worker thread each, as in the program itself.
+export UV_THREADPOOL_SIZE=16
+exec ./node_modules/.bin/vitest run "$@"

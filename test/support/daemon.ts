@@ -1,0 +1,106 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import { firstValueFrom } from 'rxjs';
+
+import { type DumpedMetric, dump$ } from '../../src/dump.ts';
+
+/** The built program, as a user runs it. */
+export const PROGRAM = fileURLToPath(new URL('../../dist/vhostmd.cjs', import.meta.url));
+
+/** A scratch folder with a configuration and a disk path in it. */
+export interface Scratch {
+  readonly directory: string;
+  readonly disk: string;
+  readonly config: string;
+  readonly remove: () => void;
+}
+
+/** Writes a configuration around the given `<metric>` elements. */
+export const scratch = (
+  metrics: string,
+  { period = 1, globals = '', sizeKiB = 256 }: { period?: number; globals?: string; sizeKiB?: number } = {},
+): Scratch => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'vhostmd-test-'));
+  const disk = path.join(directory, 'disk');
+  const config = path.join(directory, 'vhostmd.conf');
+  writeFileSync(
+    config,
+    `<vhostmd><globals><disk><name>d</name><path>${disk}</path><size unit="k">${sizeKiB}</size></disk>` +
+      `<update_period>${period}</update_period><path>/usr/sbin:/sbin:/usr/bin:/bin</path><transport>vbd</transport>${globals}</globals>` +
+      `<metrics>${metrics}</metrics></vhostmd>\n`,
+  );
+  return { directory, disk, config, remove: () => rmSync(directory, { recursive: true, force: true }) };
+};
+
+export interface RunningDaemon {
+  readonly child: ChildProcess;
+  /** All that it has printed so far. */
+  readonly output: () => string;
+  readonly printed: (text: string | RegExp, timeout?: number) => Promise<void>;
+  /** Sends the signal; exit code (or the signal that killed it) and milliseconds until the end. */
+  readonly stop: (signal?: NodeJS.Signals) => Promise<{ readonly code: number | null; readonly ms: number }>;
+}
+
+/** Waits until a condition holds; fails with what it was waiting for. */
+export const until = async (what: string, holds: () => boolean | Promise<boolean>, timeout = 10_000): Promise<void> => {
+  const end = performance.now() + timeout;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`not within ${timeout} ms: ${what}`);
+    await sleep(10);
+  }
+};
+
+/** Starts `vhostmd -d` with further arguments and waits for its first snapshot. */
+export const startDaemon = async (
+  args: readonly string[],
+  { ready = true, env = {} }: { readonly ready?: boolean; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<RunningDaemon> => {
+  const child = spawn(process.execPath, [PROGRAM, '-d', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (data: Buffer) => (text += data.toString('utf8')));
+  let ended: { code: number | null } | undefined;
+  child.once('exit', (code) => (ended = { code }));
+  const daemon: RunningDaemon = {
+    child,
+    output: () => text,
+    printed: (what, timeout) =>
+      until(
+        `output ${String(what)} in:\n${text}`,
+        () => (typeof what === 'string' ? text.includes(what) : what.test(text)),
+        timeout,
+      ),
+    stop: async (signal = 'SIGTERM') => {
+      const start = performance.now();
+      child.kill(signal);
+      await until('the daemon has ended', () => ended !== undefined);
+      return { code: ended?.code ?? null, ms: performance.now() - start };
+    },
+  };
+  if (ready) {
+    await until('the first snapshot', () => {
+      if (ended !== undefined) throw new Error(`the daemon ended with ${ended.code}:\n${text}`);
+      return text.includes('Ready: ');
+    });
+  }
+  return daemon;
+};
+
+/** The metrics on a disk, verified. */
+export const readMetrics = async (disk: string): Promise<readonly DumpedMetric[]> => {
+  const dumped = await firstValueFrom(dump$(disk));
+  if (!dumped.ok) throw new Error(dumped.message);
+  return dumped.metrics;
+};
+
+/** Value of one metric on a disk, of the host or of a domain. */
+export const valueOf = async (disk: string, name: string, uuid?: string): Promise<string | undefined> =>
+  (await readMetrics(disk)).find((metric) => metric.name === name && metric.uuid === uuid)?.value;

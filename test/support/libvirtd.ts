@@ -1,0 +1,135 @@
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+// As root the private libvirtd runs as this user, since libvirt has one system instance only, which is the host's.
+const NOBODY = 65534;
+
+/** A libvirtd with real QEMU domains of its own, apart from the host's: it may be stopped, frozen and killed. */
+export interface PrivateLibvirtd {
+  readonly uri: string;
+  /** Creates a running or paused QEMU domain of 16 MiB; its uuid. */
+  readonly create: (
+    name: string,
+    options?: { readonly paused?: boolean; readonly devices?: string },
+  ) => Promise<string>;
+  readonly destroy: (nameOrUuid: string) => Promise<void>;
+  readonly virsh: (...args: readonly string[]) => Promise<string>;
+  /** Process number of a domain's QEMU. */
+  readonly qemuPid: (uuid: string) => number;
+  readonly pid: () => number;
+  readonly kill: (signal: NodeJS.Signals) => void;
+  readonly start: () => Promise<void>;
+  /** Ends the domains and the daemons, and removes all files. */
+  readonly close: () => Promise<void>;
+}
+
+export const xmlEscape = (text: string): string =>
+  text.replaceAll(/[<>&'"\n\r\t]/g, (character) => `&#${character.codePointAt(0)};`);
+
+/** A minimal domain: no firmware to speak of, no disk, no network; it starts in a fraction of a second. */
+export const domainXml = (name: string, devices = ''): string => `<domain type='qemu'>
+  <name>${xmlEscape(name)}</name><memory unit='MiB'>16</memory><vcpu>1</vcpu>
+  <os><type arch='x86_64' machine='microvm'>hvm</type></os>
+  <devices><emulator>/usr/bin/qemu-system-x86_64</emulator><controller type='usb' model='none'/>
+  <memballoon model='none'/>${devices}</devices></domain>`;
+
+const pidsOf = (directory: string): readonly number[] =>
+  readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`XDG_RUNTIME_DIR=${directory}/run`);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+
+/** Starts a private libvirtd. Fails where libvirtd or QEMU are not installed: `npm test` installs them. */
+export const startLibvirtd = async (): Promise<PrivateLibvirtd> => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'vhostmd-libvirt-'));
+  const root = process.getuid?.() === 0;
+  // What libvirt finds out about QEMU takes seconds, so all instances share it.
+  const cache = path.join(tmpdir(), `vhostmd-libvirt-cache-${root ? NOBODY : process.getuid?.()}`);
+  for (const part of ['', 'run', 'config', 'data'])
+    mkdirSync(path.join(directory, part), { recursive: true, mode: 0o755 });
+  mkdirSync(cache, { recursive: true });
+  if (root) for (const part of ['', 'run', 'config', 'data']) chownSync(path.join(directory, part), NOBODY, NOBODY);
+  if (root) chownSync(cache, NOBODY, NOBODY);
+  const environment = {
+    PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
+    HOME: directory,
+    XDG_RUNTIME_DIR: path.join(directory, 'run'),
+    XDG_CONFIG_HOME: path.join(directory, 'config'),
+    XDG_DATA_HOME: path.join(directory, 'data'),
+    XDG_CACHE_HOME: cache,
+  };
+  const socket = path.join(directory, 'run/libvirt/libvirt-sock');
+  const uri = `qemu+unix:///session?socket=${socket}`;
+  const daemon = (name: string): ChildProcess =>
+    spawn(name, [], { env: environment, stdio: 'ignore', ...(root ? { uid: NOBODY, gid: NOBODY } : {}) });
+  const virsh = async (...args: readonly string[]): Promise<string> =>
+    (await run('virsh', ['-q', '-c', uri, ...args], { encoding: 'utf8' })).stdout.trim();
+
+  const logd = daemon('virtlogd');
+  let libvirtd: ChildProcess;
+  const start = async (): Promise<void> => {
+    libvirtd = daemon('libvirtd');
+    const failed = new Promise<never>((_resolve, reject) => libvirtd.once('error', reject));
+    const ready = (async () => {
+      for (let tries = 0; tries < 300; tries += 1) {
+        if (existsSync(socket) && (await virsh('uri').catch(() => '')) !== '') return;
+        await sleep(50);
+      }
+      throw new Error('the private libvirtd does not answer');
+    })();
+    await Promise.race([ready, failed]);
+  };
+  await start();
+  return {
+    uri,
+    virsh,
+    create: async (name, { paused = true, devices = '' } = {}) => {
+      const file = path.join(directory, `${Math.random().toString(36).slice(2)}.xml`);
+      writeFileSync(file, domainXml(name, devices), { mode: 0o644 });
+      await virsh('create', ...(paused ? ['--paused'] : []), file);
+      return await virsh('domuuid', '--domain', name);
+    },
+    destroy: async (nameOrUuid) => void (await virsh('destroy', '--domain', nameOrUuid)),
+    qemuPid: (uuid) =>
+      Number(
+        execFileSync('pgrep', ['-f', `qemu-system.*-uuid ${uuid}`], { encoding: 'utf8' })
+          .trim()
+          .split('\n')[0],
+      ),
+    pid: () => libvirtd.pid ?? 0,
+    kill: (signal) => void libvirtd.kill(signal),
+    start,
+    close: async () => {
+      for (const pid of [...pidsOf(directory), logd.pid, libvirtd.pid]) {
+        try {
+          if (pid !== undefined) process.kill(pid, 'SIGKILL');
+        } catch {
+          // It has ended.
+        }
+      }
+      await sleep(100);
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+};
