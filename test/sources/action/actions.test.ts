@@ -83,10 +83,10 @@ describe('actions', () => {
   it('that are unsubscribed in the queue never start; one that runs gives its place away', async () => {
     const outcome$For = actions({ path: PATH, maxParallel: 1 });
     const running = [1, 2].map((id) => outcome$For(request(waiting(id))).subscribe());
-    const queued = outcome$For(request(`: > ${directory}/queued`)).subscribe();
+    const queued = [1, 2, 3].map((id) => outcome$For(request(`: > ${directory}/queued; # ${id}`)).subscribe());
     const next = firstValueFrom(outcome$For(request('echo next')));
     await until(() => lines('pids').length === 2);
-    queued.unsubscribe();
+    queued.forEach((subscription) => subscription.unsubscribe());
     running.forEach((subscription) => subscription.unsubscribe());
     expect(value(await next)).toBe('next');
     expect(existsSync(join(directory, 'queued'))).toBe(false);
