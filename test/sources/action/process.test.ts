@@ -232,8 +232,8 @@ describe('a process', () => {
         .map((line) => line.split('=')[0]!);
       expect(names).toContain('PATH');
       // PWD and _ are the shell's own.
-      const known = ['PATH', 'LC_ALL', 'HOME', 'TZ', 'PWD', '_', 'SHLVL', 'OLDPWD'];
-      expect(names.filter((name) => !known.includes(name))).toEqual([]);
+      const known = new Set(['PATH', 'LC_ALL', 'HOME', 'TZ', 'PWD', '_', 'SHLVL', 'OLDPWD']);
+      expect(names.filter((name) => !known.has(name))).toEqual([]);
       expect(value(await run('echo "$LC_ALL $PATH"'))).toBe(`C ${PATH}`);
     } finally {
       closeSync(descriptor);
