@@ -1,0 +1,22 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import { parseMarbleFile } from './marbles/parse.ts';
+import { runMarbleFile } from './marbles/run.ts';
+
+const root = join(import.meta.dirname, '..', 'marbles');
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.txt'))
+  .sort();
+
+describe('marbles', () => {
+  it('are found', () => expect(files.length).toBeGreaterThan(0));
+
+  it.each(files)('%s', (name) => {
+    const text = readFileSync(join(root, name), 'utf8');
+    const { seen, expected } = runMarbleFile(text);
+    expect(seen, parseMarbleFile(text).sentence).toEqual(expected);
+  });
+});

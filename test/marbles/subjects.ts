@@ -1,0 +1,16 @@
+import type { Observable } from 'rxjs';
+
+import type { Stage } from './stage.ts';
+import { newestWinsSubject, sinksSubject } from './subjects/hand-over.ts';
+import { inventorySubject } from './subjects/inventory.ts';
+import { snapshotSubject } from './subjects/snapshot.ts';
+import { tickSubject } from './subjects/tick.ts';
+
+/** What may stand behind `>` in a marble file. */
+export const subjects: Readonly<Record<string, (on: Stage) => Observable<unknown>>> = {
+  inventory: inventorySubject,
+  newestWins: newestWinsSubject,
+  sinks: sinksSubject,
+  snapshot: snapshotSubject,
+  tick: tickSubject,
+};

@@ -1,0 +1,89 @@
+import { forkJoin, map, merge, type Observable, of } from 'rxjs';
+
+import type { Domain, MetricDefinition, Outcome, Reading, Sample, Snapshot } from '../../../src/metric.ts';
+import { tick$ } from '../../../src/sources/tick.ts';
+import { snapshot$ } from '../../../src/streams/snapshot.ts';
+import type { Stage } from '../stage.ts';
+import { domainEventOf } from './domains.ts';
+
+const PLACE = { file: 'marbles', line: 1, column: 1 };
+
+// `action`, `stat`, or `counter`: an action that at once gives the number of its run; and `every 3` ticks.
+const metricsOf = (on: Stage, period: number) => {
+  const counters = new Set<string>();
+  const metrics = on.parameters(/^(host|vm) (\w+)$/).map(([[, context, name = ''], text], index): MetricDefinition => {
+    const [, kind = '', every = '1'] = /^(action|stat|counter)(?: every (\d+))?$/.exec(text) ?? [];
+    if (kind === '') throw new Error(`expected action, stat or counter, found: ${text}`);
+    if (kind === 'counter') counters.add(name);
+    return {
+      index,
+      name,
+      type: 'uint32',
+      context: context === 'host' ? 'host' : 'vm',
+      source: kind === 'stat' ? { kind, stat: name } : { kind: 'action', command: name },
+      variables: [],
+      every: Number(every),
+      timeout: period,
+      place: PLACE,
+    };
+  });
+  return { metrics, counters };
+};
+
+const targetOf = ({ name }: MetricDefinition, domain?: Domain): string =>
+  domain === undefined ? name : `${domain.uuid}.${name}`;
+
+const outcomeOf =
+  ({ name }: MetricDefinition) =>
+  (text: string): Outcome =>
+    text === 'failed'
+      ? { ok: false, stage: 'run', reason: text }
+      : { ok: true, samples: [{ name, type: 'uint32', value: text }] };
+
+const show = ({ host, guests, problems }: Snapshot): string => {
+  const values = (samples: readonly Sample[], of: string) => samples.map(({ name, value }) => `${of}${name}=${value}`);
+  const all = [
+    ...values(host, ''),
+    ...guests.flatMap(({ domain, samples }) => values(samples, `${domain.uuid}.`)),
+    ...problems.map(({ metric, domain }) => `!${targetOf(metric, domain)}`),
+  ];
+  return all.length === 0 ? 'nothing' : all.join(' ');
+};
+
+/**
+ * `> snapshot`: the whole pipeline, from `domains` to `snapshot`, with the real ticks (shown as `tick`). Metrics are
+ * parameters (`host load = action`, `vm cpu = stat`); their runs are streams (`runs of load`, `runs of a.cpu`).
+ */
+export const snapshotSubject = (on: Stage): Observable<unknown> => {
+  const period = Number(on.parameter('period'));
+  const { metrics, counters } = metricsOf(on, period);
+  const counted = new Map<string, number>();
+  const run$ = (metric: MetricDefinition, domain?: Domain): Observable<Outcome> =>
+    on.run$(`runs of ${targetOf(metric, domain)}`, outcomeOf(metric));
+  // So that a stream without a run says that there is none.
+  for (const [title, name] of on.titles(/^runs of (?:[a-z]\.)?(\w+)$/)) {
+    const metric = metrics.find((candidate) => candidate.name === name);
+    if (metric !== undefined) on.run$(title, outcomeOf(metric));
+  }
+  const reading$ = (metric: MetricDefinition, domain?: Domain): Observable<Reading> =>
+    run$(metric, domain).pipe(map((outcome) => ({ metric, ...(domain === undefined ? {} : { domain }), outcome })));
+  const sources = {
+    tick$: on.watch$('tick', tick$(period, on.scheduler), String),
+    domain$: on.input$('domains', domainEventOf),
+    hostStats$: (due: readonly MetricDefinition[]) => forkJoin(due.map((metric) => reading$(metric))),
+    domainCollectors: metrics
+      .filter(({ context, source }) => context === 'vm' && source.kind === 'stat')
+      .map((metric) => ({
+        metrics: [metric],
+        collect$: (domains: readonly Domain[]) =>
+          merge(...domains.map((domain) => reading$(metric, domain).pipe(map((reading) => [reading])))),
+      })),
+    action$: ({ metric, domain }: { readonly metric: MetricDefinition; readonly domain?: Domain }) => {
+      if (!counters.has(metric.name)) return run$(metric, domain);
+      const target = targetOf(metric, domain);
+      counted.set(target, (counted.get(target) ?? 0) + 1);
+      return of(outcomeOf(metric)(String(counted.get(target))));
+    },
+  };
+  return on.watch$('snapshot', snapshot$(sources, metrics, period, on.scheduler), show);
+};

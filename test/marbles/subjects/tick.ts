@@ -1,0 +1,38 @@
+import { finalize, ignoreElements, merge, type Observable, type SchedulerLike, tap } from 'rxjs';
+import { vi } from 'vitest';
+
+import { tick$ } from '../../../src/sources/tick.ts';
+import type { Stage } from '../stage.ts';
+
+const number = (text: string | undefined, what: string): number => {
+  if (text === undefined || !/^\d+$/.test(text)) throw new Error(`expected a number: ${what}`);
+  return Number(text);
+};
+
+// As a busy or a stopped process has it: timers fire `late` ms late, and none while it sleeps.
+const hindered = (scheduler: SchedulerLike, late: number, from: number, to: number): SchedulerLike => ({
+  now: () => scheduler.now(),
+  schedule: (work, delay = 0, state) => {
+    const due = scheduler.now() + delay + (delay > 0 ? late : 0);
+    return scheduler.schedule(work, (due >= from && due < to ? to : due) - scheduler.now(), state as never);
+  },
+});
+
+// Sets the system's clock; in virtual time it stands still in between.
+const wallClock$ = (on: Stage): Observable<never> =>
+  on
+    .input$('wall clock', (text) => number(text, 'hours'))
+    .pipe(
+      tap((hours) => vi.setSystemTime(hours * 3_600_000)),
+      ignoreElements(),
+      finalize(() => vi.useRealTimers()),
+    );
+
+/** `> tick`: emits on `tick`; parameters `period`, `late` and `asleep = from to`, in ms; optional input `wall clock`, in hours. */
+export const tickSubject = (on: Stage): Observable<unknown> => {
+  const late = number(on.parameter('late') ?? '0', 'late');
+  const [from, to] = (on.parameter('asleep') ?? '0 0').split(' ');
+  const scheduler = hindered(on.scheduler, late, number(from, 'asleep'), number(to, 'asleep'));
+  const ticks$ = on.watch$('tick', tick$(number(on.parameter('period'), 'period'), scheduler), String);
+  return on.titles(/^wall clock$/).length > 0 ? merge(ticks$, wallClock$(on)) : ticks$;
+};
