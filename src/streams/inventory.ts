@@ -1,4 +1,4 @@
-import { defer, filter, map, type Observable, scan, type SchedulerLike, throttleTime } from 'rxjs';
+import { defer, filter, map, merge, type Observable, type SchedulerLike, throttleTime } from 'rxjs';
 
 import type { Domain, DomainEvent } from '../metric.ts';
 
@@ -55,19 +55,23 @@ const apply = (state: State, event: DomainEvent): boolean => {
 
 /**
  * The inventory at once after the first event, then at most every 50 ms, the last state always: of a domain that
- * starts and stops in between nothing is seen. A domain that starts, resumes or is listed anew is a new object.
+ * starts and stops in between nothing is seen. Besides that, as it then is, with whatever `look$` emits. A domain that
+ * starts, resumes or is listed anew is a new object.
  */
-export const inventory$ = (event$: Observable<DomainEvent>, scheduler: SchedulerLike): Observable<Inventory> =>
+export const inventory$ = <T>(
+  event$: Observable<DomainEvent>,
+  look$: Observable<T>,
+  scheduler: SchedulerLike,
+): Observable<{ readonly inventory: Inventory; readonly look: T | undefined }> =>
   defer(() => {
     // Copied once per emission, not once per event: a storm over thousands of domains stays cheap.
     const state: State = { connected: false, domains: new Map(), resumable: new Set() };
-    return event$.pipe(
-      scan(
-        (seen, event) => ({ first: seen === undefined, changed: apply(state, event) }),
-        undefined as { first: boolean; changed: boolean } | undefined,
-      ),
-      filter((seen) => seen !== undefined && (seen.first || seen.changed)),
+    const change$ = event$.pipe(
+      filter((event, index) => apply(state, event) || index === 0),
       throttleTime(COALESCE, scheduler, { leading: true, trailing: true }),
-      map(() => ({ connected: state.connected, domains: new Map(state.domains) })),
+      map(() => undefined),
+    );
+    return merge(change$, look$).pipe(
+      map((look) => ({ inventory: { connected: state.connected, domains: new Map(state.domains) }, look })),
     );
   });

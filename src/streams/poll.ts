@@ -17,7 +17,7 @@ import {
 } from 'rxjs';
 
 import type { Domain, MetricDefinition, Reading } from '../metric.ts';
-import { type Collecting, type Run, runs } from './runs.ts';
+import { type Collecting, lifeOfJob, type Run, runs } from './runs.ts';
 import { lifeOf, type Trigger } from './trigger.ts';
 
 /** What one trigger's collection came to: once as a whole, then whatever was late, piece by piece. */
@@ -31,6 +31,12 @@ interface Progress {
   readonly readings: readonly Reading[];
   readonly done: readonly string[];
 }
+
+const NO_NEWS: Progress = { readings: [], done: [] };
+
+const dropGone = (jobs: Set<string>, gone: ReadonlySet<string>): void => {
+  for (const job of jobs) if (gone.has(lifeOfJob(job))) jobs.delete(job);
+};
 
 const progress$ = ({ jobs, jobOf, result$ }: Run): Observable<Progress> =>
   defer(() => {
@@ -79,19 +85,25 @@ export const poll = (
           const all = runs(sources, metrics, trigger, goneOf$, start, (job) => slow.has(job));
           const gathered: Reading[] = [];
           let settled = false;
-          return merge(...all.map(progress$), of<Progress>({ readings: [], done: [] })).pipe(
+          return merge(...all.map(progress$), of(NO_NEWS)).pipe(
             tap(finish),
             connect((shared$) => {
               const complete$ = shared$.pipe(filter(() => awaited.size === 0));
               const overdue$ = timer(patience, scheduler).pipe(
-                takeUntil(complete$),
-                map((): Progress => {
+                tap(() => {
                   for (const job of awaited) slow.add(job);
                   awaited.clear();
-                  return { readings: [], done: [] };
                 }),
               );
-              return merge(shared$, overdue$);
+              const gone$ = trigger$.pipe(
+                filter(({ gone }) => gone.size > 0),
+                tap(({ gone }) => dropGone(awaited, gone)),
+              );
+              const given$ = merge(overdue$, gone$).pipe(
+                map(() => NO_NEWS),
+                takeUntil(complete$),
+              );
+              return merge(shared$, given$);
             }),
             concatMap(({ readings }): readonly Batch[] => {
               if (settled) return readings.length > 0 ? [{ kind: 'late', trigger, readings }] : [];
@@ -104,7 +116,7 @@ export const poll = (
 
       return trigger$.pipe(
         tap(({ gone }) => {
-          if (gone.size > 0) for (const job of slow) if (gone.has(job.slice(0, job.lastIndexOf('/')))) slow.delete(job);
+          if (gone.size > 0) dropGone(slow, gone);
         }),
         filter(({ cause, due }) => cause === 'tick' || due.length > 0),
         mergeMap(collect$),

@@ -11,6 +11,9 @@ export interface Run {
   readonly result$: Observable<readonly Reading[]>;
 }
 
+/** The life of the domain that a job is for. */
+export const lifeOfJob = (job: string): string => job.slice(0, job.lastIndexOf('/'));
+
 /** The sources that are asked, as opposed to those that speak up. */
 export type Collecting = Pick<Sources, 'hostStats$' | 'domainCollectors' | 'action$'>;
 

@@ -1,4 +1,4 @@
-import { connect, map, merge, type Observable, scan, type SchedulerLike, switchMap, take, timer } from 'rxjs';
+import { connect, merge, type Observable, scan, type SchedulerLike, switchMap, take, timer } from 'rxjs';
 
 import type { Domain, DomainEvent } from '../metric.ts';
 import { type Inventory, inventory$ } from './inventory.ts';
@@ -13,32 +13,41 @@ export interface Trigger {
   readonly inventory: Inventory;
   /** Domains to collect from. */
   readonly due: readonly Domain[];
-  /** Lives that have ended, by `lifeOf`. */
+  /** Lives that have ended since the trigger before, by `lifeOf`. */
   readonly gone: ReadonlySet<string>;
 }
 
 /** A domain's name for one of its runs: an id that is used again by another domain, or a domain that restarts, mixes nothing. */
 export const lifeOf = ({ uuid, id }: Domain): string => `${uuid}/${id}`;
 
-const NOTHING: Inventory = { connected: false, domains: new Map() };
+const START: Trigger = {
+  cause: 'domains',
+  tick: -1,
+  at: 0,
+  inventory: { connected: false, domains: new Map() },
+  due: [],
+  gone: new Set(),
+};
 
 const byId = (a: Domain, b: Domain): number => a.id - b.id;
 
-const onInventory = (before: Trigger, inventory: Inventory, at: number): Trigger => {
-  const { tick } = before;
+// A tick collects from all domains, a change from those that are new; before the first tick, which collects all, from none.
+const following = (before: Trigger, inventory: Inventory, tick: number | undefined, at: number): Trigger => {
+  const known = before.inventory.domains;
   const gone = new Set<string>();
-  for (const domain of before.inventory.domains.values()) {
+  for (const domain of known.values()) {
     if (inventory.domains.get(domain.uuid)?.id !== domain.id) gone.add(lifeOf(domain));
   }
-  const news = [...inventory.domains.values()].filter((domain) => before.inventory.domains.get(domain.uuid) !== domain);
-  // Before the first tick nothing is collected: that tick collects everything.
-  const due = tick < 0 || !inventory.connected ? [] : news.sort(byId);
-  return { cause: 'domains', tick, at, inventory, due, gone };
-};
-
-const onTick = ({ inventory }: Trigger, tick: number, at: number): Trigger => {
-  const due = inventory.connected ? [...inventory.domains.values()].sort(byId) : [];
-  return { cause: 'tick', tick, at, inventory, due, gone: new Set() };
+  const isDue = ({ uuid }: Domain): boolean =>
+    tick !== undefined || (before.tick >= 0 && inventory.domains.get(uuid) !== known.get(uuid));
+  return {
+    cause: tick === undefined ? 'domains' : 'tick',
+    tick: tick ?? before.tick,
+    at,
+    inventory,
+    due: inventory.connected ? [...inventory.domains.values()].filter(isDue).sort(byId) : [],
+    gone,
+  };
 };
 
 /**
@@ -51,16 +60,14 @@ export const trigger$ = (
   patience: number,
   scheduler: SchedulerLike,
 ): Observable<Trigger> =>
-  inventory$(event$, scheduler).pipe(
-    connect((shared$) =>
-      merge(
-        shared$.pipe(map((inventory) => (before: Trigger) => onInventory(before, inventory, scheduler.now()))),
-        merge(shared$, timer(patience, scheduler)).pipe(
-          take(1),
-          switchMap(() => tick$),
-          map((tick) => (before: Trigger) => onTick(before, tick, scheduler.now())),
-        ),
-      ),
-    ),
-    scan((before, next) => next(before), onTick({ inventory: NOTHING } as Trigger, -1, 0)),
+  event$.pipe(
+    connect((shared$) => {
+      const grid$ = merge(shared$, timer(patience, scheduler)).pipe(
+        take(1),
+        switchMap(() => tick$),
+      );
+      // A tick looks at the inventory as it is: of changes that are still being coalesced too.
+      return inventory$(shared$, grid$, scheduler);
+    }),
+    scan((before, { inventory, look }) => following(before, inventory, look, scheduler.now()), START),
   );
