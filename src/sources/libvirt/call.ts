@@ -58,9 +58,8 @@ export const call$ = <Args extends unknown[], Result, Value>(
     });
   });
 
-/** The latest error of libvirt, to throw where a call returned -1 or NULL. */
-export const failed = (): LibvirtError => {
-  const error = lastError;
-  lastError = undefined;
-  return new LibvirtError(error?.message ?? 'unknown error', error?.code);
-};
+/**
+ * The latest error of libvirt, to throw where a call returned -1 or NULL. It is not used up: each failed call has
+ * reported before it returned, and where several fail at once (libvirtd or many domains end) they fail alike.
+ */
+export const failed = (): LibvirtError => new LibvirtError(lastError?.message ?? 'unknown error', lastError?.code);

@@ -1,14 +1,14 @@
-import { concatMap, EMPTY, finalize, forkJoin, map, Observable, Subject } from 'rxjs';
+import { concat, concatMap, EMPTY, finalize, ignoreElements, map, Observable, Subject } from 'rxjs';
 
 import { call$, failed, LibvirtError } from './call.ts';
 import { describeDomain, domainHandles } from './domain-handles.ts';
 import { eventLoop$, registerEventLoop } from './event-loop.ts';
-import { callback, libvirt, type Pointer } from './library.ts';
-import { checked, domainInfo$, domainStats$, listDomains$, nodeInfo$ } from './queries.ts';
+import { libvirt, type Pointer } from './library.ts';
+import { type Listener, listening } from './listening.ts';
+import { domainInfo$, domainStats$, listDomains$, nodeInfo$ } from './queries.ts';
 import type { Connection, LifecycleEvent } from './types.ts';
 
 // libvirt-domain.h and libvirt-host.h
-const EVENT_ID_LIFECYCLE = 0;
 const EVENT = { started: 2, suspended: 3, resumed: 4, stopped: 5 } as const;
 const CLOSE_REASONS = ['I/O error', 'end of file', 'no answer to keepalive', 'closed by the client'];
 
@@ -16,46 +16,14 @@ const CLOSE_REASONS = ['I/O error', 'end of file', 'no answer to keepalive', 'cl
 const KEEPALIVE_SECONDS = 5;
 const KEEPALIVE_COUNT = 3;
 
-interface Listener {
-  readonly lifecycle: (domain: Pointer, event: number) => void;
-  readonly closed: (reason: number) => void;
-}
-
-// One native callback of each kind serves all connections: unregistering one that may still be on its way is unsafe.
-const listeners = new Map<Pointer, Listener>();
-let callbacks: { readonly lifecycle: Pointer; readonly close: Pointer } | undefined;
-const nativeCallbacks = () =>
-  (callbacks ??= {
-    lifecycle: callback.lifecycle((conn, domain, event) => {
-      listeners.get(conn)?.lifecycle(domain, event);
-      return 0;
-    }),
-    close: callback.close((conn, reason) => listeners.get(conn)?.closed(reason)),
-  });
-
-// Drivers without a socket know no keepalive and no close callback: their refusal is no failure.
-const prepare$ = (conn: Pointer) =>
-  forkJoin({
-    keepalive: call$(
-      'virConnectSetKeepAlive',
-      (lib) => lib.setKeepAlive,
-      [conn, KEEPALIVE_SECONDS, KEEPALIVE_COUNT],
-      () => true,
-    ),
-    close: call$(
-      'virConnectRegisterCloseCallback',
-      (lib) => lib.onClose,
-      [conn, nativeCallbacks().close, null, null],
-      () => true,
-    ),
-    events: call$(
-      'virConnectDomainEventRegisterAny',
-      (lib) => lib.onEvent,
-      [conn, null, EVENT_ID_LIFECYCLE, nativeCallbacks().lifecycle, null, null],
-      checked,
-    ),
-    node: nodeInfo$(conn),
-  });
+// Drivers without a socket know no keepalive: their refusal is no failure.
+const keepAlive$ = (conn: Pointer): Observable<unknown> =>
+  call$(
+    'virConnectSetKeepAlive',
+    (lib) => lib.setKeepAlive,
+    [conn, KEEPALIVE_SECONDS, KEEPALIVE_COUNT],
+    () => undefined,
+  );
 
 /**
  * Opens a read-only connection (uri null: libvirt's default). Emits it once; fails with a LibvirtError if it
@@ -68,20 +36,23 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
     const loop = eventLoop$.subscribe();
     const handles = domainHandles(lib);
     const lifecycle = new Subject<LifecycleEvent>();
-    let conn: Pointer | null = null;
+    let open: { readonly conn: Pointer; readonly end$: Observable<unknown> } | undefined;
     let callsOnTheWay = 0;
     let ended = false;
 
     const dispose = (): void => {
       if (!ended || callsOnTheWay > 0) return;
       handles.dropAll();
-      if (conn === null) return loop.unsubscribe();
-      listeners.delete(conn);
-      call$(
-        'virConnectClose',
-        (l) => l.close,
-        [conn],
-        () => undefined,
+      if (open === undefined) return loop.unsubscribe();
+      const { conn, end$ } = open;
+      concat(
+        end$,
+        call$(
+          'virConnectClose',
+          (l) => l.close,
+          [conn],
+          () => undefined,
+        ),
       )
         .pipe(finalize(() => loop.unsubscribe()))
         .subscribe({ error: () => undefined });
@@ -126,15 +97,22 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
       'virConnectOpenReadOnly',
       (l) => l.open,
       [uri],
-      (opened) => {
-        if (opened === null) throw failed();
-        conn = opened;
-        listeners.set(opened, listener);
-        return opened;
+      (conn) => {
+        if (conn === null) throw failed();
+        const { begin$, end$ } = listening(conn, listener);
+        open = { conn, end$ };
+        return { conn, begin$ };
       },
     );
+    // One call after the other: when one fails, none of this connection is on its way.
     const ready$ = open$.pipe(
-      concatMap((opened) => (ended ? EMPTY : prepare$(opened).pipe(map(({ node }) => ({ opened, node }))))),
+      concatMap(({ conn, begin$ }) =>
+        ended
+          ? EMPTY
+          : concat(keepAlive$(conn).pipe(ignoreElements()), begin$.pipe(ignoreElements()), nodeInfo$(conn)).pipe(
+              map((node) => ({ opened: conn, node })),
+            ),
+      ),
       map(({ opened, node }): Connection => {
         const list$ = listDomains$(opened, handles);
         const info$ = domainInfo$(handles);

@@ -1,4 +1,4 @@
-import { forkJoin, Observable } from 'rxjs';
+import { concatMap, Observable } from 'rxjs';
 
 import { call$, failed, LibvirtError } from './call.ts';
 import { describeDomain, type DomainHandles } from './domain-handles.ts';
@@ -31,29 +31,30 @@ const productOf = (lib: Library, type: string): string => {
   return `${type} ${Math.floor(v / 1_000_000)}.${Math.floor(v / 1000) % 1000}.${v % 1000}`;
 };
 
-/** virConnectGetType, virGetVersion and virNodeGetInfo. */
+/** virConnectGetType, virGetVersion and virNodeGetInfo, one after the other. */
 export const nodeInfo$ = (conn: Pointer): Observable<NodeInfo> => {
   const info: { cpus?: number } = {};
-  return forkJoin({
-    product: call$(
-      'virConnectGetType',
-      (l) => l.getType,
-      [conn],
-      (type) => {
-        if (type === null) throw failed();
-        return productOf(libvirt(), type);
-      },
+  return call$(
+    'virConnectGetType',
+    (l) => l.getType,
+    [conn],
+    (type) => {
+      if (type === null) throw failed();
+      return productOf(libvirt(), type);
+    },
+  ).pipe(
+    concatMap((product) =>
+      call$(
+        'virNodeGetInfo',
+        (l) => l.nodeInfo,
+        [conn, info],
+        (result) => {
+          checked(result);
+          return { product, cpus: info.cpus ?? 0 };
+        },
+      ),
     ),
-    cpus: call$(
-      'virNodeGetInfo',
-      (l) => l.nodeInfo,
-      [conn, info],
-      (result) => {
-        checked(result);
-        return info.cpus ?? 0;
-      },
-    ),
-  });
+  );
 };
 
 /** All active domains; their handles are remembered. */
