@@ -4,6 +4,7 @@ import type { Stage } from './stage.ts';
 import { newestWinsSubject, sinksSubject } from './subjects/hand-over.ts';
 import { inventorySubject } from './subjects/inventory.ts';
 import { snapshotSubject } from './subjects/snapshot.ts';
+import { switchOverSubject } from './subjects/switch-over.ts';
 import { tickSubject } from './subjects/tick.ts';
 
 /** What may stand behind `>` in a marble file. */
@@ -12,5 +13,6 @@ export const subjects: Readonly<Record<string, (on: Stage) => Observable<unknown
   newestWins: newestWinsSubject,
   sinks: sinksSubject,
   snapshot: snapshotSubject,
+  switchOver: switchOverSubject,
   tick: tickSubject,
 };
