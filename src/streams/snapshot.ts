@@ -50,7 +50,7 @@ const board = (metrics: readonly MetricDefinition[]) => {
     for (const [uuid, { domain }] of guests) if (gone.has(lifeOf(domain))) guests.delete(uuid);
     for (const domain of inventory.domains.values()) {
       const guest = guests.get(domain.uuid);
-      if (guest === undefined) guests.set(domain.uuid, { domain, values: values(guestMetrics, domain), shown: false });
+      if (guest === undefined) guests.set(domain.uuid, { domain, values: values(guestMetrics), shown: false });
       else guest.domain = domain;
     }
     order = [...guests.values()].sort((a, b) => a.domain.id - b.domain.id);
@@ -82,7 +82,7 @@ const board = (metrics: readonly MetricDefinition[]) => {
       }
       guest.view = view;
       if (view.samples.length > 0 && guest.metrics !== undefined) shown.push(guest.metrics);
-      for (const problem of view.problems) problems.push(problem);
+      for (const problem of view.problems) problems.push({ ...problem, domain: guest.domain });
     }
     return { cause, tick, at, host: hostView.samples, guests: shown, problems };
   };

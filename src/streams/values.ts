@@ -1,4 +1,4 @@
-import type { Domain, MetricDefinition, Problem, Reading, Sample, Stage } from '../metric.ts';
+import type { MetricDefinition, Problem, Reading, Sample, Stage } from '../metric.ts';
 
 /** A value that is not renewed is kept for less than this many of its periods. */
 export const KEPT_PERIODS = 3;
@@ -12,6 +12,7 @@ interface Value {
 /** What a target shows now: immutable, and the same object as before if nothing changed. */
 export interface View {
   readonly samples: readonly Sample[];
+  /** Without the domain. */
   readonly problems: readonly Problem[];
 }
 
@@ -37,7 +38,7 @@ const sameSamples = (a: readonly Sample[], b: readonly Sample[]): boolean =>
 const NONE: readonly never[] = [];
 
 /** `metrics` are those of the target's context, in the order of the configuration. */
-export const values = (metrics: readonly MetricDefinition[], domain?: Domain): Values => {
+export const values = (metrics: readonly MetricDefinition[]): Values => {
   const latest = new Map<MetricDefinition, Value>();
   let view: View = { samples: NONE, problems: NONE };
   let changed = false;
@@ -50,11 +51,9 @@ export const values = (metrics: readonly MetricDefinition[], domain?: Domain): V
     for (const metric of metrics) {
       const value = latest.get(metric);
       if (value === undefined) continue;
-      const about = domain === undefined ? { metric } : { metric, domain };
       const end = value.tick + KEPT_PERIODS * metric.every;
-      if (value.failure !== undefined) problems.push({ ...about, ...value.failure });
-      else if (tick >= end)
-        problems.push({ ...about, stage: 'run', reason: `no new value for ${KEPT_PERIODS} periods` });
+      if (value.failure !== undefined) problems.push({ metric, ...value.failure });
+      else if (tick >= end) problems.push({ metric, stage: 'run', reason: `no new value for ${KEPT_PERIODS} periods` });
       else {
         for (const sample of value.samples) samples.push(sample);
         goodUntil = Math.min(goodUntil, end);

@@ -12,7 +12,8 @@ const number = (text: string | undefined, what: string): number => {
 // As a busy or a stopped process has it: timers fire `late` ms late, and none while it sleeps.
 const hindered = (scheduler: SchedulerLike, late: number, from: number, to: number): SchedulerLike => ({
   now: () => scheduler.now(),
-  schedule: (work, delay = 0, state) => {
+  schedule: (work, wait, state) => {
+    const delay = wait ?? 0;
     const due = scheduler.now() + delay + (delay > 0 ? late : 0);
     return scheduler.schedule(work, (due >= from && due < to ? to : due) - scheduler.now(), state as never);
   },

@@ -1,0 +1,217 @@
+import { map, NEVER, type Observable, of, Subject, timer, VirtualTimeScheduler } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+
+import type { Domain, DomainEvent, MetricDefinition, Outcome, Reading, Snapshot } from '../../src/metric.ts';
+import type { ActionRequest, Sources } from '../../src/sources/source.ts';
+import { tick$ } from '../../src/sources/tick.ts';
+import { snapshot$ } from '../../src/streams/snapshot.ts';
+
+const PERIOD = 1000;
+
+const metric = (index: number, change: Partial<MetricDefinition>): MetricDefinition => ({
+  index,
+  name: `m${index}`,
+  type: 'uint32',
+  context: 'host',
+  source: { kind: 'action', command: 'true' },
+  variables: [],
+  every: 1,
+  timeout: PERIOD,
+  place: { file: 'f', line: 1, column: 1 },
+  ...change,
+});
+const vm = (uuid: string, id: number, name = uuid): Domain => ({ uuid, id, name });
+const one = (value: string): Outcome => ({ ok: true, samples: [{ name: 'n', type: 'uint32', value }] });
+
+// Plays the pipeline for a while in virtual time. `events` are given at their times, in milliseconds.
+const play = (
+  until: number,
+  metrics: readonly MetricDefinition[],
+  events: readonly (readonly [number, DomainEvent])[],
+  sources: Partial<Sources> = {},
+): readonly Snapshot[] => {
+  const scheduler = new VirtualTimeScheduler(undefined, until);
+  const domain$ = new Subject<DomainEvent>();
+  const seen: Snapshot[] = [];
+  const all: Sources = {
+    tick$: tick$(PERIOD, scheduler),
+    domain$,
+    hostStats$: () => NEVER,
+    domainCollectors: [],
+    action$: () => of(one('1')),
+    ...sources,
+  };
+  const subscription = snapshot$(all, metrics, PERIOD, scheduler).subscribe((snapshot) => seen.push(snapshot));
+  for (const [at, event] of events) scheduler.schedule(() => domain$.next(event), at);
+  scheduler.flush();
+  subscription.unsubscribe();
+  return seen;
+};
+
+describe('snapshots', () => {
+  const cpu = metric(0, { context: 'vm' });
+
+  it('say what caused them, the number of the latest tick and when the cause arose', () => {
+    const seen = play(
+      1500,
+      [cpu],
+      [
+        [0, { kind: 'sync', domains: [vm('a', 1)] }],
+        [1200, { kind: 'running', domain: vm('b', 2) }],
+        [1400, { kind: 'gone', uuid: 'a' }],
+      ],
+    );
+    expect(seen.map(({ cause, tick, at }) => [cause, tick, at])).toEqual([
+      ['tick', 0, 0],
+      ['tick', 1, 1000],
+      ['change', 1, 1200],
+      ['change', 1, 1400],
+    ]);
+  });
+
+  it('list the domains by id, and leave out those without a value', () => {
+    const [seen] = play(10, [cpu], [[0, { kind: 'sync', domains: [vm('a', 10), vm('b', 9), vm('c', 2)] }]], {
+      action$: ({ domain }) => of<Outcome>(domain?.uuid === 'c' ? { ok: false, stage: 'run', reason: 'no' } : one('1')),
+    });
+    expect(seen?.guests.map(({ domain }) => domain.uuid)).toEqual(['b', 'a']);
+    expect(seen?.problems).toEqual([{ metric: cpu, domain: vm('c', 2), stage: 'run', reason: 'no' }]);
+  });
+
+  it('hold the same objects as before for what did not change', () => {
+    const seen = play(
+      1500,
+      [cpu, metric(1, {})],
+      [
+        [0, { kind: 'sync', domains: [vm('a', 1)] }],
+        [500, { kind: 'running', domain: vm('b', 2) }],
+      ],
+    );
+    expect(seen).toHaveLength(3);
+    for (const { host, guests } of seen) {
+      expect(host).toBe(seen[0]?.host);
+      expect(guests[0]).toBe(seen[0]?.guests[0]);
+    }
+  });
+
+  it('name a domain as it is called now, also where its value fails as before', () => {
+    const seen = play(
+      1100,
+      [cpu],
+      [
+        [0, { kind: 'sync', domains: [vm('a', 1, 'old')] }],
+        [500, { kind: 'running', domain: vm('a', 1, 'new') }],
+      ],
+      { action$: () => of<Outcome>({ ok: false, stage: 'run', reason: 'no' }) },
+    );
+    expect(seen.at(-1)?.problems.map(({ domain }) => domain?.name)).toEqual(['new']);
+  });
+
+  it('take a changed name as a change', () => {
+    const seen = play(
+      900,
+      [cpu],
+      [
+        [0, { kind: 'sync', domains: [vm('a', 1, 'old')] }],
+        [500, { kind: 'running', domain: vm('a', 1, 'new') }],
+      ],
+    );
+    expect(seen.map(({ guests }) => guests[0]?.domain.name)).toEqual(['old', 'new']);
+  });
+
+  it('ask the host for the statistics that are due only', () => {
+    const stat = { kind: 'stat', stat: 'host.time' } as const;
+    const asked: string[] = [];
+    play(
+      2500,
+      [metric(0, { source: stat }), metric(1, { source: stat, every: 2 })],
+      [[0, { kind: 'sync', domains: [] }]],
+      {
+        hostStats$: (due) => {
+          asked.push(due.map(({ name }) => name).join(' '));
+          return of(due.map((each): Reading => ({ metric: each, outcome: one('1') })));
+        },
+      },
+    );
+    expect(asked).toEqual(['m0 m1', 'm0', 'm0 m1']);
+  });
+
+  it('take from a collector only the metrics that are due', () => {
+    const stat = { kind: 'stat', stat: 'cpu.time' } as const;
+    const both = [0, 1].map((index) => metric(index, { context: 'vm', source: stat, every: index + 1 }));
+    let calls = 0;
+    const collect$ = (domains: readonly Domain[]): Observable<readonly Reading[]> => {
+      calls += 1;
+      return of(
+        domains.flatMap((domain) => both.map((each) => ({ metric: each, domain, outcome: one(String(calls)) }))),
+      );
+    };
+    const seen = play(2500, both, [[0, { kind: 'sync', domains: [vm('a', 1)] }]], {
+      domainCollectors: [{ metrics: both, collect$ }],
+    });
+    expect(seen.map(({ guests }) => guests[0]?.samples.map(({ value }) => value))).toEqual([
+      ['1', '1'],
+      ['2', '1'],
+      ['3', '3'],
+    ]);
+  });
+
+  it('say to an action that it was late, until it is prompt again', () => {
+    const scheduler = { late: [] as boolean[] };
+    const lengths = [700, 10, 10];
+    const load = metric(0, {});
+    const virtual = new VirtualTimeScheduler(undefined, 3500);
+    const requests = ({ late }: ActionRequest): Observable<Outcome> => {
+      scheduler.late.push(late);
+      return timer(lengths[scheduler.late.length - 1] ?? 0, virtual).pipe(map(() => one('1')));
+    };
+    const sources: Sources = {
+      tick$: tick$(PERIOD, virtual),
+      domain$: of<DomainEvent>({ kind: 'sync', domains: [] }),
+      hostStats$: () => NEVER,
+      domainCollectors: [],
+      action$: requests,
+    };
+    const subscription = snapshot$(sources, [load], PERIOD, virtual).subscribe();
+    virtual.flush();
+    subscription.unsubscribe();
+    expect(scheduler.late).toEqual([false, true, false, false]);
+  });
+
+  it('FAULTS 37: mix nothing where an id is used again by another domain', () => {
+    const seen = play(
+      1500,
+      [cpu],
+      [
+        [0, { kind: 'sync', domains: [vm('a', 7)] }],
+        [300, { kind: 'gone', uuid: 'a' }],
+        [310, { kind: 'running', domain: vm('b', 7) }],
+      ],
+      { action$: ({ domain }) => of(one(domain?.uuid ?? '')) },
+    );
+    for (const { guests } of seen) {
+      for (const { domain, samples } of guests) expect(samples.map(({ value }) => value)).toEqual([domain.uuid]);
+    }
+    expect(seen.map(({ guests }) => guests.map(({ domain }) => domain.uuid).join())).toEqual(['a', '', 'b', 'b']);
+  });
+
+  it('FAULTS 32: end with exactly the right domains after a storm, and collect no more than every 50 ms', () => {
+    let runs = 0;
+    const events: (readonly [number, DomainEvent])[] = [[0, { kind: 'sync', domains: [] }]];
+    for (let at = 1; at < 3000; at += 1) {
+      const uuid = `vm${at % 10}`;
+      events.push([
+        at,
+        Math.floor(at / 10) % 2 === 0 ? { kind: 'running', domain: vm(uuid, at) } : { kind: 'gone', uuid },
+      ]);
+    }
+    const seen = play(3900, [cpu], events, {
+      action$: () => {
+        runs += 1;
+        return of(one('1'));
+      },
+    });
+    expect(seen.at(-1)?.guests).toEqual([]);
+    expect(runs).toBeLessThanOrEqual((3000 / 50 + 4) * 10);
+    expect(runs).toBeGreaterThan(0);
+  });
+});
