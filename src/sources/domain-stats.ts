@@ -12,7 +12,10 @@ import type { DomainCollector } from './source.ts';
 
 // Answered by virDomainGetInfo, the cheapest call by far, which needs no answer from QEMU.
 const INFO = new Set(['state.state', 'cpu.time', 'vcpu.current', 'balloon.current', 'balloon.maximum']);
+// With a frozen libvirtd all calls hang, each on a worker thread; of those (16) one must stay free for the event loop.
 const INFO_AT_ONCE = 8;
+const QUICK_CALLS = 2;
+const MONITORED_CALLS = 4;
 // libvirt takes these groups from its own memory; all others ask QEMU's monitor, which a frozen QEMU never answers.
 const QUICK = new Set<StatsGroup>(['state', 'net', 'perf', 'memory']);
 
@@ -89,12 +92,12 @@ const infoAsk = (metrics: readonly MetricDefinition[]): Ask => {
     );
 };
 
-const bulkAsk = (metrics: readonly MetricDefinition[], scheduler: SchedulerLike): Ask => {
+const bulkAsk = (metrics: readonly MetricDefinition[], mostCalls: number, scheduler: SchedulerLike): Ask => {
   const read = reader(metrics);
   const groups = [...new Set(metrics.map(groupOf))].reduce((flags, group) => flags | STATS_GROUP[group], 0);
-  const complete = metrics.map((metric) => finder(statOf(metric)));
-  const isWhole = ({ fields }: DomainStats): boolean => complete.every((find) => find(fields) !== undefined);
-  const stats$ = patientStats({ groups, isWhole, scheduler });
+  const finders = metrics.map((metric) => finder(statOf(metric)));
+  const found = ({ fields }: DomainStats): number => finders.filter((find) => find(fields) !== undefined).length;
+  const stats$ = patientStats({ groups, wanted: finders.length, found, mostCalls, scheduler });
   return (connection, domains) =>
     stats$(connection, domains).pipe(
       map((stats) => stats.flatMap(read)),
@@ -125,6 +128,7 @@ export const domainCollectors = (
   });
   return [
     ...(info.length > 0 ? [collector(info, infoAsk(info))] : []),
-    ...[quick, monitored].filter((part) => part.length > 0).map((part) => collector(part, bulkAsk(part, scheduler))),
+    ...(quick.length > 0 ? [collector(quick, bulkAsk(quick, QUICK_CALLS, scheduler))] : []),
+    ...(monitored.length > 0 ? [collector(monitored, bulkAsk(monitored, MONITORED_CALLS, scheduler))] : []),
   ];
 };

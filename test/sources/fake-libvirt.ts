@@ -1,0 +1,47 @@
+import { NEVER, type Observable, of, VirtualTimeScheduler } from 'rxjs';
+
+import type { Domain, MetricDefinition, ValueType } from '../../src/metric.ts';
+import type { StatValue } from '../../src/sources/libvirt/typed-params.ts';
+import type { Connection, DomainStats } from '../../src/sources/libvirt/types.ts';
+
+/** A scheduler with virtual time, and what was seen on it: `[milliseconds, what]`. */
+export const virtualTime = (end: number) => {
+  const scheduler = new VirtualTimeScheduler(undefined, end);
+  const seen: (readonly [number, unknown])[] = [];
+  const see = (what: unknown): void => void seen.push([scheduler.now(), what]);
+  return { scheduler, seen, see };
+};
+
+export const domain = (name: string, id = name.charCodeAt(0) - 96): Domain => ({
+  uuid: `00000000-0000-4000-8000-${name.padStart(12, '0')}`,
+  id,
+  name,
+});
+
+export const statsOf = (of: Domain, fields: Readonly<Record<string, StatValue>>): DomainStats => ({
+  domain: of,
+  fields: new Map(Object.entries(fields)),
+});
+
+/** A connection whose calls do what the test says; what it says nothing of hangs. */
+export const fakeConnection = (calls: Partial<Connection>): Connection => ({
+  node: { product: 'FAKE 1.2.3', cpus: 2 },
+  lifecycle$: NEVER,
+  domains$: () => NEVER,
+  info$: (): Observable<never> => NEVER,
+  stats$: (domains) => (domains.length === 0 ? of([]) : NEVER),
+  ...calls,
+});
+
+/** A VM metric that takes its value from a statistic. */
+export const statMetric = (stat: string, type: ValueType = 'uint64', index = 0): MetricDefinition => ({
+  index,
+  name: stat,
+  type,
+  context: 'vm',
+  source: { kind: 'stat', stat },
+  variables: [],
+  every: 1,
+  timeout: 1000,
+  place: { file: 'f', line: 1, column: 1 },
+});

@@ -1,0 +1,47 @@
+import { type SchedulerLike, VirtualTimeScheduler } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+
+import { tick$ } from '../../src/sources/tick.ts';
+
+const ticks = (period: number, end: number, disturb: (virtual: SchedulerLike) => SchedulerLike) => {
+  const virtual = new VirtualTimeScheduler(undefined, end);
+  const scheduler = disturb(virtual);
+  const seen: (readonly [number, number])[] = [];
+  tick$(period, scheduler).subscribe((tick) => seen.push([tick, scheduler.now()]));
+  virtual.flush();
+  return seen;
+};
+
+describe('Ticks', () => {
+  it('do not drift where the clock starts at an odd time and timers fire early or late', () => {
+    let turn = 0;
+    const seen = ticks(1000, 100_900, (virtual) => ({
+      now: () => virtual.now() + 0.123456789,
+      schedule: (work, delay = 0, state) =>
+        virtual.schedule(work, delay === 0 ? 0 : Math.max(0, delay + [-0.9, 0, 30, 700][turn++ % 4]!), state as never),
+    }));
+    expect(seen.map(([tick]) => tick)).toEqual(Array.from({ length: 101 }, (_, tick) => tick));
+    for (const [tick, at] of seen) expect(Math.abs(at - tick * 1000)).toBeLessThan(1000);
+    expect(Math.max(...seen.map(([tick, at]) => at - tick * 1000))).toBeLessThanOrEqual(701);
+  });
+
+  it('FAULTS 54: are not made up for: after a stop of many periods comes one tick, with the number of the grid, then the grid', () => {
+    // The process is stopped from 2.5 s to 62.7 s: a timer that was due meanwhile fires when it goes on.
+    const seen = ticks(1000, 65_500, (virtual) => ({
+      now: () => virtual.now(),
+      schedule: (work, delay = 0, state) => {
+        const due = virtual.now() + delay;
+        return virtual.schedule(work, (due > 2500 && due < 62_700 ? 62_700 : due) - virtual.now(), state as never);
+      },
+    }));
+    expect(seen).toEqual([
+      [0, 0],
+      [1, 1000],
+      [2, 2000],
+      [62, 62_700],
+      [63, 63_000],
+      [64, 64_000],
+      [65, 65_000],
+    ]);
+  });
+});
