@@ -114,13 +114,6 @@ const sink = (element: XmlElement, placeOf: PlaceOf, reporter: Reporter): SinkCo
   if ((typeText === undefined) === (moduleText === undefined)) {
     reporter.error(element.index, '<sink> needs either type="..." or module="...", and not both');
   }
-  const names = new Set<string>();
-  for (const option of children(element, 'option')) {
-    const name = attributeOf(option, 'name');
-    if (name === undefined) continue;
-    if (names.has(name.value)) reporter.warn(name.index, `Option ${quote(name.value)} is given twice; remove one`);
-    names.add(name.value);
-  }
   return {
     ...(type === undefined ? {} : { type }),
     ...(module === undefined ? {} : { module }),

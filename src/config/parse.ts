@@ -12,18 +12,20 @@ import { child } from './values.ts';
 import type { Reporter } from './values.ts';
 
 /** More would scroll the first ones away; a count of the rest is said. */
-const MAX_ERRORS = 20;
+const MAX_TOLD = 20;
 
-const byPlace = (a: Diagnostic, b: Diagnostic): number => a.line - b.line || a.column - b.column;
+interface Complaint {
+  readonly index: number;
+  readonly message: string;
+}
 
-const limited = (errors: readonly Diagnostic[]): readonly Diagnostic[] => {
-  const sorted = errors.toSorted(byPlace);
-  const next = sorted[MAX_ERRORS];
-  if (next === undefined) return sorted;
-  return [
-    ...sorted.slice(0, MAX_ERRORS),
-    { ...next, message: `And ${sorted.length - MAX_ERRORS} more errors from here on` },
-  ];
+const diagnostics = (source: Source, complaints: readonly Complaint[]): readonly Diagnostic[] => {
+  const sorted = complaints.toSorted((a, b) => a.index - b.index);
+  const rest = sorted.length - MAX_TOLD;
+  const next = sorted[MAX_TOLD];
+  const told = sorted.slice(0, MAX_TOLD);
+  const all = next === undefined ? told : [...told, { index: next.index, message: `And ${rest} more from here on` }];
+  return all.map(({ index, message }) => ({ ...placeAt(source, index), message }));
 };
 
 const failure = (source: Source, { index, message }: XmlError): ConfigResult => ({
@@ -33,11 +35,11 @@ const failure = (source: Source, { index, message }: XmlError): ConfigResult => 
 });
 
 const readTree = (source: Source, root: XmlElement): ConfigResult => {
-  const errors: Diagnostic[] = [];
-  const warnings: Diagnostic[] = [];
+  const errors: Complaint[] = [];
+  const warnings: Complaint[] = [];
   const reporter: Reporter = {
-    error: (index, message) => errors.push({ ...placeAt(source, index), message }),
-    warn: (index, message) => warnings.push({ ...placeAt(source, index), message }),
+    error: (index, message) => errors.push({ index, message }),
+    warn: (index, message) => warnings.push({ index, message }),
   };
   checkStructure(root, reporter.error);
   const placeOf = (element: XmlElement) => placeAt(source, element.index);
@@ -47,10 +49,10 @@ const readTree = (source: Source, root: XmlElement): ConfigResult => {
     const { actionTimeout, ...globals } = readGlobals(globalsElement, placeOf, reporter);
     const metrics = readMetrics(metricsElement, { ...globals, actionTimeout }, placeOf, reporter);
     if (errors.length === 0) {
-      return { ok: true, config: { file: source.file, ...globals, metrics }, warnings: warnings.toSorted(byPlace) };
+      return { ok: true, config: { file: source.file, ...globals, metrics }, warnings: diagnostics(source, warnings) };
     }
   }
-  return { ok: false, errors: limited(errors), warnings: warnings.toSorted(byPlace) };
+  return { ok: false, errors: diagnostics(source, errors), warnings: diagnostics(source, warnings) };
 };
 
 /** Text of a configuration file to a checked Config; `file` is for messages only. Never throws. */

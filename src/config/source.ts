@@ -5,6 +5,8 @@ export interface Source {
   readonly file: string;
   readonly text: string;
   readonly lineStarts: readonly number[];
+  /** Where characters of two UTF-16 units stand, so that columns count characters. */
+  readonly pairs: readonly number[];
 }
 
 /** Thrown while the text is not XML at all; nothing after `index` can be trusted, so there is one only. */
@@ -20,24 +22,32 @@ export class XmlError extends Error {
 /** No sensible file comes near it (10,000 metrics take 3 MB); keeps a wrong path from eating the memory. */
 export const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
-const lineStarts = (text: string): number[] => [0, ...[...text.matchAll(/\n/g)].map(({ index }) => index + 1)];
+const indexes = (text: string, pattern: RegExp): number[] => [...text.matchAll(pattern)].map(({ index }) => index);
 
 /** Wraps text for positions; drops a byte order mark and normalises line ends, as XML 1.0 section 2.11 asks. */
 export const toSource = (file: string, raw: string): Source => {
   const text = raw.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n');
-  return { file, text, lineStarts: lineStarts(text) };
+  const lineStarts = [0, ...indexes(text, /\n/g).map((index) => index + 1)];
+  return { file, text, lineStarts, pairs: indexes(text, /[\uD800-\uDBFF][\uDC00-\uDFFF]/g) };
+};
+
+/** How many of the sorted numbers are below a limit. */
+const countBelow = (sorted: readonly number[], limit: number): number => {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if ((sorted[middle] ?? limit) < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 };
 
 /** Line and column (in characters) of an index, from 1. */
-export const placeAt = ({ file, text, lineStarts: starts }: Source, index: number): Place => {
-  let low = 0;
-  let high = starts.length - 1;
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if ((starts[middle] ?? 0) <= index) low = middle;
-    else high = middle - 1;
-  }
-  return { file, line: low + 1, column: [...text.slice(starts[low], index)].length + 1 };
+export const placeAt = ({ file, lineStarts, pairs }: Source, index: number): Place => {
+  const line = countBelow(lineStarts, index + 1);
+  const start = lineStarts[line - 1] ?? 0;
+  return { file, line, column: index - start - (countBelow(pairs, index) - countBelow(pairs, start)) + 1 };
 };
 
 const utf8 = () => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -29,22 +29,27 @@ const checkAttributes = (element: XmlElement, { attributes }: ElementRule, repor
   }
 };
 
-const unexpected = (child: XmlElement, parent: XmlElement, { model }: ElementRule, content: readonly Particle[]) => {
+const unexpected = (
+  child: XmlElement,
+  parent: XmlElement,
+  { model }: ElementRule,
+  content: readonly Particle[],
+  before: ReadonlySet<string>,
+): string => {
   const names = content.flatMap((particle) => particle.names);
   const order = `in ${tag(parent.name)} stand, in this order: ${model}`;
   if (!names.includes(child.name)) {
     return `Unknown element ${tag(child.name)} in ${tag(parent.name)}: ${order}${didYouMean(child.name, names, tag)}`;
   }
   const own = content.find((particle) => particle.names.includes(child.name));
-  const before = parent.children.slice(0, parent.children.indexOf(child));
-  const twice = own?.repeated === false && before.some(({ name }) => own.names.includes(name));
+  const twice = own?.repeated === false && own.names.some((name) => before.has(name));
   if (twice) return `${tag(child.name)} is one too many in ${tag(parent.name)}: ${tags(own.names)} stands there once`;
   return `${tag(child.name)} is out of order in ${tag(parent.name)}: ${order}`;
 };
 
 /** Walks children and particles side by side; every content model of the grammar can be decided greedily. */
 const checkOrder = (element: XmlElement, rule: ElementRule, content: readonly Particle[], report: Report): void => {
-  const present = new Set(element.children.map(({ name }) => name));
+  const present = new Set<string>();
   let position = 0;
   let count = 0;
   for (const child of element.children) {
@@ -53,11 +58,12 @@ const checkOrder = (element: XmlElement, rule: ElementRule, content: readonly Pa
         names.includes(child.name) && (index > position || (index === position && (count === 0 || repeated))),
     );
     if (found < 0) {
-      report(child.index, unexpected(child, element, rule, content));
+      report(child.index, unexpected(child, element, rule, content, present));
     } else {
       count = found === position ? count + 1 : 1;
       position = found;
     }
+    present.add(child.name);
   }
   for (const { names, optional } of content) {
     if (!optional && !names.some((name) => present.has(name))) {

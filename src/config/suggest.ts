@@ -26,7 +26,9 @@ export const nearest = (found: string, candidates: readonly string[]): string | 
   const lower = found.toLowerCase();
   return candidates
     .map((candidate) => ({ candidate, distance: editDistance(lower, candidate.toLowerCase()) }))
-    .filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(Math.max(candidate.length, found.length) / 3)))
+    .filter(
+      ({ candidate, distance }) => distance <= Math.max(1, Math.floor(Math.max(candidate.length, found.length) / 3)),
+    )
     .sort((a, b) => a.distance - b.distance)[0]?.candidate;
 };
 

@@ -53,6 +53,8 @@ const parser = new XMLParser({
   onDangerousProperty: (name) => name,
 });
 
+const VISIBLE = new RegExp(`[^ \\t\\n${HOLE}]`);
+
 const tagName = (node: Node): string => Object.keys(node).find((key) => key !== ATTRIBUTES) ?? '';
 const nodes = (value: unknown): readonly Node[] => (Array.isArray(value) ? (value as readonly Node[]) : []);
 const withoutHoles = (text: string): string => text.replaceAll(HOLE, '');
@@ -68,8 +70,19 @@ const textOf = (node: Node): string => {
 const isText = (node: Node): boolean => CDATA in node || /[^ \t\n\r]/.test(textOf(node));
 
 const firstText = (markup: Markup, from: number, to: number): number | undefined => {
-  const found = markup.text.slice(from, to).search(new RegExp(`[^ \\t\\n${HOLE}]`));
+  const found = markup.text.slice(from, to).search(VISIBLE);
   return found < 0 ? undefined : from + found;
+};
+
+/** Looks between a start tag, the children and the end tag for the first text. */
+const findText = (markup: Markup, from: number, spans: readonly Span[], to: number): number | undefined => {
+  let start = from;
+  for (const { startIndex, endIndex } of [...spans, { startIndex: to, endIndex: to }]) {
+    const found = firstText(markup, start, startIndex);
+    if (found !== undefined) return found;
+    start = endIndex;
+  }
+  return undefined;
 };
 
 const element = (node: Node, markup: Markup): XmlElement => {
@@ -77,16 +90,10 @@ const element = (node: Node, markup: Markup): XmlElement => {
   const { startIndex, endIndex } = node[metaData] as Span;
   const start = markup.startTags.get(startIndex);
   const inside = nodes(node[name]);
-  const children = inside.filter((child) => !(TEXT in child || CDATA in child)).map((child) => element(child, markup));
-  const spans = inside.flatMap((child) => (child[metaData] === undefined ? [] : [child[metaData] as Span]));
-  const starts = [start?.end ?? startIndex, ...spans.map((span) => span.endIndex)];
-  const ends = [...spans.map((span) => span.startIndex), endIndex];
+  const elements = inside.filter((child) => !(TEXT in child || CDATA in child));
   const hasText = inside.some(isText);
-  const gap = starts.map((from, gapNumber) => {
-    const to = ends[gapNumber] ?? from;
-    const found = firstText(markup, from, to);
-    return found !== undefined && markup.text.startsWith('</', found) ? undefined : found;
-  });
+  const spans = hasText ? elements.map((child) => child[metaData] as Span) : [];
+  const textIndex = hasText ? findText(markup, start?.end ?? startIndex, spans, endIndex) : undefined;
   const attributes = Object.entries((node[ATTRIBUTES] ?? {}) as Readonly<Record<string, string>>);
   return {
     name,
@@ -97,9 +104,9 @@ const element = (node: Node, markup: Markup): XmlElement => {
         return [key, { name: key, value: decodeReferences(value), ...place }];
       }),
     ),
-    children,
+    children: elements.map((child) => element(child, markup)),
     text: inside.map(textOf).join(''),
-    textIndex: gap.find((found) => found !== undefined) ?? startIndex,
+    textIndex: textIndex ?? startIndex,
     hasText,
   };
 };

@@ -52,7 +52,7 @@ export const configOf = (text: string | Uint8Array): Config => {
 export const marked = (text: string): { readonly text: string; readonly place: string } => {
   const before = text.split('¦', 1)[0] ?? '';
   const rows = before.split('\n');
-  return { text: text.replace('¦', ''), place: `f:${rows.length}:${[...(rows.at(-1) ?? '')].length + 1}: ` };
+  return { text: text.replace('¦', ''), place: `f:${rows.length}:${Array.from(rows.at(-1) ?? '').length + 1}: ` };
 };
 
 /** The same for a file of parts. */

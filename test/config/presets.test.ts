@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { describe, expect, it } from 'vitest';
 
-import { readConfig } from '../../src/config/parse.ts';
+import { parseConfig, readConfig } from '../../src/config/parse.ts';
 import type { Config, Diagnostic } from '../../src/config/config.ts';
 
 const load = (path: string): Config & { readonly warnings: readonly Diagnostic[] } => {
@@ -101,5 +102,18 @@ describe('files in the style of the C daemon', () => {
     );
     expect(commands[5]).toContain('$((KB / 1024))');
     expect(commands[7]).toContain('if ($4 < 1) print 0; else print $4');
+  });
+});
+
+describe('docs/configuration.md', () => {
+  it('shows a file and a metric that are accepted as they stand', () => {
+    const page = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
+    const [file = '', metric = '', ...others] = [...page.matchAll(/^```xml\n([^]*?)^```/gm)].map(
+      ([, text = '']) => text,
+    );
+    expect(others).toEqual([]);
+    for (const text of [file, file.replace('<metrics>', `<metrics>${metric}`)]) {
+      expect(parseConfig(text, 'f')).toMatchObject({ ok: true, warnings: [] });
+    }
   });
 });

@@ -159,11 +159,6 @@ describe('paths, private disks and sinks', () => {
     [{ additions: '<sink type="¦"/>' }, /type of <sink> is empty/],
     [{ additions: '<sink type="a"><option name="¦">x</option></sink>' }, /name of <option> is empty/],
   ])('are checked (case %#)', expectError);
-
-  it('an option given twice is warned about', () => {
-    const additions = '<sink type="a"><option name="x">1</option><option name="¦x">2</option></sink>';
-    expectWarning({ additions }, /Option "x" is given twice/);
-  });
 });
 
 describe('timing of a metric', () => {
