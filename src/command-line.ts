@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-import yargs from 'yargs';
+import yargs, { type Argv } from 'yargs';
 
 /** Where the configuration is unless -f names another file. */
 export const DEFAULT_CONFIG = '/etc/vhostmd/vhostmd.conf';
@@ -30,55 +30,73 @@ export const version = (): string =>
   (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 
 const given = <K extends string>(key: K, value: string | undefined): { readonly [key in K]?: string } =>
-  (value === undefined ? {} : { [key]: value }) as { readonly [key in K]?: string };
+  (value === undefined || value === '' ? {} : { [key]: value }) as { readonly [key in K]?: string };
+
+/** `-dvfFILE` as getopt takes it, one flag or value an element; anything else as it is. */
+const separate = (arg: string): readonly string[] => {
+  const [, flags = '', option, value] = /^-(?=.)([dhv]*)(?:([cfpu])(.*))?$/s.exec(arg) ?? [];
+  const separated = [...flags, ...(option ?? '')].map((letter) => `-${letter}`);
+  if (separated.length === 0) return [arg];
+  return value === undefined || value === '' ? separated : [...separated, value];
+};
+
+const FLAG = { type: 'boolean', nargs: 0, default: false } as const;
+const VALUE = { type: 'string', requiresArg: true } as const;
+const OPTIONS = {
+  connect: { ...VALUE, alias: 'c', describe: "URI of libvirt (default: libvirt's own)" },
+  config: { ...VALUE, alias: 'f', default: DEFAULT_CONFIG, describe: 'Configuration file' },
+  verbose: { ...FLAG, alias: 'v', describe: 'Say more, such as a line for each snapshot' },
+  'no-daemonize': { ...FLAG, alias: 'd', describe: 'Stay in the foreground' },
+  user: { ...VALUE, alias: 'u', describe: 'Run as this user (not root)' },
+  'pid-file': {
+    ...VALUE,
+    alias: 'p',
+    describe: 'File for the process number (default: /run/vhostmd.pid, in the background only)',
+  },
+} as const;
+// yargs must know them before it has found a command, or it takes the command after a flag for the flag's value.
+const DAEMON_ONLY = ['verbose', 'no-daemonize', 'user', 'pid-file'] as const;
+
+const checkOptions = ({ _: [command], ...argv }: Readonly<Record<string, unknown>> & { _: unknown[] }): true => {
+  for (const name of Object.keys(OPTIONS)) {
+    if (Array.isArray(argv[name])) throw new Error(`Option --${name} is given twice`);
+    // An empty URI is libvirt's default.
+    if (argv[name] === '' && name !== 'connect') throw new Error(`Option --${name} needs a value`);
+  }
+  for (const name of DAEMON_ONLY) {
+    const given = argv[name] !== undefined && argv[name] !== false;
+    if (given && command !== undefined) throw new Error(`Option --${name} is for the daemon, not for "${command}"`);
+  }
+  return true;
+};
+
+const hideDaemonOnly = <T>(parser: Argv<T>): Argv<T> =>
+  DAEMON_ONLY.reduce<Argv<T>>((hiding, name) => hiding.hide(name), parser);
 
 /** Reads the command line (without node and script). The flags are those of the C daemon; the commands are ours. */
 export const parseCommandLine = async (args: readonly string[]): Promise<Command> => {
   let command: Command | undefined;
-  const parser = yargs([...args])
+  const parser = yargs()
     .scriptName('vhostmd')
+    .usage('Usage: $0 [OPTION]... [COMMAND]\n\nTells virtual machines about the host that they run on.')
     .parserConfiguration({
       'boolean-negation': false,
       'camel-case-expansion': false,
       'dot-notation': false,
-      'duplicate-arguments-array': false,
       'parse-numbers': false,
       'parse-positional-numbers': false,
     })
-    .option('connect', {
-      alias: 'c',
-      type: 'string',
-      requiresArg: true,
-      global: true,
-      describe: "URI of libvirt (default: libvirt's own)",
-    })
-    .option('config', {
-      alias: 'f',
-      type: 'string',
-      requiresArg: true,
-      global: true,
-      default: DEFAULT_CONFIG,
-      describe: 'Configuration file',
-    })
+    .updateStrings({
+      'Not enough arguments following: %s': 'Option %s needs a value',
+      'Not enough non-option arguments: got %s, need at least %s': 'An argument is missing',
+      'Argument unexpected for: %s': 'Option %s takes no value',
+      'Unknown argument: %s': { one: 'Unknown option or command: %s', other: 'Unknown options or commands: %s' },
+    } as unknown as Record<string, string>)
+    .options(OPTIONS)
     .command(
       '$0',
       'Run the daemon',
-      (daemon) =>
-        daemon
-          .option('verbose', {
-            alias: 'v',
-            type: 'boolean',
-            default: false,
-            describe: 'Say more, such as a line for each snapshot',
-          })
-          .option('no-daemonize', { alias: 'd', type: 'boolean', default: false, describe: 'Stay in the foreground' })
-          .option('user', { alias: 'u', type: 'string', requiresArg: true, describe: 'Run as this user (not root)' })
-          .option('pid-file', {
-            alias: 'p',
-            type: 'string',
-            requiresArg: true,
-            describe: 'File for the process number (default: /run/vhostmd.pid, in the background only)',
-          }),
+      (daemon) => daemon,
       (argv) => {
         command = {
           kind: 'run',
@@ -94,30 +112,33 @@ export const parseCommandLine = async (args: readonly string[]): Promise<Command
     .command(
       'check [file]',
       'Validate a configuration file and list its metrics; exit 2 if it is wrong',
-      (check) => check.positional('file', { type: 'string', describe: 'Configuration file' }),
-      (argv) => {
-        command = { kind: 'check', config: argv.file ?? argv.config };
+      (check) => hideDaemonOnly(check).positional('file', { type: 'string', describe: 'Configuration file' }),
+      ({ file, config }) => {
+        command = { kind: 'check', config: file ?? config };
       },
     )
-    .command('once', 'Collect one snapshot, print its XML and exit', {}, (argv) => {
-      command = {
-        kind: 'once',
-        config: argv['config'] as string,
-        ...given('connect', argv['connect'] as string | undefined),
-      };
-    })
+    .command(
+      'once',
+      'Collect one snapshot, print its XML and exit',
+      (once) => hideDaemonOnly(once),
+      ({ config, connect }) => {
+        command = { kind: 'once', config, ...given('connect', connect) };
+      },
+    )
     .command(
       'dump <disk>',
       'Read and verify a metrics disk: a file or a block device',
       (dump) =>
-        dump
+        hideDaemonOnly(dump)
           .positional('disk', { type: 'string', demandOption: true, describe: 'Metrics disk' })
-          .option('json', { type: 'boolean', default: false, describe: 'Print JSON instead of XML' }),
-      (argv) => {
-        command = { kind: 'dump', target: argv.disk, json: argv.json };
+          .option('json', { ...FLAG, describe: 'Print JSON instead of XML' }),
+      ({ disk, json }) => {
+        command = { kind: 'dump', target: disk, json };
       },
     )
+    .check(checkOptions)
     .strict()
+    .recommendCommands()
     .help('help')
     .alias('help', 'h')
     .version(version())
@@ -126,10 +147,14 @@ export const parseCommandLine = async (args: readonly string[]): Promise<Command
     .wrap(100);
   let text = '';
   try {
-    await parser.parseAsync([...args], {}, (error: Error | undefined | null, _argv: unknown, output: string) => {
-      if (error !== undefined && error !== null) throw error;
-      text = output;
-    });
+    await parser.parseAsync(
+      args.filter((arg) => arg !== '--').flatMap(separate),
+      {},
+      (error: Error | undefined | null, _argv: unknown, output: string) => {
+        if (error !== undefined && error !== null) throw error;
+        text = output;
+      },
+    );
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { kind: 'text', text: `vhostmd: ${message}\nTry 'vhostmd --help'.`, error: true };

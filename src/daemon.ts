@@ -1,5 +1,6 @@
 import {
   concatMap,
+  defer,
   distinctUntilChanged,
   filter,
   ignoreElements,
@@ -11,7 +12,9 @@ import {
   ReplaySubject,
   type SchedulerLike,
   share,
+  shareReplay,
   startWith,
+  switchMap,
   takeUntil,
   tap,
 } from 'rxjs';
@@ -22,13 +25,13 @@ import type { Snapshot } from './metric.ts';
 import { problemLines$ } from './problems.ts';
 import type { ConfiguredSink } from './sinks/index.ts';
 import type { SinkReport } from './sinks/sink.ts';
-import { actions } from './sources/action/actions.ts';
 import { domainCollectors } from './sources/domain-stats.ts';
 import { domains$ } from './sources/domains.ts';
 import { hostStats } from './sources/host.ts';
 import { connect$ } from './sources/libvirt/connection.ts';
 import type { NodeInfo } from './sources/libvirt/types.ts';
 import { type Link, link$ } from './sources/link.ts';
+import type { ActionRequest } from './sources/source.ts';
 import { tick$ } from './sources/tick.ts';
 import { patienceOf, snapshot$ } from './streams/snapshot.ts';
 import { switchOver } from './streams/switch-over.ts';
@@ -65,12 +68,17 @@ export const pipeline$ = (
     share({ connector: () => new ReplaySubject(1) }),
   );
   const uri = connect === undefined ? {} : { connect };
+  // What runs processes is loaded at the first action: the default configuration has none.
+  const action$ = defer(() => import('./sources/action/actions.ts')).pipe(
+    map(({ actions }) => actions({ ...uri, path, maxParallel: maxParallelActions, scheduler })),
+    shareReplay(1),
+  );
   const sources = {
     tick$: tick$(updatePeriod, scheduler),
     domain$: domains$(linked$, scheduler),
     hostStats$: hostStats({ node: () => node, scheduler }),
     domainCollectors: domainCollectors(metrics, linked$, scheduler),
-    action$: actions({ ...uri, path, maxParallel: maxParallelActions, scheduler }),
+    action$: (request: ActionRequest) => action$.pipe(switchMap((run$) => run$(request))),
   };
   return snapshot$(sources, metrics, updatePeriod, scheduler, patience);
 };
@@ -117,7 +125,10 @@ export const daemon$ = (setup$: Observable<Setup>, options: DaemonOptions): Obse
     pairwise(),
     mergeMap(([before, now]) => merge(...now.filter((sink) => !has(before, sink)).map(run$))),
   );
-  const problems$ = problemLines$(snapshots$).pipe(
+  // Anew for each setup: which of its metrics are left out is news then.
+  const problems$ = phase$.pipe(
+    filter(({ starts }) => starts),
+    switchMap(() => problemLines$(snapshots$)),
     tap(({ level, message }) => options.log(level, 'metrics', message)),
     ignoreElements(),
   );

@@ -1,33 +1,50 @@
+import { fstatSync } from 'node:fs';
+
 import winston from 'winston';
 
 import { toSyslog } from './syslog.ts';
 
+// Severities of syslog(3).
+const SEVERITY = { err: 3, warning: 4, notice: 5, info: 6, debug: 7 } as const;
+type Level = keyof typeof SEVERITY;
+
 /** One line for the administrator. `component` names the part of the daemon that speaks. */
-export type Log = (level: 'err' | 'warning' | 'notice' | 'info' | 'debug', component: string, message: string) => void;
+export type Log = (level: Level, component: string, message: string) => void;
 
-const LEVELS: Readonly<Record<string, number>> = { err: 3, warning: 4, notice: 5, info: 6, debug: 7 };
+// A line stays one line, whatever has found its way into it.
+const printable = (text: string): string =>
+  text.replaceAll(/[^ -~]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 
-const line = winston.format.printf(({ level, message, component, timestamp }) => {
-  const text = `${String(component)}: ${String(message)}`;
-  return timestamp === undefined ? `<${LEVELS[level] ?? 6}>${text}` : `${String(timestamp)} ${level.padEnd(7)} ${text}`;
-});
+// The variable is inherited by what has another stderr, hence the comparison (systemd.exec(5)).
+const stderrIsJournal = (journal = process.env['JOURNAL_STREAM']): boolean => {
+  if (journal === undefined) return false;
+  const { dev, ino } = fstatSync(process.stderr.fd);
+  return journal === `${dev}:${ino}`;
+};
+
+const format = (journal: boolean) =>
+  winston.format.printf(({ level, message }) =>
+    journal
+      ? `<${SEVERITY[level as Level]}>${String(message)}`
+      : `${new Date().toISOString()} ${level.padEnd(7)} ${String(message)}`,
+  );
 
 /**
  * Logs to stderr: with a timestamp, or with the priority in front where systemd's journal reads it (sd-daemon(3)).
  * In the background, where stderr ends with the start, also to syslog.
  */
 export const createLog = (options: { readonly verbose: boolean; readonly background: boolean }): Log => {
-  const journal = process.env['JOURNAL_STREAM'] !== undefined;
+  const most = options.verbose ? 'debug' : 'info';
   const logger = winston.createLogger({
-    levels: winston.config.syslog.levels,
-    level: options.verbose ? 'debug' : 'info',
-    format: journal ? line : winston.format.combine(winston.format.timestamp(), line),
+    levels: SEVERITY,
+    level: most,
+    format: format(stderrIsJournal()),
     transports: [new winston.transports.Stream({ stream: process.stderr, eol: '\n' })],
   });
   const syslog = options.background ? toSyslog('vhostmd') : undefined;
   return (level, component, message) => {
-    const severity = level === 'err' ? 'error' : level;
-    logger.log({ level: severity, message, component });
-    if (level !== 'debug' || options.verbose) syslog?.(LEVELS[level] ?? 6, `${component}: ${message}`);
+    const line = printable(`${component}: ${message}`);
+    logger.log({ level, message: line });
+    if (SEVERITY[level] <= SEVERITY[most]) syslog?.(SEVERITY[level], line);
   };
 };

@@ -1,10 +1,15 @@
 import { parseCommandLine, type Command } from './command-line.ts';
 
-// Loaded as needed: `check` and `dump` start faster without the libraries of the daemon.
+// Loaded as needed: each way through the program starts without the libraries of the others.
 const execute = async (command: Command, args: readonly string[]): Promise<number | undefined> => {
   switch (command.kind) {
-    case 'run':
-      return await (await import('./commands/run.ts')).run(command, args);
+    case 'run': {
+      const { isBackground, startInBackground } = await import('./process/background.ts');
+      const background = isBackground();
+      if (!command.foreground && !background) return await startInBackground(args);
+      (await import('./commands/run.ts')).run(command, background);
+      return undefined;
+    }
     case 'check':
       return (await import('./commands/check.ts')).check(command.config);
     case 'once':
@@ -17,5 +22,7 @@ const execute = async (command: Command, args: readonly string[]): Promise<numbe
   }
 };
 
+// Whoever reads the output may go away; that is no reason to stop, or to complain.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 const args = process.argv.slice(2);
 process.exitCode = await execute(await parseCommandLine(args), args);

@@ -1,27 +1,18 @@
-import {
-  debounceTime,
-  EMPTY,
-  fromEvent,
-  map,
-  merge,
-  mergeMap,
-  type Observable,
-  of,
-  startWith,
-  take,
-} from 'rxjs';
+import path from 'node:path';
+
+import { EMPTY, fromEvent, mergeMap, type Observable, of, startWith, type Subscription, throttleTime } from 'rxjs';
 
 import { daemon$, type DaemonReport, type Setup } from '../daemon.ts';
 import { createLog, type Log } from '../log.ts';
 import { monotonicScheduler } from '../monotonic.ts';
-import { isBackground, reportReady, startInBackground } from '../process/background.ts';
+import { reportReady } from '../process/background.ts';
 import { exitWithoutChildren } from '../process/exit.ts';
 import { claimPidFile, DEFAULT_PID_FILE } from '../process/pid-file.ts';
 import { dropPrivileges } from '../process/privileges.ts';
 import { loadSetup } from './config.ts';
 
-// A storm of SIGHUPs is one reload.
-const RELOAD_QUIET = 100;
+// Of a storm of SIGHUPs the first is obeyed at once, the others together after this time, in milliseconds.
+const RELOAD_PAUSE = 1000;
 
 export interface RunOptions {
   readonly config: string;
@@ -42,7 +33,7 @@ const load = (file: string, log: Log): Setup | undefined => {
 
 const reload$ = (file: string, log: Log): Observable<Setup> =>
   fromEvent(process, 'SIGHUP').pipe(
-    debounceTime(RELOAD_QUIET, monotonicScheduler),
+    throttleTime(RELOAD_PAUSE, monotonicScheduler, { leading: true, trailing: true }),
     mergeMap(() => {
       const setup = load(file, log);
       if (setup === undefined) {
@@ -54,90 +45,69 @@ const reload$ = (file: string, log: Log): Observable<Setup> =>
     }),
   );
 
+const LEVELS = { opened: 'info', written: 'debug', warning: 'warning', failed: 'err' } as const;
+
 const sayReport = (log: Log, { sink, report }: DaemonReport): void => {
-  switch (report.kind) {
-    case 'opened':
-      return log('info', sink.name, report.message);
-    case 'written':
-      return log(
-        'debug',
-        sink.name,
-        `${report.message}, in ${(monotonicScheduler.now() - report.snapshot.at).toFixed(1)} ms`,
-      );
-    case 'warning':
-      return log('warning', sink.name, report.message);
-    case 'failed':
-      return log('err', sink.name, report.message);
-  }
+  const took = report.kind === 'written' ? `, ${(monotonicScheduler.now() - report.snapshot.at).toFixed(1)} ms` : '';
+  log(LEVELS[report.kind], sink.name, `${report.message}${took}`);
 };
 
 /** Runs the daemon in this process until a signal ends it. */
-const runHere = (options: RunOptions, background: boolean): void => {
+export const run = (options: RunOptions, background: boolean): void => {
   const log = createLog({ verbose: options.verbose, background });
-  // Whoever reads the output may go away; that is no reason to stop.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  let running: Subscription | undefined;
   let releasePidFile = (): void => undefined;
   const stop = (code: number): void => {
+    running?.unsubscribe();
     releasePidFile();
     exitWithoutChildren(code);
   };
   const fail = (error: unknown): void => {
-    log(
-      'err',
-      'daemon',
-      `Stopped by a bug, please report it: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-    );
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    for (const line of `Stopped by a bug, please report it: ${text}`.split('\n')) log('err', 'daemon', line);
     stop(1);
   };
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
 
-  const setup = load(options.config, log);
+  const config = path.resolve(options.config);
+  const setup = load(config, log);
   if (setup === undefined) return stop(2);
   try {
     process.umask(0o022);
     const pidFile = options.pidFile ?? (background ? DEFAULT_PID_FILE : undefined);
-    if (pidFile !== undefined) releasePidFile = claimPidFile(pidFile);
+    if (pidFile !== undefined) releasePidFile = claimPidFile(path.resolve(pidFile));
     if (options.user !== undefined) dropPrivileges(options.user);
+    if (background) process.chdir('/');
   } catch (error) {
     log('err', 'daemon', error instanceof Error ? error.message : String(error));
     return stop(1);
   }
 
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      log('notice', 'daemon', `Stopping (${signal})`);
+      stop(0);
+    });
+  }
+  const waitFor = new Set(setup.sinks.filter(({ required }) => required).map(({ key }) => key));
   let ready = false;
-  const running = daemon$(reload$(options.config, log).pipe(startWith(setup)), {
+  const said = (of: DaemonReport): void => {
+    const { sink, report } = of;
+    sayReport(log, of);
+    if (ready) return;
+    if (report.kind === 'failed' && report.stage === 'open' && sink.required) return stop(1);
+    if (report.kind !== 'written') return;
+    waitFor.delete(sink.key);
+    if (waitFor.size > 0) return;
+    ready = true;
+    log('notice', 'daemon', 'Ready: the first snapshot is published');
+    if (background) reportReady();
+  };
+  const reports$ = daemon$(reload$(config, log).pipe(startWith(setup)), {
     ...(options.connect === undefined ? {} : { connect: options.connect }),
     scheduler: monotonicScheduler,
     log,
-  }).subscribe({
-    next: (said) => {
-      sayReport(log, said);
-      const { sink, report } = said;
-      if (ready) return;
-      if (report.kind === 'failed' && report.stage === 'open' && sink.required) {
-        running.unsubscribe();
-        stop(1);
-      } else if (report.kind === 'written') {
-        ready = true;
-        log('notice', 'daemon', `Ready: the first snapshot is published by the ${sink.name}`);
-        if (background) reportReady();
-      }
-    },
-    error: fail,
   });
-  merge(...(['SIGTERM', 'SIGINT'] as const).map((signal) => fromEvent(process, signal).pipe(map(() => signal))))
-    .pipe(take(1))
-    .subscribe((signal) => {
-      log('notice', 'daemon', `Stopping (${signal})`);
-      running.unsubscribe();
-      stop(0);
-    });
-};
-
-/** `vhostmd`: the daemon, in the background unless told otherwise. Returns an exit status, or never. */
-export const run = async (options: RunOptions, args: readonly string[]): Promise<number | undefined> => {
-  const background = isBackground();
-  if (!options.foreground && !background) return await startInBackground(args);
-  runHere(options, background);
-  return undefined;
+  running = reports$.subscribe({ next: said, error: fail });
 };

@@ -38,6 +38,8 @@ export const exitWithoutChildren = (code: number): void => {
       return;
     }
     left.forEach(kill);
+    // What process.exit() would run, such as the end of the groups of actions that have lost their leader.
+    process.emit('exit', code);
     exitNow(code);
   };
   look();

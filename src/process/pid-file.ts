@@ -1,21 +1,23 @@
-import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, lstatSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 
 /** Where a background daemon leaves its number unless told otherwise. */
 export const DEFAULT_PID_FILE = '/run/vhostmd.pid';
 
+// More than any number, so that not much is read of what is no pid file.
+const MOST = 16;
+
 const read = (path: string): string | undefined => {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new Error(`The pid file ${path} cannot be read: ${(error as Error).message}`, { cause: error });
-  }
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return undefined;
+  return stats.isFile() && stats.size <= MOST ? readFileSync(path, 'utf8').trim() : 'something else';
 };
 
-// Numbers of processes are used again: only one that runs vhostmd counts.
+// Numbers of processes are used again: only one that runs vhostmd counts, by itself or through node.
 const runsVhostmd = (pid: number): boolean => {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('vhostmd');
+    const [program = '', script = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return [program, script].some((part) => /^vhostmd(\.cjs)?$/.test(basename(part)));
   } catch {
     return false;
   }
@@ -27,14 +29,12 @@ const runsVhostmd = (pid: number): boolean => {
  */
 export const claimPidFile = (path: string): (() => void) => {
   const content = read(path);
-  if (content !== undefined) {
-    if (!/^\s*\d{1,10}\s*$/.test(content) && content.trim() !== '') {
-      throw new Error(`${path} is not a pid file, so it is left as it is; remove it or name another with --pid-file`);
-    }
-    const owner = Number(content);
-    if (owner > 0 && owner !== process.pid && runsVhostmd(owner)) {
-      throw new Error(`vhostmd runs already as process ${owner}, says the pid file ${path}; stop it first`);
-    }
+  if (content !== undefined && !/^\d*$/.test(content)) {
+    throw new Error(`${path} is not a pid file, so it is left as it is; remove it or name another with --pid-file`);
+  }
+  const owner = Number(content);
+  if (owner > 0 && owner !== process.pid && runsVhostmd(owner)) {
+    throw new Error(`vhostmd runs already as process ${owner}, says the pid file ${path}; stop it first`);
   }
   const draft = `${path}.${process.pid}`;
   try {

@@ -1,7 +1,19 @@
-import { concat, concatMap, defer, EMPTY, filter, map, mergeMap, type Observable, of, type OperatorFunction, Subject, takeUntil } from 'rxjs';
+import {
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  filter,
+  mergeMap,
+  type Observable,
+  of,
+  type OperatorFunction,
+  Subject,
+  takeUntil,
+} from 'rxjs';
 
 /**
- * Like switchMap, but the former inner observable goes on until the new one has emitted for the first time: a reload
+ * Like switchMap, but the former inner observables go on until a newer one has emitted for the first time: a reload
  * leaves no gap.
  */
 export const switchOver =
@@ -10,22 +22,15 @@ export const switchOver =
     defer(() => {
       const led$ = new Subject<number>();
       return value$.pipe(
-        mergeMap((value, index) =>
-          project(value).pipe(
-            map((result, nth) => ({ result, index, first: nth === 0 })),
+        mergeMap((value, index) => {
+          const lead$ = defer(() => {
+            led$.next(index);
+            return EMPTY;
+          });
+          return project(value).pipe(
+            concatMap((result, nth) => (nth === 0 ? concat(of(result), lead$) : of(result))),
             takeUntil(led$.pipe(filter((by) => by > index))),
-          ),
-        ),
-        concatMap(({ result, index, first }) =>
-          first
-            ? concat(
-                of(result),
-                defer(() => {
-                  led$.next(index);
-                  return EMPTY;
-                }),
-              )
-            : of(result),
-        ),
+          );
+        }),
       );
     });
