@@ -4,7 +4,7 @@ import { CHUNK, RESERVED, sumOf, wholeChunks } from './format.ts';
 import { PADDING_MOST } from './unique-sum.ts';
 import type { Padding } from './unique-sum.ts';
 
-/** The line break before the end tag and the end tag: what stands behind the white space that makes a sum unique. */
+const HEAD = Buffer.from(OPENING.trimEnd(), 'latin1');
 const TAIL = Buffer.from(`\n${CLOSING}`, 'latin1');
 
 /** What of a snapshot fits on a disk, and how many metrics do not. */
@@ -53,7 +53,7 @@ export interface Body {
   readonly sum: number;
 }
 
-const spare = PADDING_MOST + TAIL.length;
+const ROOM = PADDING_MOST + TAIL.length;
 
 const body = (bytes: Buffer, length: number): Body => ({
   bytes,
@@ -63,33 +63,36 @@ const body = (bytes: Buffer, length: number): Body => ({
 
 /** Puts the parts together, in the given memory if that is large enough. */
 export const compose = (parts: readonly string[], memory: Buffer): Body => {
-  const length = parts.reduce((sum, part) => sum + part.length, OPENING.length);
-  const bytes = memory.length < length + spare ? Buffer.allocUnsafeSlow(wholeChunks(length + spare + CHUNK)) : memory;
+  const needed = parts.reduce((sum, part) => sum + part.length, OPENING.length + ROOM);
+  const bytes = memory.length < needed ? Buffer.allocUnsafeSlow(wholeChunks(needed + CHUNK)) : memory;
   let at = bytes.write(OPENING, 'latin1');
   for (const part of parts) at += bytes.write(part, at, 'latin1');
   return body(bytes, at - 1);
 };
 
 /** The document without metrics. */
-export const emptyBody = (): Body => compose([], Buffer.alloc(0));
+export const emptyBody = (): Body => compose([], Buffer.alloc(OPENING.length + ROOM));
+
+const isBlank = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x09;
 
 /** Takes a document apart that stands on a disk; undefined if it has not the form of a document. */
 export const decompose = (content: Buffer): Body | undefined => {
-  if (content.toString('latin1', 0, OPENING.length - 1) !== OPENING.trimEnd()) return undefined;
-  const end = content.length - TAIL.length;
-  if (end < 0 || !content.subarray(end).equals(TAIL)) return undefined;
-  let length = end;
-  while (content[length - 1] === 0x20 || content[length - 1] === 0x09) length -= 1;
-  return body(Buffer.concat([content.subarray(0, length), Buffer.alloc(spare)]), length);
+  let length = content.length - TAIL.length;
+  if (length < HEAD.length || !content.subarray(0, HEAD.length).equals(HEAD)) return undefined;
+  if (!content.subarray(length).equals(TAIL)) return undefined;
+  while (isBlank(content[length - 1])) length -= 1;
+  return body(Buffer.concat([content.subarray(0, length), Buffer.alloc(ROOM)]), length);
 };
 
-/** Completes a document with white space, at the end of its last line but one; returns its length. */
-export const seal = ({ bytes, length }: Body, { spaces, tabs }: Padding): number => {
+/** Completes a document, with white space at the end of its last line but one. */
+export const seal = ({ bytes, length }: Body, { spaces, tabs }: Padding): Buffer => {
+  const end = length + spaces + tabs;
   bytes.fill(' ', length, length + spaces);
-  bytes.fill('\t', length + spaces, length + spaces + tabs);
-  return length + spaces + tabs + TAIL.copy(bytes, length + spaces + tabs);
+  bytes.fill('\t', length + spaces, end);
+  TAIL.copy(bytes, end);
+  return bytes.subarray(0, end + TAIL.length);
 };
 
-/** Whether two documents are the same but for white space at the end. */
+/** Whether two documents are the same but for that white space. */
 export const sameBody = (one: Body, other: Body): boolean =>
   one.length === other.length && one.bytes.compare(other.bytes, 0, other.length, 0, one.length) === 0;

@@ -91,7 +91,7 @@ export const openDisk = (options: DiskOptions, sums: UniqueSums): Disk => {
     last = published?.body;
     const found = file.created ? 'nothing' : published === undefined ? 'no valid document' : 'a valid document';
     if (published === undefined) replace(emptyBody());
-    else sums.add(parseHeader(published.header).sum);
+    else sums.seen(parseHeader(published.header).sum);
     return {
       size,
       found,

@@ -1,19 +1,18 @@
 /**
- * Readers take a document for new only if its sum is new, and for whole only if the sum did not change meanwhile; but
- * `1234` and `4321` have the same sum. So harmless white space is added until the sum is none of the latest ones.
+ * Readers take a document for new only if its sum is new, and for whole if its sum did not change or is right. But the
+ * sum is additive: `1234` and `4321` have the same, and so has a mixture of two documents with such values. So harmless
+ * white space is added at the end until the sum is none of the latest ones. It always differs from that of the document
+ * before, so that the start of one document and the end of the next do not make up the sum of the first.
  */
 const REMEMBERED = 4096;
 const SPACE = 0x20;
 const TAB = 0x09;
 const TABS_MOST = 31;
 
-/**
- * Most bytes of white space that can be needed: up to 31 tabs (9) among spaces (32) give different sums each, so that
- * a length of up to 144 offers 32 * 145 - 496 = 4,144 of them.
- */
+/** Most bytes that can be needed: up to 31 tabs among spaces give different sums each, 32 * 145 - 496 = 4,144 of them. */
 export const PADDING_MOST = 144;
 
-/** White space and the sum that a content has with it. */
+/** White space, and the sum that a document has with it: spaces, then tabs. */
 export interface Padding {
   readonly spaces: number;
   readonly tabs: number;
@@ -24,26 +23,37 @@ export interface Padding {
 export const uniqueSums = () => {
   const ring = new Array<number | undefined>(REMEMBERED).fill(undefined);
   const known = new Set<number>();
-  let next = 0;
-  return {
-    /** To be called with every sum that a reader may have seen. */
-    add: (sum: number): void => {
-      if (known.has(sum)) return;
-      const oldest = ring[next];
-      if (oldest !== undefined) known.delete(oldest);
-      ring[next] = sum;
-      known.add(sum);
-      next = (next + 1) % REMEMBERED;
-    },
-    padding: (base: number): Padding => {
-      for (let length = 0; length <= PADDING_MOST; length += 1) {
-        for (let tabs = 0; tabs <= Math.min(length, TABS_MOST); tabs += 1) {
-          const spaces = length - tabs;
-          const sum = (base + spaces * SPACE + tabs * TAB) >>> 0;
-          if (!known.has(sum)) return { spaces, tabs, sum };
-        }
+  let position = 0;
+  let last: Padding | undefined;
+
+  const seen = (sum: number): void => {
+    if (known.has(sum)) return;
+    const oldest = ring[position];
+    if (oldest !== undefined) known.delete(oldest);
+    ring[position] = sum;
+    known.add(sum);
+    position = (position + 1) % REMEMBERED;
+  };
+
+  const find = (base: number): Padding => {
+    for (let length = 0; length <= PADDING_MOST; length += 1) {
+      for (let tabs = 0; tabs <= Math.min(length, TABS_MOST); tabs += 1) {
+        const spaces = length - tabs;
+        const sum = (base + spaces * SPACE + tabs * TAB) >>> 0;
+        if (!known.has(sum) && (spaces !== last?.spaces || tabs !== last.tabs)) return { spaces, tabs, sum };
       }
-      throw new Error(`No unused sum within ${PADDING_MOST} bytes of white space`);
+    }
+    throw new Error(`No unused sum within ${PADDING_MOST} bytes of white space`);
+  };
+
+  return {
+    /** To be called with a sum that a reader may have seen already. */
+    seen,
+    /** White space for a document whose sum is `base` without any; its sum counts as used from now on. */
+    next: (base: number): Padding => {
+      last = find(base);
+      seen(last.sum);
+      return last;
     },
   };
 };

@@ -45,14 +45,14 @@ export const updater = (fd: number, size: number, sums: UniqueSums, pwrite: Pwri
   const release = (): void => write(words(0), BUSY_OFFSET);
 
   const put = (body: Body): Published => {
-    const padding = sums.padding(body.sum);
-    const length = seal(body, padding);
+    const padding = sums.next(body.sum);
+    const content = seal(body, padding);
+    const { length } = content;
     const old = end;
     write(words(1), BUSY_OFFSET);
     end = Math.max(old, length);
-    writeAll(pwrite, fd, body.bytes, length, HEADER_SIZE);
+    write(content, HEADER_SIZE);
     writeZeros(pwrite, fd, HEADER_SIZE + length, HEADER_SIZE + old);
-    sums.add(padding.sum);
     write(words(padding.sum, length), SUM_OFFSET);
     release();
     end = length;

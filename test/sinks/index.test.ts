@@ -1,0 +1,103 @@
+import { TestScheduler } from 'rxjs/testing';
+import { of } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+
+import type { Config, SinkConfig, TransportConfig } from '../../src/config/config.ts';
+import type { Place } from '../../src/metric.ts';
+import { sinksFor } from '../../src/sinks/index.ts';
+import { snapshot } from './snapshots.ts';
+
+const place = (line: number): Place => ({ file: 'vhostmd.conf', line, column: 3 });
+const transport = (name: 'vbd' | 'virtio', line = 1): TransportConfig => ({ name, place: place(line) });
+const sink = (type: string, options: readonly (readonly [string, string])[] = []): SinkConfig => ({
+  type,
+  options: options.map(([name, value], index) => ({ name, value, place: place(20 + index) })),
+  place: place(10),
+});
+const config = (some: Partial<Config>): Config => ({
+  file: 'vhostmd.conf',
+  updatePeriod: 5000,
+  path: '/usr/bin',
+  transports: [],
+  maxParallelActions: 8,
+  sinks: [],
+  metrics: [],
+  ...some,
+});
+const lines: string[] = [];
+const context = {
+  scheduler: new TestScheduler(() => true),
+  write: (line: string): void => {
+    lines.push(line);
+  },
+};
+const errorsOf = (some: Partial<Config>): readonly string[] => {
+  const result = sinksFor(config(some), context);
+  return result.ok ? [] : result.errors.map(({ line, column, message }) => `${line}:${column} ${message}`);
+};
+const namesOf = (some: Partial<Config>): readonly string[] => {
+  const result = sinksFor(config(some), context);
+  return result.ok ? result.sinks.map(({ name }) => name) : [];
+};
+const disk = { name: 'host', path: '/dev/shm/vhostmd0', size: 65_536 };
+
+describe('the list of sinks', () => {
+  it('has the metrics disk for transport vbd, once', () => {
+    expect(namesOf({ disk, transports: [transport('vbd'), transport('vbd', 2)] })).toEqual([
+      'metrics disk /dev/shm/vhostmd0',
+    ]);
+  });
+
+  it('says where transport vbd lacks its disk', () => {
+    expect(errorsOf({ transports: [transport('vbd', 7)] })).toEqual([
+      '7:3 Transport vbd needs a <disk> with a <path>; add it',
+    ]);
+  });
+
+  it('says where something stands that this version does not have', () => {
+    expect(
+      errorsOf({
+        disk,
+        transports: [transport('vbd'), transport('virtio', 8)],
+        vmDisk: { path: '/run/UUID', size: 65_536, place: place(9) },
+        sinks: [{ module: './mine.js', options: [], place: place(10) }],
+      }),
+    ).toEqual([
+      '8:3 Transport virtio is not supported by this version; remove this <transport>',
+      '9:3 <vm_disk> is not supported by this version; remove it',
+      '10:3 <sink module=".."> is not supported by this version; remove it',
+    ]);
+  });
+
+  it('has the log sink, which writes JSON unless told otherwise', () => {
+    lines.length = 0;
+    for (const options of [[], [['format', 'lines'] as const]]) {
+      const result = sinksFor(config({ sinks: [sink('log', options)] }), context);
+      if (result.ok) result.sinks[0]?.run(of(snapshot(1))).subscribe();
+    }
+    expect(lines).toEqual([expect.stringMatching(/^\{"cause":"tick"/), 'host Tick string tick 1']);
+  });
+
+  it('proposes the type that was meant', () => {
+    expect(errorsOf({ sinks: [sink('logg')] })).toEqual([
+      '10:3 Sink type "logg" is not supported by this version, which knows "log"; did you mean "log"?',
+    ]);
+    expect(errorsOf({ sinks: [sink('constructor')] })).toEqual([
+      '10:3 Sink type "constructor" is not supported by this version, which knows "log"',
+    ]);
+    expect(errorsOf({ sinks: [{ options: [], place: place(4) }] })).toEqual(['4:3 <sink> needs a type, one of "log"']);
+  });
+
+  it('refuses unknown, wrong and repeated options, each at its place', () => {
+    const options = [
+      ['fromat', 'json'],
+      ['format', 'line'],
+      ['format', 'json'],
+    ] as const;
+    expect(errorsOf({ sinks: [sink('log', options)] })).toEqual([
+      '20:3 Sink log has no option "fromat", only "format"; did you mean "format"?',
+      '21:3 Option "format" of sink log must be one of "json", "lines", found "line"; did you mean "lines"?',
+      '22:3 Option "format" is given twice; remove one',
+    ]);
+  });
+});
