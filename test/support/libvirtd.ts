@@ -1,4 +1,5 @@
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import {
   chownSync,
   existsSync,
@@ -25,7 +26,7 @@ export interface PrivateLibvirtd {
   /** Creates a running or paused QEMU domain of 16 MiB; its uuid. */
   readonly create: (
     name: string,
-    options?: { readonly paused?: boolean; readonly devices?: string },
+    options?: { readonly paused?: boolean; readonly devices?: string; readonly uuid?: string },
   ) => Promise<string>;
   readonly destroy: (nameOrUuid: string) => Promise<void>;
   readonly virsh: (...args: readonly string[]) => Promise<string>;
@@ -42,8 +43,8 @@ export const xmlEscape = (text: string): string =>
   text.replaceAll(/[<>&'"\n\r\t]/g, (character) => `&#${character.codePointAt(0)};`);
 
 /** A minimal domain: no firmware to speak of, no disk, no network; it starts in a fraction of a second. */
-export const domainXml = (name: string, devices = ''): string => `<domain type='qemu'>
-  <name>${xmlEscape(name)}</name><memory unit='MiB'>16</memory><vcpu>1</vcpu>
+export const domainXml = (name: string, devices = '', uuid: string = randomUUID()): string => `<domain type='qemu'>
+  <name>${xmlEscape(name)}</name><uuid>${uuid}</uuid><memory unit='MiB'>16</memory><vcpu>1</vcpu>
   <os><type arch='x86_64' machine='microvm'>hvm</type></os>
   <devices><emulator>/usr/bin/qemu-system-x86_64</emulator><controller type='usb' model='none'/>
   <memballoon model='none'/>${devices}</devices></domain>`;
@@ -104,11 +105,11 @@ export const startLibvirtd = async (): Promise<PrivateLibvirtd> => {
   return {
     uri,
     virsh,
-    create: async (name, { paused = true, devices = '' } = {}) => {
+    create: async (name, { paused = true, devices = '', uuid = randomUUID() } = {}) => {
       const file = path.join(directory, `${Math.random().toString(36).slice(2)}.xml`);
-      writeFileSync(file, domainXml(name, devices), { mode: 0o644 });
+      writeFileSync(file, domainXml(name, devices, uuid), { mode: 0o644 });
       await virsh('create', ...(paused ? ['--paused'] : []), file);
-      return await virsh('domuuid', '--domain', name);
+      return uuid;
     },
     destroy: async (nameOrUuid) => void (await virsh('destroy', '--domain', nameOrUuid)),
     qemuPid: (uuid) =>

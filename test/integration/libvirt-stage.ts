@@ -1,0 +1,94 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { afterAll, afterEach, beforeAll } from 'vitest';
+
+import { readMetrics, type RunningDaemon, type Scratch, scratch, startDaemon } from '../support/daemon.ts';
+import { type PrivateLibvirtd, startLibvirtd } from '../support/libvirtd.ts';
+
+/** A `<metric>` that the daemon reads by itself. */
+export const stat = (context: 'host' | 'vm', name: string, type = 'uint64'): string =>
+  `<metric type="${type}" context="${context}"><name>${name}</name><stat>${name}</stat></metric>`;
+
+/** A `<metric>` of a shell command. */
+export const action = (context: 'host' | 'vm', name: string, command: string, attributes = ''): string =>
+  `<metric type="string" context="${context}" ${attributes}><name>${name}</name><action><![CDATA[${command}]]></action></metric>`;
+
+/** A command that adds a line to a file at each run, and prints how many there are. */
+export const counting = (file: string, line = 'run'): string => `echo "${line}" >>${file}; wc -l <${file}`;
+
+export const linesOf = (file: string): readonly string[] =>
+  existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : [];
+
+/** UUIDs of the domains on a disk. */
+export const domainsOn = async (disk: string): Promise<ReadonlySet<string>> =>
+  new Set((await readMetrics(disk)).flatMap(({ uuid }) => (uuid === undefined ? [] : [uuid])));
+
+/** Open descriptors of a process. */
+export const descriptorsOf = (pid: number | undefined): number => readdirSync(`/proc/${pid}/fd`).length;
+
+/** Resident memory of a process, in MiB. */
+export const memoryOf = (pid: number | undefined): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+
+/** When the metrics disk was written, by the log of `-v`: milliseconds since 1970, and how long each update took. */
+export const updatesOf = (daemon: RunningDaemon): readonly { readonly at: number; readonly took: number }[] =>
+  [...daemon.output().matchAll(/^(\S+Z) debug .* bytes in ([\d.]+) ms/gm)].map(([, at = '', took = '']) => ({
+    at: Date.parse(at),
+    took: Number(took),
+  }));
+
+export interface Stage {
+  readonly libvirtd: PrivateLibvirtd;
+  /** A folder for what actions leave behind. */
+  readonly folder: string;
+  /** Starts the daemon on the private libvirtd; it is stopped after the test. */
+  readonly run: (
+    metrics: string,
+    options?: {
+      readonly period?: number;
+      readonly uri?: string;
+      readonly args?: readonly string[];
+      readonly ready?: boolean;
+    },
+  ) => Promise<{ readonly daemon: RunningDaemon; readonly disk: string }>;
+}
+
+/** A private libvirtd for the tests of a file; after each test its daemon is stopped and no domain is left. */
+export const libvirtStage = (): (() => Stage) => {
+  let libvirtd: PrivateLibvirtd | undefined;
+  let folder = '';
+  const left: (() => Promise<unknown> | void)[] = [];
+  beforeAll(async () => {
+    libvirtd = await startLibvirtd();
+    folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-stage-'));
+  });
+  afterEach(async () => {
+    for (const undo of left.splice(0).reverse()) await undo();
+    const running = (await libvirtd?.virsh('list', '--uuid')) ?? '';
+    for (const uuid of running.split('\n').filter(Boolean)) await libvirtd?.destroy(uuid);
+  });
+  afterAll(async () => {
+    await libvirtd?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return () => {
+    if (libvirtd === undefined) throw new Error('the stage is used in tests only');
+    const { uri } = libvirtd;
+    return {
+      libvirtd,
+      folder,
+      run: async (metrics, options = {}) => {
+        const files: Scratch = scratch(metrics, { period: options.period ?? 1 });
+        left.push(files.remove);
+        const args = ['-f', files.config, '-c', options.uri ?? uri, ...(options.args ?? [])];
+        const daemon = await startDaemon(args, { ready: options.ready ?? true });
+        left.push(async () => {
+          if (daemon.child.exitCode === null && daemon.child.signalCode === null) await daemon.stop('SIGKILL');
+        });
+        return { daemon, disk: files.disk };
+      },
+    };
+  };
+};
