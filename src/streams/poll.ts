@@ -29,22 +29,30 @@ export interface Batch {
 
 interface Progress {
   readonly readings: readonly Reading[];
-  readonly done: readonly string[];
+  /** Jobs that nobody waits for any more. */
+  readonly answered: readonly string[];
+  /** Jobs that may be started again. */
+  readonly ended: readonly string[];
 }
 
-const NO_NEWS: Progress = { readings: [], done: [] };
+const NO_NEWS: Progress = { readings: [], answered: [], ended: [] };
 
 const dropGone = (jobs: Set<string>, gone: ReadonlySet<string>): void => {
   for (const job of jobs) if (gone.has(lifeOfJob(job))) jobs.delete(job);
 };
 
-const progress$ = ({ jobs, jobOf, result$ }: Run): Observable<Progress> =>
+// An action that is being killed has its outcome before its process is gone; statistics of many domains answer one by one.
+const progress$ = ({ jobs, jobOf, result$, endsWithAnswer }: Run): Observable<Progress> =>
   defer(() => {
     const left = new Set(jobs);
-    const finish = (done: Iterable<string>): readonly string[] => [...done].filter((job) => left.delete(job));
     return concat(
-      result$.pipe(map((readings) => ({ readings, done: finish(new Set(readings.map(jobOf))) }))),
-      defer(() => of({ readings: [], done: finish(left) })),
+      result$.pipe(
+        map((readings) => {
+          const answered = [...new Set(readings.map(jobOf))];
+          return { readings, answered, ended: endsWithAnswer ? answered.filter((job) => left.delete(job)) : [] };
+        }),
+      ),
+      defer(() => of({ readings: [], answered: [...left], ended: [...left] })),
     );
   });
 
@@ -74,15 +82,15 @@ export const poll = (
             if (!slow.has(job)) awaited.add(job);
             return true;
           };
-          const finish = ({ done }: Progress): void => {
+          const finish = ({ answered, ended }: Progress): void => {
             const prompt = scheduler.now() - trigger.at < patience;
-            for (const job of done) {
-              running.delete(job);
+            for (const job of answered) {
               awaited.delete(job);
               if (prompt) slow.delete(job);
             }
+            for (const job of ended) running.delete(job);
           };
-          const all = runs(sources, metrics, trigger, goneOf$, start, (job) => slow.has(job));
+          const all = runs(sources, metrics, trigger, { start, isSlow: (job) => slow.has(job), goneOf$ });
           const gathered: Reading[] = [];
           let settled = false;
           return merge(...all.map(progress$), of(NO_NEWS)).pipe(

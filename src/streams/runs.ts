@@ -1,13 +1,15 @@
 import { map, type Observable, takeUntil } from 'rxjs';
 
 import type { Domain, MetricDefinition, Reading } from '../metric.ts';
-import type { Sources } from '../sources/source.ts';
+import type { DomainCollector, Sources } from '../sources/source.ts';
 import { lifeOf, type Trigger } from './trigger.ts';
 
 /** One call of a source. It covers one or more jobs; a job is what must never run twice at the same time. */
 export interface Run {
   readonly jobs: readonly string[];
   readonly jobOf: (reading: Reading) => string;
+  /** Whether a job may be started again once it has answered; else when the run completes. */
+  readonly endsWithAnswer: boolean;
   readonly result$: Observable<readonly Reading[]>;
 }
 
@@ -17,61 +19,92 @@ export const lifeOfJob = (job: string): string => job.slice(0, job.lastIndexOf('
 /** The sources that are asked, as opposed to those that speak up. */
 export type Collecting = Pick<Sources, 'hostStats$' | 'domainCollectors' | 'action$'>;
 
+/** What is known of the jobs, and of the domains that they are for. */
+export interface Jobs {
+  /** Claims a job; false if it still runs. */
+  readonly start: (job: string) => boolean;
+  /** Whether it overran before. */
+  readonly isSlow: (job: string) => boolean;
+  /** Emits when the domain has stopped. */
+  readonly goneOf$: (domain: Domain) => Observable<unknown>;
+}
+
 const isDue =
   ({ cause, tick }: Trigger) =>
   ({ every }: MetricDefinition): boolean =>
     cause === 'domains' || tick % every === 0;
 
-/** All runs that a trigger calls for; `start` claims a job and is false if it still runs, `isSlow` if it overran before. */
-export const runs = (
-  sources: Collecting,
-  metrics: readonly MetricDefinition[],
-  trigger: Trigger,
-  goneOf$: (domain: Domain) => Observable<unknown>,
-  start: (job: string) => boolean,
-  isSlow: (job: string) => boolean,
+const hostStatsRun = (
+  hostStats$: Collecting['hostStats$'],
+  due: readonly MetricDefinition[],
+  jobs: Jobs,
 ): readonly Run[] => {
-  const due = metrics.filter(isDue(trigger));
-  const all: Run[] = [];
-  const actions = (of: 'host' | Domain): void => {
-    const domain = of === 'host' ? undefined : of;
-    const target = domain === undefined ? 'host' : lifeOf(domain);
-    for (const metric of due) {
-      if (metric.source.kind !== 'action' || (metric.context === 'host') !== (domain === undefined)) continue;
-      const job = `${target}/${metric.index}`;
-      if (!start(job)) continue;
-      const about = domain === undefined ? {} : { domain };
-      const outcome$ = sources.action$({ metric, ...about, late: isSlow(job) });
-      const reading$ = outcome$.pipe(map((outcome) => [{ metric, ...about, outcome }]));
-      all.push({
-        jobs: [job],
-        jobOf: () => job,
-        result$: domain === undefined ? reading$ : reading$.pipe(takeUntil(goneOf$(domain))),
-      });
-    }
-  };
-  if (trigger.cause === 'tick') {
-    const stats = due.filter(({ context, source }) => context === 'host' && source.kind === 'stat');
-    if (stats.length > 0 && start('host'))
-      all.push({ jobs: ['host'], jobOf: () => 'host', result$: sources.hostStats$(stats) });
-    actions('host');
-  }
-  sources.domainCollectors.forEach(({ metrics: collected, collect$ }, index) => {
-    const wanted = new Set(collected.filter((metric) => due.includes(metric)));
-    if (wanted.size === 0) return;
-    const jobOf = (domain: Domain): string => `${lifeOf(domain)}/stats${index}`;
-    const domains = trigger.due.filter((domain) => start(jobOf(domain)));
-    if (domains.length === 0) return;
-    const result$ = collect$(domains);
-    all.push({
+  const metrics = due.filter(({ context, source }) => context === 'host' && source.kind === 'stat');
+  const job = 'host/stats';
+  if (metrics.length === 0 || !jobs.start(job)) return [];
+  return [{ jobs: [job], jobOf: () => job, endsWithAnswer: false, result$: hostStats$(metrics) }];
+};
+
+const actionRuns = (
+  action$: Collecting['action$'],
+  due: readonly MetricDefinition[],
+  target: { readonly domain?: Domain },
+  { start, isSlow, goneOf$ }: Jobs,
+): readonly Run[] => {
+  const { domain } = target;
+  const context = domain === undefined ? 'host' : 'vm';
+  const life = domain === undefined ? 'host' : lifeOf(domain);
+  return due
+    .filter((metric) => metric.source.kind === 'action' && metric.context === context)
+    .map((metric) => ({ metric, job: `${life}/${metric.index}` }))
+    .filter(({ job }) => start(job))
+    .map(({ metric, job }): Run => {
+      const outcome$ = action$({ metric, ...target, late: isSlow(job) });
+      const reading$ = outcome$.pipe(map((outcome) => [{ metric, ...target, outcome }]));
+      const result$ = domain === undefined ? reading$ : reading$.pipe(takeUntil(goneOf$(domain)));
+      return { jobs: [job], jobOf: () => job, endsWithAnswer: false, result$ };
+    });
+};
+
+const collectorRun = (
+  { metrics, collect$ }: DomainCollector,
+  index: number,
+  due: readonly MetricDefinition[],
+  candidates: readonly Domain[],
+  jobs: Jobs,
+): readonly Run[] => {
+  const wanted = new Set(metrics.filter((metric) => due.includes(metric)));
+  if (wanted.size === 0) return [];
+  const jobOf = (domain: Domain): string => `${lifeOf(domain)}/stats${index}`;
+  const domains = candidates.filter((domain) => jobs.start(jobOf(domain)));
+  if (domains.length === 0) return [];
+  const all$ = collect$(domains);
+  return [
+    {
       jobs: domains.map(jobOf),
       jobOf: ({ domain }) => (domain === undefined ? '' : jobOf(domain)),
+      endsWithAnswer: true,
       result$:
-        wanted.size === collected.length
-          ? result$
-          : result$.pipe(map((readings) => readings.filter(({ metric }) => wanted.has(metric)))),
-    });
-  });
-  trigger.due.forEach(actions);
-  return all;
+        wanted.size === metrics.length
+          ? all$
+          : all$.pipe(map((readings) => readings.filter(({ metric }) => wanted.has(metric)))),
+    },
+  ];
+};
+
+/** All runs that a trigger calls for and that do not run yet. */
+export const runs = (
+  { hostStats$, domainCollectors, action$ }: Collecting,
+  metrics: readonly MetricDefinition[],
+  trigger: Trigger,
+  jobs: Jobs,
+): readonly Run[] => {
+  const due = metrics.filter(isDue(trigger));
+  return [
+    ...(trigger.cause === 'tick'
+      ? [...hostStatsRun(hostStats$, due, jobs), ...actionRuns(action$, due, {}, jobs)]
+      : []),
+    ...domainCollectors.flatMap((collector, index) => collectorRun(collector, index, due, trigger.due, jobs)),
+    ...trigger.due.flatMap((domain) => actionRuns(action$, due, { domain }, jobs)),
+  ];
 };
