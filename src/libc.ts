@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 
-type Koffi = typeof import('koffi');
+import type * as Koffi from 'koffi';
 
 /** Functions of the C library that Node lacks; the bridge to it is loaded at the first use only (some 30 ms). */
 interface Libc {
@@ -20,7 +20,7 @@ let loaded: Libc | undefined;
 
 const libc = (): Libc => {
   if (loaded !== undefined) return loaded;
-  const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+  const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
   const self = koffi.load(null);
   loaded = {
     flock: self.func('int flock(int fd, int operation)') as Libc['flock'],

@@ -4,6 +4,7 @@ import { asyncScheduler, NEVER, of, startWith } from 'rxjs';
 import type { Snapshot } from '../../src/metric.ts';
 import { logSink } from '../../src/sinks/log.ts';
 import type { LogFormat } from '../../src/sinks/log.ts';
+import { describeSinkContract } from './contract.ts';
 import { guest, sample, snapshot } from './snapshots.ts';
 
 const linesOf = (format: LogFormat, value: Snapshot): readonly string[] => {
@@ -14,6 +15,23 @@ const linesOf = (format: LogFormat, value: Snapshot): readonly string[] => {
   logSink({ format, write, scheduler: asyncScheduler }).run(of(value)).subscribe();
   return lines;
 };
+
+describeSinkContract('the log sink', (scheduler) => {
+  const lines: string[] = [];
+  let broken = false;
+  const fail = () => {
+    broken = true;
+    return () => {
+      broken = false;
+    };
+  };
+  const write = (line: string): void => {
+    if (broken) throw new Error('EPIPE: broken pipe');
+    lines.push(line);
+  };
+  const sink = logSink({ format: 'lines', write, scheduler, backoff: { first: 10, most: 50 } });
+  return { sink, fail, hold: fail, target: () => lines.join('\n') };
+});
 
 describe('the log sink', () => {
   it('writes one JSON object per snapshot, values as text so that 64 bits stay exact', () => {

@@ -46,18 +46,20 @@ const refuse = (path: string, stats: Stats, uid: number): void => {
     throw new Error(`${path} belongs to user ${stats.uid}, and must belong to root or to user ${uid}. ${RELABEL}`);
 };
 
+/** What an error says, without its stack. */
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /** The metadata of what a path names, links not followed; undefined if there is nothing. */
 export const statPath = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false });
 
 const explain = (path: string, error: unknown, found: Stats | undefined): Error => {
   const code = codeOf(error);
-  const text = error instanceof Error ? error.message : String(error);
   if (code === 'ENOENT') return new Error(`${path} cannot be created, because ${dirname(path)} does not exist`);
   if (code === 'EEXIST' || code === 'ELOOP')
     return new Error(`${path} was replaced while it was being opened (${code})`);
   if ((code === 'EACCES' || code === 'EPERM') && found !== undefined)
     return new Error(`${path} belongs to user ${found.uid} and may not be written (${code}). ${RELABEL}`);
-  return new Error(`${path} cannot be opened: ${text}`);
+  return new Error(`${path} cannot be opened: ${reasonOf(error)}`);
 };
 
 const openOrCreate = (path: string, uid: number): { readonly fd: number; readonly created: boolean } => {
@@ -100,10 +102,8 @@ export const openFile = (path: string, size: number, uid: number, pwrite: Pwrite
     const whole = wholeChunks(Math.max(size, stats.size));
     try {
       allocate(pwrite, fd, whole);
-    } catch (error) {
-      throw new Error(
-        `${path} cannot be made ${whole} bytes long: ${error instanceof Error ? error.message : String(error)}`,
-      );
+    } catch (cause) {
+      throw new Error(`${path} cannot be made ${whole} bytes long: ${reasonOf(cause)}`, { cause });
     }
     return { fd, size: whole, dev: stats.dev, ino: stats.ino, created };
   } catch (error) {

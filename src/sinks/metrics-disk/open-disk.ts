@@ -2,7 +2,7 @@ import { closeSync, fstatSync, futimesSync, readSync } from 'node:fs';
 
 import { compose, decompose, emptyBody, sameBody } from './content.ts';
 import type { Body } from './content.ts';
-import { allocate, openFile, statPath } from './file.ts';
+import { allocate, openFile, reasonOf, statPath } from './file.ts';
 import type { DiskFile } from './file.ts';
 import { HEADER_SIZE, parseHeader, RESERVED, SIGNATURE, sumOf } from './format.ts';
 import { systemPwrite, updater } from './update.ts';
@@ -46,7 +46,7 @@ const takeOver = ({ fd, size }: DiskFile): Published | undefined => {
 };
 
 const unusable = (path: string, error: unknown): Error =>
-  new Error(`${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+  new Error(`${path} cannot be written: ${reasonOf(error)}`, { cause: error });
 
 /** Opens a metrics disk. A valid old document stays; otherwise the empty one is published at once. */
 export const openDisk = (options: DiskOptions, sums: UniqueSums): Disk => {

@@ -21,7 +21,7 @@ export interface Padding {
 
 /** Remembers the latest sums, and finds the shortest white space that makes a sum differ from all of them. */
 export const uniqueSums = () => {
-  const ring = new Array<number | undefined>(REMEMBERED).fill(undefined);
+  const ring = Array.from<number | undefined>({ length: REMEMBERED });
   const known = new Set<number>();
   let position = 0;
   let last: Padding | undefined;

@@ -247,12 +247,16 @@ describe('the metrics disk', () => {
     expect(statSync(path).size).toBe(2 * CHUNK);
   });
 
-  it('takes up storage also where the file was sparse', () => {
+  it('takes up storage also where a valid disk was sparse, before anything is written', () => {
     const path = newPath();
-    writeFileSync(path, '');
+    const first = running({ path });
+    first.publish(snapshot(1));
+    first.stop();
+    const xml = documentOn(path);
     truncateSync(path, 4 * CHUNK);
     running({ path });
     expect(statSync(path).blocks * 512).toBeGreaterThanOrEqual(4 * CHUNK);
+    expect(documentOn(path)).toBe(xml);
   });
 
   it('never shrinks, and uses the whole length of a longer file', () => {

@@ -34,16 +34,14 @@ const race = async (rules: string, reads: number, values: readonly string[]): Pr
     workerData: { path, size: CHUNK, reads, rules },
   });
   try {
-    let counts: Counts | undefined;
-    reader.once('message', (message: Counts) => {
-      counts = message;
-    });
-    for (let round = 1; counts === undefined; round += 1) {
+    const received: Counts[] = [];
+    reader.once('message', (message: Counts) => received.push(message));
+    for (let round = 1; received.length === 0; round += 1) {
       disk.publish(documents[round % documents.length] ?? snapshot(0));
       if (round % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
       disk.reports.length = 0;
     }
-    return counts;
+    return received[0] ?? expect.fail();
   } finally {
     await reader.terminate();
     disk.stop();
