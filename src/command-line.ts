@@ -88,7 +88,10 @@ export const parseCommandLine = async (args: readonly string[]): Promise<Command
     })
     .updateStrings({
       'Not enough arguments following: %s': 'Option %s needs a value',
-      'Not enough non-option arguments: got %s, need at least %s': 'An argument is missing',
+      'Not enough non-option arguments: got %s, need at least %s': {
+        one: 'An argument is missing',
+        other: 'An argument is missing',
+      },
       'Argument unexpected for: %s': 'Option %s takes no value',
       'Unknown argument: %s': { one: 'Unknown option or command: %s', other: 'Unknown options or commands: %s' },
     } as unknown as Record<string, string>)

@@ -1,33 +1,44 @@
-import { firstValueFrom, of } from 'rxjs';
+import { firstValueFrom, fromEvent, merge, of, takeUntil } from 'rxjs';
 
 import { pipeline$ } from '../daemon.ts';
-import { createLog } from '../log.ts';
+import { createLog, type Log } from '../log.ts';
 import { document, metricsXml } from '../metrics-xml.ts';
 import { monotonicScheduler } from '../monotonic.ts';
 import { problemLines$ } from '../problems.ts';
 import { exitWithoutChildren } from '../process/exit.ts';
 import { loadSetup } from './config.ts';
 
+// No second tick: the longest time, in milliseconds, that a timer takes is 24 days.
+const ONE_TICK = 86_400_000;
+// After the deadline of the slowest action: until it has been killed, or given up.
+const KILL = 2000;
+
 /** `vhostmd once`: collects everything once, slow actions included, prints the XML. Nothing is opened or written. */
-export const once = async (options: {
-  readonly config: string;
-  readonly connect?: string;
-}): Promise<number | undefined> => {
+export const once = async (options: { readonly config: string; readonly connect?: string }): Promise<number> => {
   const loaded = loadSetup(options.config, { scheduler: monotonicScheduler, write: () => undefined });
+  for (const line of loaded.warnings) console.error(`${line} (warning)`);
   if (!loaded.ok) {
     for (const line of loaded.errors) console.error(line);
     return 2;
   }
-  const log = createLog({ verbose: false, background: false });
-  const quiet: typeof log = (level, component, message) => {
-    if (level !== 'notice') log(level, component, message);
+  const all = createLog({ verbose: false, background: false });
+  const log: Log = (level, component, message) => {
+    if (level !== 'notice') all(level, component, message);
   };
   const uri = options.connect === undefined ? {} : { connect: options.connect };
   const { config } = loaded.setup;
-  const all$ = pipeline$(config, { ...uri, scheduler: monotonicScheduler, log: quiet }, config.updatePeriod);
-  const snapshot = await firstValueFrom(all$);
-  problemLines$(of(snapshot)).subscribe(({ level, message }) => quiet(level, 'metrics', message));
-  process.stdout.write(document(metricsXml(snapshot)));
-  exitWithoutChildren(0);
-  return undefined;
+  const snapshot$ = pipeline$(
+    { ...config, updatePeriod: ONE_TICK },
+    { ...uri, scheduler: monotonicScheduler, log },
+    config.updatePeriod + KILL,
+  );
+  const signal$ = merge(fromEvent(process, 'SIGINT'), fromEvent(process, 'SIGTERM'), fromEvent(process, 'SIGHUP'));
+  const snapshot = await firstValueFrom(snapshot$.pipe(takeUntil(signal$)), { defaultValue: undefined });
+  if (snapshot === undefined) {
+    exitWithoutChildren(1);
+    return 1;
+  }
+  problemLines$(of(snapshot)).subscribe(({ level, message }) => log(level, 'metrics', message));
+  process.stdout.write(document(metricsXml(snapshot)), () => exitWithoutChildren(0));
+  return 0;
 };
