@@ -1,10 +1,11 @@
 import { CLOSING, METRIC_END, OPENING } from '../../metrics-xml.ts';
 import type { MetricsXml } from '../../metrics-xml.ts';
 import { CHUNK, RESERVED, sumOf, wholeChunks } from './format.ts';
-import { PADDING_MOST } from './unique-sum.ts';
+import { FRONT, PADDING_MOST } from './unique-sum.ts';
 import type { Padding } from './unique-sum.ts';
 
 const HEAD = Buffer.from(OPENING.trimEnd(), 'latin1');
+const SPACED_OPENING = `${OPENING.trimEnd()}${' '.repeat(FRONT)}\n`;
 const TAIL = Buffer.from(`\n${CLOSING}`, 'latin1');
 
 /** What of a snapshot fits on a disk, and how many metrics do not. */
@@ -28,7 +29,7 @@ const wholeMetrics = (xml: string, room: number): string => {
  * it depends on the domains before it only whether a domain is in, and a far one does not come and go with the others.
  */
 export const fit = ({ host, hostCount, guests }: MetricsXml, size: number): Fit => {
-  const room = size - RESERVED - PADDING_MOST - OPENING.length - CLOSING.length;
+  const room = size - RESERVED - PADDING_MOST - SPACED_OPENING.length - CLOSING.length;
   const hostPart = wholeMetrics(host, room);
   let left = hostPart === host ? room - host.length : -1;
   const refused = guests.findIndex(({ xml }) => (left -= xml.length) < 0);
@@ -49,7 +50,7 @@ export const fit = ({ host, hostCount, guests }: MetricsXml, size: number): Fit 
 export interface Body {
   readonly bytes: Buffer;
   readonly length: number;
-  /** The sum of the document without white space. */
+  /** The sum of the document with spaces in front and nothing behind. */
   readonly sum: number;
 }
 
@@ -63,30 +64,36 @@ const body = (bytes: Buffer, length: number): Body => ({
 
 /** Puts the parts together, in the given memory if that is large enough. */
 export const compose = (parts: readonly string[], memory: Buffer): Body => {
-  const needed = parts.reduce((sum, part) => sum + part.length, OPENING.length + ROOM);
+  const needed = parts.reduce((sum, part) => sum + part.length, SPACED_OPENING.length + ROOM);
   const bytes = memory.length < needed ? Buffer.allocUnsafeSlow(wholeChunks(needed + CHUNK)) : memory;
-  let at = bytes.write(OPENING, 'latin1');
+  let at = bytes.write(SPACED_OPENING, 'latin1');
   for (const part of parts) at += bytes.write(part, at, 'latin1');
   return body(bytes, at - 1);
 };
 
 /** The document without metrics. */
-export const emptyBody = (): Body => compose([], Buffer.alloc(OPENING.length + ROOM));
+export const emptyBody = (): Body => compose([], Buffer.alloc(SPACED_OPENING.length + ROOM));
 
 const isBlank = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x09;
 
 /** Takes a document apart that stands on a disk; undefined if it has not the form of a document. */
 export const decompose = (content: Buffer): Body | undefined => {
-  let length = content.length - TAIL.length;
-  if (length < HEAD.length || !content.subarray(0, HEAD.length).equals(HEAD)) return undefined;
-  if (!content.subarray(length).equals(TAIL)) return undefined;
-  while (isBlank(content[length - 1])) length -= 1;
-  return body(Buffer.concat([content.subarray(0, length), Buffer.alloc(ROOM)]), length);
+  let start = HEAD.length;
+  let end = content.length - TAIL.length;
+  if (end < start || !content.subarray(0, start).equals(HEAD) || !content.subarray(end).equals(TAIL)) return undefined;
+  while (isBlank(content[start])) start += 1;
+  if (content[start] !== 0x0a) return undefined;
+  while (isBlank(content[end - 1])) end -= 1;
+  // Without metrics the white space in front is all that there is, and the line break behind it that of the end.
+  const metrics = start < end ? content.toString('latin1', start + 1, end + 1) : '';
+  return compose([metrics], Buffer.alloc(SPACED_OPENING.length + metrics.length + ROOM));
 };
 
-/** Completes a document, with white space at the end of its last line but one. */
-export const seal = ({ bytes, length }: Body, { spaces, tabs }: Padding): Buffer => {
+/** Completes a document with its white space. */
+export const seal = ({ bytes, length }: Body, { front, spaces, tabs }: Padding): Buffer => {
   const end = length + spaces + tabs;
+  bytes.fill(' ', HEAD.length, HEAD.length + FRONT - front);
+  bytes.fill('\t', HEAD.length + FRONT - front, HEAD.length + FRONT);
   bytes.fill(' ', length, length + spaces);
   bytes.fill('\t', length + spaces, end);
   TAIL.copy(bytes, end);
@@ -95,4 +102,5 @@ export const seal = ({ bytes, length }: Body, { spaces, tabs }: Padding): Buffer
 
 /** Whether two documents are the same but for that white space. */
 export const sameBody = (one: Body, other: Body): boolean =>
-  one.length === other.length && one.bytes.compare(other.bytes, 0, other.length, 0, one.length) === 0;
+  one.length === other.length &&
+  one.bytes.compare(other.bytes, HEAD.length + FRONT, other.length, HEAD.length + FRONT, one.length) === 0;

@@ -27,7 +27,7 @@ const FOUND: Readonly<Record<Disk['found'], string>> = {
 };
 
 const contentOf = ({ hostCount, guestCount, guests }: Fit, bytes: number): string =>
-  `${number(hostCount)} host and ${number(guestCount)} VM metrics of ${number(guests)} VMs, ${number(bytes)} bytes`;
+  `${number(hostCount)} host and ${number(guestCount)} VM metrics of ${number(guests)} ${guests === 1 ? 'VM' : 'VMs'}, ${number(bytes)} bytes`;
 
 const warning = (message: string): SinkReport => ({ kind: 'warning', message });
 
@@ -93,5 +93,5 @@ export const metricsDisk = (options: MetricsDiskOptions): Sink => {
     subscriber.next(opened.writer);
     return opened.close;
   });
-  return handOver(`metrics disk ${options.path}`, open$, options);
+  return handOver('metrics disk', open$, options);
 };

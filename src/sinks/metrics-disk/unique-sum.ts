@@ -1,8 +1,9 @@
 /**
  * Readers take a document for new only if its sum is new, and for whole if its sum did not change or is right. But the
  * sum is additive: `1234` and `4321` have the same, and so has a mixture of two documents with such values. So harmless
- * white space is added at the end until the sum is none of the latest ones. It always differs from that of the document
- * before, so that the start of one document and the end of the next do not make up the sum of the first.
+ * white space makes each sum differ from all of the latest ones: behind the last metric as much as is needed, and behind
+ * `<metrics>` a fixed length, so that nothing moves. Both differ from those of the document before: so neither the
+ * start of one with the end of the next, nor the other way round, makes up the sum of either.
  */
 const REMEMBERED = 4096;
 const SPACE = 0x20;
@@ -12,8 +13,14 @@ const TABS_MOST = 31;
 /** Most bytes that can be needed: up to 31 tabs among spaces give different sums each, 32 * 145 - 496 = 4,144 of them. */
 export const PADDING_MOST = 144;
 
-/** White space, and the sum that a document has with it: spaces, then tabs. */
+/** Length of the white space behind `<metrics>`. */
+export const FRONT = 3;
+
+/** White space, and the sum that a document has with it. */
 export interface Padding {
+  /** How many of the characters behind `<metrics>` are tabs; the others are spaces. */
+  readonly front: number;
+  /** Behind the last metric: spaces, then tabs. */
   readonly spaces: number;
   readonly tabs: number;
   readonly sum: number;
@@ -35,12 +42,14 @@ export const uniqueSums = () => {
     position = (position + 1) % REMEMBERED;
   };
 
-  const find = (base: number): Padding => {
+  const find = (spaced: number): Padding => {
+    const front = ((last?.front ?? FRONT) + 1) % (FRONT + 1);
+    const base = spaced - front * (SPACE - TAB);
     for (let length = 0; length <= PADDING_MOST; length += 1) {
       for (let tabs = 0; tabs <= Math.min(length, TABS_MOST); tabs += 1) {
         const spaces = length - tabs;
         const sum = (base + spaces * SPACE + tabs * TAB) >>> 0;
-        if (!known.has(sum) && (spaces !== last?.spaces || tabs !== last.tabs)) return { spaces, tabs, sum };
+        if (!known.has(sum) && (spaces !== last?.spaces || tabs !== last.tabs)) return { front, spaces, tabs, sum };
       }
     }
     throw new Error(`No unused sum within ${PADDING_MOST} bytes of white space`);
@@ -49,7 +58,7 @@ export const uniqueSums = () => {
   return {
     /** To be called with a sum that a reader may have seen already. */
     seen,
-    /** White space for a document whose sum is `base` without any; its sum counts as used from now on. */
+    /** White space for a document whose sum is `base` with spaces in front and none behind; its sum counts as used from now on. */
     next: (base: number): Padding => {
       last = find(base);
       seen(last.sum);

@@ -1,35 +1,38 @@
 import { describe, expect, it } from 'vitest';
 
-import { metricsXml, OPENING } from '../../../src/metrics-xml.ts';
+import { metricsXml } from '../../../src/metrics-xml.ts';
 import { compose, decompose, emptyBody, fit, sameBody, seal } from '../../../src/sinks/metrics-disk/content.ts';
 import type { Body } from '../../../src/sinks/metrics-disk/content.ts';
 import { CHUNK, sumOf } from '../../../src/sinks/metrics-disk/format.ts';
 import { guest, sample, snapshot } from '../snapshots.ts';
 
-const none = { spaces: 0, tabs: 0, sum: 0 };
+const none = { front: 0, spaces: 0, tabs: 0, sum: 0 };
 const sealed = (body: Body, padding = none): string => seal(body, padding).toString('latin1');
 const big = (length: number) => sample('Big', 'x'.repeat(length));
 
 describe('the content of a metrics disk', () => {
-  it('takes its white space at the end of the last line before the end tag, and knows its sum', () => {
+  it('takes its white space behind the start tag and at the end of the last line, and knows its sum', () => {
     const { host } = metricsXml(snapshot(1, [sample('A', '1')]));
     const body = compose([host], Buffer.alloc(0));
-    const text = sealed(body, { spaces: 2, tabs: 1, sum: 0 });
-    expect(text).toBe(`<metrics>\n${host.trimEnd()}  \t\n</metrics>\n`);
-    expect(sealed(body)).toBe(`${OPENING}${host}</metrics>\n`);
+    const text = sealed(body, { front: 2, spaces: 2, tabs: 1, sum: 0 });
+    expect(text).toBe(`<metrics> \t\t\n${host.trimEnd()}  \t\n</metrics>\n`);
+    expect(sealed(body)).toBe(`<metrics>   \n${host}</metrics>\n`);
     expect(body.sum).toBe(sumOf(Buffer.from(sealed(body)), 0, sealed(body).length));
   });
 
   it('without metrics takes it, too', () => {
-    expect(sealed(emptyBody(), { spaces: 2, tabs: 0, sum: 0 })).toBe('<metrics>  \n</metrics>\n');
+    expect(sealed(emptyBody(), { front: 1, spaces: 2, tabs: 0, sum: 0 })).toBe('<metrics>  \t  \n</metrics>\n');
+    const found = decompose(Buffer.from('<metrics>\n</metrics>\n'));
+    expect(found !== undefined && sameBody(found, emptyBody())).toBe(true);
   });
 
   it('is known again on a disk, whatever white space it had', () => {
     const body = compose([metricsXml(snapshot(1)).host], Buffer.alloc(0));
-    const found = decompose(Buffer.from(sealed(body, { spaces: 7, tabs: 3, sum: 0 })));
+    const found = decompose(Buffer.from(sealed(body, { front: 3, spaces: 7, tabs: 3, sum: 0 })));
     expect(found !== undefined && sameBody(found, body)).toBe(true);
     expect(found?.sum).toBe(body.sum);
     expect(decompose(Buffer.from('<metrics>\n'))).toBeUndefined();
+    expect(decompose(Buffer.from('<metrics>x\n</metrics>\n'))).toBeUndefined();
     expect(decompose(Buffer.from('hello\n</metrics>\n'))).toBeUndefined();
   });
 
@@ -58,6 +61,6 @@ describe('the content of a metrics disk', () => {
     let length = CHUNK;
     while (longest(length) === 0) length -= 1;
     const body = compose(fit(metricsXml(snapshot(1, [big(length)])), CHUNK).parts, Buffer.alloc(0));
-    expect(seal(body, { spaces: 144, tabs: 0, sum: 0 })).toHaveLength(CHUNK - 24);
+    expect(seal(body, { front: 0, spaces: 144, tabs: 0, sum: 0 })).toHaveLength(CHUNK - 24);
   });
 });

@@ -53,7 +53,8 @@ export const documentOn = (path: string): string => {
 };
 
 /** A document without the white space that makes its sum unique. */
-export const plain = (xml: string): string => xml.replace(/[ \t]*\n<\/metrics>\n$/, '\n</metrics>\n');
+export const plain = (xml: string): string =>
+  xml.replace(/[ \t]*\n<\/metrics>\n$/, '\n</metrics>\n').replace(/^<metrics>[ \t]*\n/, '<metrics>\n');
 
 /** A running metrics disk, its reports, and what feeds it. */
 export const start = (options: Partial<MetricsDiskOptions> & { readonly path: string }) => {

@@ -5,7 +5,7 @@ import type { Padding } from '../../../src/sinks/metrics-disk/unique-sum.ts';
 
 describe('the unique sum', () => {
   it('adds nothing to the first document', () => {
-    expect(uniqueSums().next(1000)).toEqual({ spaces: 0, tabs: 0, sum: 1000 });
+    expect(uniqueSums().next(1000)).toEqual({ front: 0, spaces: 0, tabs: 0, sum: 1000 });
   });
 
   it('differs from each of the last 4,096, however often the same content comes, with at most 144 bytes', () => {
@@ -13,8 +13,8 @@ describe('the unique sum', () => {
     const last = new Map<number, number>();
     let longest = 0;
     for (let round = 0; round < 10_000; round += 1) {
-      const { spaces, tabs, sum } = sums.next(1000);
-      expect(sum).toBe(1000 + 32 * spaces + 9 * tabs);
+      const { front, spaces, tabs, sum } = sums.next(1000);
+      expect(sum).toBe(1000 - 23 * front + 32 * spaces + 9 * tabs);
       expect(round - (last.get(sum) ?? -Infinity)).toBeGreaterThan(4096);
       longest = Math.max(longest, spaces + tabs);
       last.set(sum, round);
@@ -23,11 +23,12 @@ describe('the unique sum', () => {
     expect(longest).toBeGreaterThan(100);
   });
 
-  it('comes of white space that differs from that of the document before', () => {
+  it('comes of white space that differs at both ends from that of the document before', () => {
     const sums = uniqueSums();
-    let before: Padding = { spaces: -1, tabs: -1, sum: 0 };
+    let before: Padding = { front: -1, spaces: -1, tabs: -1, sum: 0 };
     for (let round = 0; round < 5000; round += 1) {
       const padding = sums.next(round % 3 === 0 ? 5000 : 5000 + round);
+      expect(padding.front).not.toBe(before.front);
       expect([padding.spaces, padding.tabs]).not.toEqual([before.spaces, before.tabs]);
       before = padding;
     }
@@ -36,6 +37,6 @@ describe('the unique sum', () => {
   it('wraps at 2^32 like the sum of the readers', () => {
     const sums = uniqueSums();
     sums.seen(2 ** 32 - 1);
-    expect(sums.next(2 ** 32 - 1)).toEqual({ spaces: 1, tabs: 0, sum: 31 });
+    expect(sums.next(2 ** 32 - 1)).toEqual({ front: 0, spaces: 1, tabs: 0, sum: 31 });
   });
 });
