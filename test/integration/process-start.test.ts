@@ -1,0 +1,291 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { action, HOST, TEST_URI, VCPUS, vhostmd } from '../commands/program.ts';
+import {
+  PROGRAM,
+  readMetrics,
+  type RunningDaemon,
+  scratch,
+  type Scratch,
+  startDaemon,
+  until,
+  valueOf,
+} from '../support/daemon.ts';
+
+const scratches: Scratch[] = [];
+const daemons: RunningDaemon[] = [];
+const place = (...args: Parameters<typeof scratch>): Scratch => {
+  const made = scratch(...args);
+  scratches.push(made);
+  return made;
+};
+const start = async (...args: Parameters<typeof startDaemon>): Promise<RunningDaemon> => {
+  const daemon = await startDaemon(...args);
+  daemons.push(daemon);
+  return daemon;
+};
+afterEach(async () => {
+  for (const daemon of daemons.splice(0))
+    if (daemon.child.exitCode === null && daemon.child.signalCode === null) await daemon.stop('SIGKILL');
+  for (const made of scratches.splice(0)) made.remove();
+});
+
+describe('a start with a configuration that cannot be used', () => {
+  const { directory, disk, config, remove } = scratch(HOST);
+  const badly = (...args: readonly string[]) => vhostmd(['-d', ...TEST_URI, ...args]);
+
+  it.each([
+    ['is missing', '/nonexistent/vhostmd.conf', 'There is no such file; name another with -f'],
+    ['is a directory', '/tmp', 'directory'],
+    ['is a device', '/dev/null', 'not a regular file'],
+    ['is empty', 'empty', 'empty'],
+  ])('FAULTS 1: a file that %s ends with status 2 and one line', (_, file, message) => {
+    const target = file === 'empty' ? path.join(directory, 'empty') : file;
+    if (file === 'empty') writeFileSync(target, '');
+    const { code, stdout, stderr } = badly('-f', target);
+    expect(stderr).toContain(message);
+    expect(stderr).toMatch(/^[^\n]*configuration: [^\n]+\n$/);
+    expect(stderr).toContain(`${target}:1:1: `);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(existsSync(disk)).toBe(false);
+  });
+
+  it('FAULTS 2: one that is not well-formed ends with status 2 and its place; a valid disk is not touched', () => {
+    writeFileSync(disk, 'what was there');
+    const bad = path.join(directory, 'bad');
+    writeFileSync(bad, readFileSync(config, 'utf8').replace('<name>HostName</name>', '\n<name>HostName</nam>'));
+    for (const background of [false, true]) {
+      const { code, stderr } = vhostmd([
+        ...(background ? [] : ['-d']),
+        ...TEST_URI,
+        '-f',
+        bad,
+        '-p',
+        path.join(directory, 'pid'),
+      ]);
+      expect(stderr).toMatch(new RegExp(`err +configuration: ${bad}:2:\\d+: `));
+      expect(code).toBe(2);
+    }
+    expect(readFileSync(disk, 'utf8')).toBe('what was there');
+    expect(existsSync(path.join(directory, 'pid'))).toBe(false);
+    remove();
+  });
+
+  it('finds a relative file from where it was started', () => {
+    const made = place('<metric/>');
+    const { code, stderr } = vhostmd(['-d', '-f', 'vhostmd.conf'], { cwd: made.directory });
+    expect(stderr).toContain(`${made.config}:1:`);
+    expect(code).toBe(2);
+  });
+});
+
+describe('a daemon in the foreground', () => {
+  it('publishes host and VM metrics before it says that it is ready', async () => {
+    const { disk, config } = place(HOST + VCPUS);
+    await start([...TEST_URI, '-f', config]);
+    expect(await valueOf(disk, 'HostName')).not.toBe('');
+    expect((await readMetrics(disk)).filter(({ context }) => context === 'vm')).toHaveLength(1);
+  });
+
+  it('says one line for each snapshot when it is verbose, with counts, size and time, and the path once', async () => {
+    const { disk, config } = place(HOST + VCPUS);
+    const daemon = await start([...TEST_URI, '-v', '-f', config]);
+    const written = (): readonly string[] =>
+      daemon
+        .output()
+        .split('\n')
+        .filter((line) => line.includes(' debug '));
+    await until('three snapshots', () => written().length >= 3);
+    for (const line of written()) {
+      expect(line).toMatch(/1 host and 1 VM metrics of 1 VM, \d+ bytes, \d+\.\d ms$/);
+      expect(line.split(disk)).toHaveLength(2);
+    }
+    await daemon.stop();
+    expect(daemon.output()).not.toContain('NaN');
+  });
+
+  it('says nothing for a snapshot when it is not', async () => {
+    const { config } = place(HOST);
+    const daemon = await start([...TEST_URI, '-f', config]);
+    const before = daemon.output();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(daemon.output()).toBe(before);
+  });
+
+  it('writes no pid file unless it is told to', async () => {
+    const { config, directory } = place(HOST);
+    const pidFile = path.join(directory, 'pid');
+    const daemon = await start([...TEST_URI, '-f', config, '-p', pidFile]);
+    expect(readFileSync(pidFile, 'utf8')).toBe(`${daemon.child.pid}\n`);
+    await daemon.stop();
+    expect(existsSync(pidFile)).toBe(false);
+  });
+
+  it('says a failing action once and its return once', async () => {
+    const { directory, config } = place('', {});
+    const flag = path.join(directory, 'flag');
+    const made = place(action('Flag', `cat ${flag}`));
+    rmSync(config);
+    const daemon = await start([...TEST_URI, '-f', made.config]);
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(daemon.output().match(/"Flag" \([^)]*\) is left out for the host: /g)).toHaveLength(1);
+    writeFileSync(flag, 'up');
+    await daemon.printed('"Flag" is back for the host');
+  });
+});
+
+describe('a second daemon', () => {
+  it('FAULTS 45: on the same disk ends with status 1 and leaves the first alone, its pid file too', async () => {
+    const { directory, disk, config } = place(HOST);
+    const pidFile = path.join(directory, 'pid');
+    const second = path.join(directory, 'second.pid');
+    const daemon = await start([...TEST_URI, '-f', config, '-p', pidFile]);
+    const { code, stderr } = vhostmd(['-d', ...TEST_URI, '-f', config, '-p', second]);
+    expect(stderr).toContain(`${disk} is already in use by another vhostmd`);
+    expect(code).toBe(1);
+    expect(existsSync(second)).toBe(false);
+    const same = vhostmd(['-d', ...TEST_URI, '-f', config, '-p', pidFile]);
+    expect(same.stderr).toContain(
+      `vhostmd runs already as process ${daemon.child.pid}, says the pid file ${pidFile}; stop it first`,
+    );
+    expect(same.code).toBe(1);
+    expect(readFileSync(pidFile, 'utf8')).toBe(`${daemon.child.pid}\n`);
+    expect(await valueOf(disk, 'HostName')).toBeDefined();
+    expect((await daemon.stop()).code).toBe(0);
+  });
+
+  it('FAULTS 55: takes over the pid file of one that was killed', async () => {
+    const { directory, config } = place(HOST);
+    const pidFile = path.join(directory, 'pid');
+    const first = await start([...TEST_URI, '-f', config, '-p', pidFile]);
+    await first.stop('SIGKILL');
+    expect(readFileSync(pidFile, 'utf8')).toBe(`${first.child.pid}\n`);
+    const second = await start([...TEST_URI, '-f', config, '-p', pidFile]);
+    expect(readFileSync(pidFile, 'utf8')).toBe(`${second.child.pid}\n`);
+  });
+
+  it.each(['text', 'device', 'directory'])(
+    'FAULTS 55: leaves a pid file alone that is none (%s), and no disk behind',
+    (kind) => {
+      const { directory, disk, config } = place(HOST);
+      const pidFile = kind === 'device' ? '/dev/null' : path.join(directory, 'file');
+      if (kind === 'text') writeFileSync(pidFile, 'dear diary\n');
+      if (kind === 'directory') mkdirSync(pidFile);
+      const { code, stderr } = vhostmd(['-d', ...TEST_URI, '-f', config, '-p', pidFile]);
+      expect(stderr).toContain(`${pidFile} is not a pid file, so it is left as it is`);
+      expect(code).toBe(1);
+      if (kind === 'text') expect(readFileSync(pidFile, 'utf8')).toBe('dear diary\n');
+      expect(existsSync(disk)).toBe(false);
+    },
+  );
+});
+
+describe('output that nobody reads', () => {
+  it.each(['2>&1 >/dev/null | head -n 1', '2>&- >&-', '>/dev/full 2>/dev/full'])(
+    'FAULTS 56: is no reason to stop (%s)',
+    async (redirection) => {
+      const { directory, disk, config } = place(HOST, { globals: '<sink type="log"/>' });
+      const pidFile = path.join(directory, 'pid');
+      const shell = spawn(
+        '/bin/sh',
+        [
+          '-c',
+          `'${process.execPath}' '${PROGRAM}' -d -v -c test:///default -f '${config}' -p '${pidFile}' ${redirection}`,
+        ],
+        { stdio: 'ignore' },
+      );
+      const ended = once(shell, 'exit');
+      await until('the disk', () => existsSync(disk) && existsSync(pidFile));
+      const pid = Number(readFileSync(pidFile, 'utf8'));
+      try {
+        const time = (): string => readFileSync(disk).toString('latin1');
+        const mtimes = new Set<number>();
+        await until('four updates', async () => {
+          mtimes.add((await import('node:fs')).statSync(disk).mtimeMs);
+          return time().includes('HostName') && mtimes.size >= 4;
+        });
+        process.kill(pid, 0);
+      } finally {
+        process.kill(pid, 'SIGTERM');
+      }
+      await ended;
+      await until('the pid file to go', () => !existsSync(pidFile));
+    },
+  );
+});
+
+describe('a bug', () => {
+  it.each([
+    ['an exception', 'setTimeout(() => { throw new Error("injected\\nfault"); }, 1500)'],
+    ['a rejection', 'setTimeout(() => void Promise.reject(new Error("injected\\nfault")), 1500)'],
+    ['a rejection with something odd', 'setTimeout(() => void Promise.reject("injected\\nfault"), 1500)'],
+  ])(
+    'FAULTS 57: %s that nobody handles is logged and ends with status 1 at once, the disk valid',
+    async (_, script) => {
+      const { directory, disk, config } = place(HOST + action('Sleep', 'sleep 1000', { more: 'timeout="1"' }));
+      const pidFile = path.join(directory, 'pid');
+      const module = path.join(directory, 'bug.cjs');
+      writeFileSync(module, script);
+      const daemon = await start([...TEST_URI, '-f', config, '-p', pidFile], {
+        env: { NODE_OPTIONS: `--require=${module}` },
+      });
+      const [code] = (await Promise.race([
+        once(daemon.child, 'exit'),
+        new Promise((resolve) => setTimeout(() => resolve(['still running']), 5000)),
+      ])) as [number | string];
+      expect(code).toBe(1);
+      expect(daemon.output()).toMatch(/err +daemon: Stopped by a bug, please report it: .*injected/);
+      expect(await valueOf(disk, 'HostName')).toBeDefined();
+      expect(existsSync(pidFile)).toBe(false);
+    },
+  );
+});
+
+describe('an action', () => {
+  it("FAULTS 70: sees none of the daemon's descriptors and none of the service manager's variables", async () => {
+    const { disk, config } = place(
+      action('Fds', 'echo $(ls -l /proc/self/fd | grep -v -e /proc/ -e total | sed "s/.* -> //")') +
+        action('Env', 'echo $(env | sort)'),
+    );
+    const secret = {
+      WATCHDOG_PID: '1',
+      WATCHDOG_USEC: '30000000',
+      LISTEN_FDS: '1',
+      LISTEN_PID: '1',
+      INVOCATION_ID: 'x',
+      JOURNAL_STREAM: '1:1',
+      VHOSTMD_BACKGROUND: '1',
+      SECRET: 'x',
+    };
+    await start([...TEST_URI, '-f', config], { env: secret });
+    await until('both actions', async () => (await readMetrics(disk)).length === 2);
+    expect((await valueOf(disk, 'Fds'))?.split(' ').filter((fd) => !/^(pipe|socket):|^\/dev\/null$/.test(fd))).toEqual(
+      [],
+    );
+    const names = (await valueOf(disk, 'Env'))?.split(' ').map((one) => one.split('=')[0]);
+    expect(names).toEqual(expect.arrayContaining(['LC_ALL', 'PATH']));
+    expect(names?.filter((name) => name !== undefined && name in secret)).toEqual([]);
+  });
+});
+
+it('refuses a disk path that it cannot use, with status 1 and one line, in the foreground and in the background', () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'vhostmd-start-'));
+  const made = place(HOST);
+  mkdirSync(made.disk);
+  chmodSync(directory, 0o755);
+  for (const flags of [['-d'], []]) {
+    const { code, stderr } = vhostmd([...flags, ...TEST_URI, '-f', made.config, '-p', path.join(directory, 'pid')]);
+    expect(stderr.split('\n').filter((line) => line.includes(' err '))).toEqual([
+      expect.stringContaining(`${made.disk} is a directory, and a metrics disk must be a regular file`),
+    ]);
+    expect(code).toBe(1);
+    expect(existsSync(path.join(directory, 'pid'))).toBe(false);
+  }
+  rmSync(directory, { recursive: true });
+});
