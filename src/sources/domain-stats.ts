@@ -4,7 +4,7 @@ import type { Domain, MetricDefinition, Outcome, Reading } from '../metric.ts';
 import { STATS_GROUP, type StatsGroup } from '../stat-names.ts';
 import { formatStat } from '../value.ts';
 import { patientStats } from './frozen.ts';
-import { LibvirtError } from './libvirt/call.ts';
+import { LibvirtError, NO_DOMAIN, RPC } from './libvirt/call.ts';
 import type { StatValue } from './libvirt/typed-params.ts';
 import type { Connection, DomainStats } from './libvirt/types.ts';
 import type { Link } from './link.ts';
@@ -21,7 +21,7 @@ const QUICK = new Set<StatsGroup>(['state', 'net', 'perf', 'memory']);
 
 // virterror.h: internal, system and RPC errors mean that the connection is going, the others that the domain is:
 // what the values are then is up to the inventory, not a failure of the metric.
-const NOT_A_FAILURE = new Set([1, 38, 39, 42, 55]);
+const NOT_A_FAILURE = new Set([1, 38, RPC, NO_DOMAIN, 55]);
 
 const statOf = ({ source }: MetricDefinition): string => (source.kind === 'stat' ? source.stat : '');
 const groupOf = (metric: MetricDefinition): StatsGroup => statOf(metric).split('.', 1)[0] as StatsGroup;

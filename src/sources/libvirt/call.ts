@@ -2,6 +2,10 @@ import { Observable } from 'rxjs';
 
 import { callback, errorAt, libvirt, type Library } from './library.ts';
 
+/** virterror.h: there is no such domain; an error in the connection. */
+export const NO_DOMAIN = 42;
+export const RPC = 39;
+
 /** A libvirt call that failed; message and code (virErrorNumber) are libvirt's own. */
 export class LibvirtError extends Error {
   override readonly name = 'LibvirtError';

@@ -1,6 +1,6 @@
 import { concat, concatMap, EMPTY, finalize, ignoreElements, map, Observable, Subject } from 'rxjs';
 
-import { call$, failed, LibvirtError } from './call.ts';
+import { call$, failed, LibvirtError, RPC } from './call.ts';
 import { describeDomain, domainHandles } from './domain-handles.ts';
 import { eventLoop$, registerEventLoop } from './event-loop.ts';
 import { libvirt, type Pointer } from './library.ts';
@@ -60,7 +60,7 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
     // Counts until the native call has come back, whether or not anyone still listens: only then may the connection be closed.
     const counted = <T>(call$: Observable<T>): Observable<T> =>
       new Observable((observer) => {
-        if (ended) return observer.error(new LibvirtError('connection closed'));
+        if (ended) return observer.error(new LibvirtError('connection closed', RPC));
         callsOnTheWay += 1;
         call$
           .pipe(

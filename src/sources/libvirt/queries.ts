@@ -1,6 +1,6 @@
 import { concatMap, Observable } from 'rxjs';
 
-import { call$, failed, LibvirtError } from './call.ts';
+import { call$, failed, LibvirtError, NO_DOMAIN } from './call.ts';
 import { describeDomain, type DomainHandles } from './domain-handles.ts';
 import {
   freeMemory,
@@ -86,7 +86,7 @@ export const domainInfo$ = (handles: DomainHandles): Connection['info$'] => {
     new Observable((subscriber) => {
       const handle = handles.borrow(domain.uuid);
       if (handle === undefined) {
-        subscriber.error(new LibvirtError('the domain has gone'));
+        subscriber.error(new LibvirtError('the domain has gone', NO_DOMAIN));
         return undefined;
       }
       const info: Partial<NativeDomainInfo> = {};
