@@ -5,6 +5,7 @@ import type * as Koffi from 'koffi';
 /** Functions of the C library that Node lacks; the bridge to it is loaded at the first use only (some 30 ms). */
 interface Libc {
   readonly flock: (fd: number, operation: number) => number;
+  readonly fcntl: (fd: number, command: number, flags: number) => number;
   readonly posix_fadvise: (fd: number, offset: number, length: number, advice: number) => number;
   readonly _exit: (status: number) => void;
   readonly errno: () => number;
@@ -15,6 +16,8 @@ interface Libc {
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const POSIX_FADV_DONTNEED = 4;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
 
 let loaded: Libc | undefined;
 
@@ -24,6 +27,7 @@ const libc = (): Libc => {
   const self = koffi.load(null);
   loaded = {
     flock: self.func('int flock(int fd, int operation)') as Libc['flock'],
+    fcntl: self.func('int fcntl(int fd, int command, int flags)') as Libc['fcntl'],
     posix_fadvise: self.func(
       'int posix_fadvise(int fd, int64_t offset, int64_t length, int advice)',
     ) as Libc['posix_fadvise'],
@@ -46,6 +50,11 @@ export const tryLock = (fd: number): boolean => {
 /** Drops what the kernel holds of a file or device, so that the next read sees what is there now (posix_fadvise(3)). */
 export const dropCache = (fd: number): void => {
   libc().posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+};
+
+/** Keeps a file open in this process only: programs that it starts do not get it. */
+export const closeOnExec = (fd: number): void => {
+  libc().fcntl(fd, F_SETFD, FD_CLOEXEC);
 };
 
 /** Ends the process at once, whatever its worker threads are waiting for (_exit(2)). */

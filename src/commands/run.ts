@@ -6,6 +6,7 @@ import { daemon$, type DaemonReport, type Setup } from '../daemon.ts';
 import { createLog, type Log } from '../log.ts';
 import { monotonicScheduler } from '../monotonic.ts';
 import { reportReady } from '../process/background.ts';
+import { keepDescriptorsFromChildren } from '../process/descriptors.ts';
 import { exitWithoutChildren } from '../process/exit.ts';
 import { claimPidFile, DEFAULT_PID_FILE } from '../process/pid-file.ts';
 import { dropPrivileges } from '../process/privileges.ts';
@@ -75,6 +76,7 @@ export const run = (options: RunOptions, background: boolean): void => {
   if (setup === undefined) return stop(2);
   try {
     process.umask(0o022);
+    keepDescriptorsFromChildren();
     const pidFile = options.pidFile ?? (background ? DEFAULT_PID_FILE : undefined);
     if (pidFile !== undefined) releasePidFile = claimPidFile(path.resolve(pidFile));
     if (options.user !== undefined) dropPrivileges(options.user);
