@@ -36,7 +36,8 @@ need_modules() {
   need_node
   [ -e node_modules/.package-lock.json ] && [ ! package-lock.json -nt node_modules/.package-lock.json ] && return
   say 'Installing the npm packages'
-  npm ci --no-audit --no-fund --loglevel=error >&2
+  # Not `npm ci`: it insists on the optional binaries of every other platform.
+  npm install --no-save --no-audit --no-fund --loglevel=error >&2
   touch node_modules/.package-lock.json
 }
 
