@@ -54,7 +54,7 @@ const pidsOf = (directory: string): readonly number[] =>
     .filter((entry) => /^\d+$/.test(entry))
     .filter((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`XDG_RUNTIME_DIR=${directory}/run`);
+        return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`HOME=${directory}\0`);
       } catch {
         return false;
       }
