@@ -1,0 +1,91 @@
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** The built program, as a user runs it. */
+const PROGRAM = path.join(root, 'dist/vhostmd.cjs');
+
+/** Copies a configuration of the repository, with a disk of the bench's own. */
+export const configuration = (file: string, directory: string, name: string): { config: string; disk: string } => {
+  const disk = path.join(directory, `${name}.disk`);
+  const config = path.join(directory, `${name}.conf`);
+  const text = readFileSync(path.join(root, file), 'utf8');
+  writeFileSync(config, text.replace(/<path>[^<]*vhostmd0<\/path>/, `<path>${disk}</path>`));
+  return { config, disk };
+};
+
+const running = new Set<ChildProcess>();
+
+const kept = (child: ChildProcess): ChildProcess => {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+};
+
+/** Ends every program that the bench has started and that still runs. */
+export const killAll = (): void => {
+  for (const child of running) child.kill('SIGKILL');
+};
+
+/** Ends a program and waits for its end. */
+export const end = async (child: ChildProcess): Promise<void> => {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  const late = sleep(5000, 'late', { ref: false });
+  if ((await Promise.race([ended, late])) === 'late') child.kill('SIGKILL');
+  await ended;
+};
+
+/** Starts the daemon without waiting for it. */
+export const spawnDaemon = (config: string, uri: string, options: readonly string[] = []): ChildProcess =>
+  kept(
+    spawn(process.execPath, [PROGRAM, '-d', '-f', config, '-c', uri, ...options], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  );
+
+export interface BenchDaemon {
+  readonly pid: number;
+  /** All that it has printed so far. */
+  readonly output: () => string;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts the daemon and waits for its first snapshot. */
+export const startDaemon = async (
+  config: string,
+  uri: string,
+  options: readonly string[] = [],
+): Promise<BenchDaemon> => {
+  const child = spawnDaemon(config, uri, options);
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data: Buffer) => (text += data.toString()));
+  for (let waited = 0; !text.includes('Ready: '); waited += 10) {
+    if (child.exitCode !== null || waited > 20_000) throw new Error(`the daemon does not start:\n${text}`);
+    await sleep(10);
+  }
+  return { pid: child.pid ?? 0, output: () => text, stop: () => end(child) };
+};
+
+/** Starts one of the programs beside this file in a process of its own; it speaks by messages. */
+export const startProgram = (name: string, args: readonly string[]): ChildProcess =>
+  kept(
+    fork(fileURLToPath(new URL(`programs/${name}.js`, import.meta.url)), args, {
+      env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    }),
+  );
+
+/** Runs a program that sends one message, its result, and ends. */
+export const resultOf = async <Message>(name: string, args: readonly string[]): Promise<Message> => {
+  const child = startProgram(name, args);
+  return await new Promise<Message>((resolve, reject) => {
+    child.once('message', (message) => resolve(message as Message));
+    child.once('exit', (code, signal) => reject(new Error(`${name} ended with ${code ?? signal} without a result`)));
+  });
+};

@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+
+import { busy } from './busy.ts';
+import { killAll } from './daemon.ts';
+import { latency } from './latency.ts';
+import { machines } from './machines.ts';
+import { memoryRow } from './memory.ts';
+import type { Bench, Row } from './row.ts';
+import { scale } from './scale.ts';
+import { start } from './start.ts';
+import { machine, type Outcome, table } from './table.ts';
+import { ticks } from './ticks.ts';
+
+// Those without domains first, then as many domains as they need.
+const ROWS: readonly Row[] = [busy, scale, latency, start, ticks, memoryRow];
+
+const USAGE = `Usage: npm run bench [-- [--json] [ROW...]]
+${ROWS.map(({ name, about }) => `  ${name.padEnd(8)} ${about}`).join('\n')}`;
+
+const say = (text: string): void => console.error(`bench: ${text}`);
+
+const outcomeOf = async ({ name, about, run }: Row, bench: Bench): Promise<Outcome> => {
+  const [load = NaN] = loadavg();
+  const from = performance.now();
+  const facts = (): Pick<Outcome, 'row' | 'about' | 'load' | 'seconds'> => ({
+    row: name,
+    about,
+    load,
+    seconds: (performance.now() - from) / 1000,
+  });
+  try {
+    const { figures, notes = [] } = await run(bench);
+    return { ...facts(), figures, notes };
+  } catch (error) {
+    const failure = error instanceof Error ? error.message : String(error);
+    return { ...facts(), figures: [], notes: [], failure };
+  }
+};
+
+const runRows = async (rows: readonly Row[]): Promise<readonly Outcome[]> => {
+  // In memory, where the metrics disk lies in use, too.
+  const directory = mkdtempSync('/dev/shm/vhostmd-bench-');
+  const bench: Bench = { machines: machines(say), directory, say };
+  const clear = async (): Promise<void> => {
+    killAll();
+    await bench.machines.close();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void clear().then(() => process.exit(1)));
+  const outcomes: Outcome[] = [];
+  try {
+    for (const row of rows) outcomes.push(await outcomeOf(row, bench));
+  } finally {
+    await clear();
+  }
+  return outcomes;
+};
+
+const asked = (): { readonly json: boolean; readonly rows: readonly Row[] } => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+  });
+  if (values.help === true) {
+    console.log(USAGE);
+    process.exit(0);
+  }
+  const unknown = positionals.find((name) => ROWS.every((row) => row.name !== name));
+  if (unknown !== undefined) throw new Error(`there is no row "${unknown}"`);
+  const rows = positionals.length === 0 ? ROWS : ROWS.filter(({ name }) => positionals.includes(name));
+  return { json: values.json ?? false, rows };
+};
+
+const main = async (): Promise<number> => {
+  let what: ReturnType<typeof asked>;
+  try {
+    what = asked();
+  } catch (error) {
+    console.error(`bench: ${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+    return 2;
+  }
+  const outcomes = await runRows(what.rows);
+  console.log(what.json ? JSON.stringify({ machine: machine(), rows: outcomes }, null, 2) : table(outcomes));
+  return outcomes.some(({ failure }) => failure !== undefined) ? 1 : 0;
+};
+
+process.exitCode = await main();

@@ -1,0 +1,60 @@
+// Notes when libvirt tells of a domain's start or stop, on a connection of its own, and when it is on or off the disk.
+// Arguments: the URI, the disk. Sends `Noted` messages, and `ready` once.
+import { hrtime } from 'node:process';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+
+import { map, merge, switchMap } from 'rxjs';
+
+import { connect$ } from '../../src/sources/libvirt/connection.ts';
+import type { LifecycleEvent } from '../../src/sources/libvirt/types.ts';
+import { viewDisk } from '../disk-view.ts';
+
+/** One observation; `at` is ms of the system's monotonic clock, which all processes share. */
+export type Noted = {
+  readonly by: 'libvirt' | 'disk';
+  readonly kind: 'on' | 'off';
+  readonly uuid: string;
+  readonly at: number;
+};
+
+// The pause between two looks: a loop without one would take a core from what is measured.
+const LOOK_EVERY = 0.2;
+
+const now = (): number => Number(hrtime.bigint()) / 1e6;
+
+const watchDisk = (disk: string, note: (noted: Noted) => void): void => {
+  const { look } = viewDisk(disk);
+  const never = new Int32Array(new SharedArrayBuffer(4));
+  let on = new Set<string>();
+  for (;;) {
+    const text = look();
+    if (text === undefined) {
+      Atomics.wait(never, 0, 0, LOOK_EVERY);
+      continue;
+    }
+    const at = now();
+    const uuids = new Set(Array.from(text.matchAll(/ uuid='([^']+)'/g), ([, uuid = '']) => uuid));
+    for (const uuid of uuids) if (!on.has(uuid)) note({ by: 'disk', kind: 'on', uuid, at });
+    for (const uuid of on) if (!uuids.has(uuid)) note({ by: 'disk', kind: 'off', uuid, at });
+    on = uuids;
+  }
+};
+
+const notedEvent = (event: LifecycleEvent): Noted | undefined => {
+  const at = now();
+  if (event.kind === 'running') return { by: 'libvirt', kind: 'on', uuid: event.domain.uuid, at };
+  return event.kind === 'gone' ? { by: 'libvirt', kind: 'off', uuid: event.uuid, at } : undefined;
+};
+
+if (isMainThread) {
+  const [uri = '', disk = ''] = process.argv.slice(2);
+  const worker = new Worker(new URL(import.meta.url), { workerData: disk });
+  worker.on('message', (noted) => process.send?.(noted));
+  connect$(uri)
+    .pipe(
+      switchMap(({ lifecycle$, domains$ }) =>
+        merge(lifecycle$.pipe(map(notedEvent)), domains$().pipe(map(() => 'ready'))),
+      ),
+    )
+    .subscribe((message) => message !== undefined && process.send?.(message));
+} else watchDisk(String(workerData), (noted) => parentPort?.postMessage(noted));

@@ -1,0 +1,42 @@
+// The daemon's pipeline and sinks with a period in milliseconds. It loads what the daemon loads.
+// Arguments: configuration, URI, period, and the numbers of ticks after which it sends `Reached`.
+import { filter, ignoreElements, map, merge, share, tap } from 'rxjs';
+
+import '../../src/command-line.ts';
+import '../../src/commands/run.ts';
+import { loadSetup } from '../../src/commands/config.ts';
+import { pipeline$ } from '../../src/daemon.ts';
+import { createLog } from '../../src/log.ts';
+import { monotonicScheduler } from '../../src/monotonic.ts';
+import { problemLines$ } from '../../src/problems.ts';
+
+export interface Reached {
+  readonly ticks: number;
+}
+
+const [file = '', connect = '', period = '', ...stations] = process.argv.slice(2);
+// As in the daemon: what lies between a tick and its snapshot is not cut short by the small period.
+const PATIENCE = 1000;
+
+const logger = createLog({ verbose: false, background: false });
+const log: typeof logger = (level, component, message) => {
+  if (level === 'err' || level === 'warning') logger(level, component, message);
+};
+const loaded = loadSetup(file, { scheduler: monotonicScheduler, write: () => undefined });
+if (!loaded.ok) throw new Error(loaded.errors.join('\n'));
+const { config, sinks } = loaded.setup;
+const quick = { ...config, updatePeriod: Number(period) };
+const snapshot$ = pipeline$(quick, { connect, scheduler: monotonicScheduler, log }, PATIENCE).pipe(share());
+const reports$ = merge(...sinks.map((sink) => sink.run(snapshot$)));
+const problems$ = problemLines$(snapshot$).pipe(ignoreElements());
+
+merge(reports$, problems$)
+  .pipe(
+    tap((report) => {
+      if (report.kind === 'failed' || report.kind === 'warning') throw new Error(report.message);
+    }),
+    filter((report) => report.kind === 'written' && report.snapshot.cause === 'tick'),
+    map((_report, index): Reached => ({ ticks: index + 1 })),
+    filter(({ ticks }) => stations.includes(String(ticks))),
+  )
+  .subscribe((reached) => process.send?.(reached));

@@ -1,0 +1,116 @@
+// Drives synthetic domains through streams, XML and disk, and sends the CPU time of each snapshot by part, in ms.
+// Arguments: the path of the disk, the number of domains, the number of snapshots.
+import { from, map, of, Subject, tap } from 'rxjs';
+
+import type { Domain, MetricDefinition, MetricType, Reading, ValueType } from '../../src/metric.ts';
+import { metricsXml } from '../../src/metrics-xml.ts';
+import { monotonicScheduler } from '../../src/monotonic.ts';
+import { metricsDisk } from '../../src/sinks/metrics-disk/disk.ts';
+import type { Sources } from '../../src/sources/source.ts';
+import { snapshot$ } from '../../src/streams/snapshot.ts';
+
+export interface SnapshotCosts {
+  readonly all: readonly number[];
+  readonly streams: readonly number[];
+  readonly xml: readonly number[];
+  readonly disk: readonly number[];
+  /** Length of the last document. */
+  readonly bytes: number;
+}
+
+const PERIOD = 5000;
+const DISK = 32 * 2 ** 20;
+// The first snapshots find code that is not compiled yet; a daemon lives long.
+const WARM_UP = 5;
+
+const [path = '', domainCount = '', snapshotCount = ''] = process.argv.slice(2);
+
+const metric = (index: number, name: string, type: MetricType): MetricDefinition => ({
+  index,
+  name,
+  type,
+  context: 'vm',
+  source: { kind: 'stat', stat: 'cpu.time' },
+  variables: [],
+  every: 1,
+  timeout: PERIOD,
+  place: { file: 'synthetic', line: 1, column: 1 },
+});
+
+// Names and types of the default configuration.
+const metrics = [
+  metric(0, 'TotalCPUTime', 'real64'),
+  metric(1, 'ResourceProcessorLimit', 'uint32'),
+  metric(2, 'ResourceMemoryLimit', 'uint64'),
+  metric(3, 'PhysicalMemoryAllocatedToVirtualSystem', 'uint64'),
+];
+
+const domains = Array.from({ length: Number(domainCount) }, (_, id): Domain => {
+  const uuid = `00000000-0000-4000-8000-${id.toString(16).padStart(12, '0')}`;
+  return { uuid, id: id + 1, name: `vm-${id}` };
+});
+
+let round = 0;
+// One batch per domain, as virDomainGetInfo answers; every value differs from that of the round before.
+const readings = (domain: Domain): readonly Reading[] =>
+  metrics.map((definition): Reading => {
+    const { name, index } = definition;
+    const number = round * 7 + domain.id * 13 + index;
+    const value = index === 0 ? `${number}.250000` : String(number);
+    return {
+      metric: definition,
+      domain,
+      outcome: { ok: true, samples: [{ name, type: definition.type as ValueType, value }] },
+    };
+  });
+
+const tick = new Subject<number>();
+const sources: Sources = {
+  tick$: tick,
+  domain$: of({ kind: 'sync', domains }),
+  hostStats$: () => of([]),
+  domainCollectors: [{ metrics, collect$: (due) => from(due).pipe(map(readings)) }],
+  action$: () => of({ ok: true, samples: [] }),
+};
+
+const cpu = (): number => process.cpuUsage().user / 1000 + process.cpuUsage().system / 1000;
+
+const marks = { streams: 0, xml: 0, written: 0, bytes: 0 };
+metricsDisk({ path, size: DISK, scheduler: monotonicScheduler })
+  .run(
+    snapshot$(sources, metrics, PERIOD, monotonicScheduler).pipe(
+      tap(() => (marks.streams = cpu())),
+      // Made here for the measure's sake; the sink finds it made.
+      tap(metricsXml),
+      tap(() => (marks.xml = cpu())),
+    ),
+  )
+  .subscribe((report) => {
+    if (report.kind === 'failed' || report.kind === 'warning') throw new Error(report.message);
+    if (report.kind !== 'written') return;
+    marks.written = cpu();
+    marks.bytes = report.bytes ?? 0;
+  });
+
+const costs = { all: [] as number[], streams: [] as number[], xml: [] as number[], disk: [] as number[] };
+let last = cpu();
+const next = (): void => {
+  // Work that a snapshot leaves to other threads (garbage collection) counts for it.
+  const from = last;
+  const begin = cpu();
+  tick.next(round);
+  if (marks.written < begin) throw new Error('the snapshot was not written at once');
+  round += 1;
+  setTimeout(() => {
+    last = cpu();
+    if (round > WARM_UP) {
+      costs.all.push(last - from);
+      costs.streams.push(marks.streams - begin);
+      costs.xml.push(marks.xml - marks.streams);
+      costs.disk.push(marks.written - marks.xml);
+    }
+    if (costs.all.length < Number(snapshotCount)) setImmediate(next);
+    else process.send?.({ ...costs, bytes: marks.bytes } satisfies SnapshotCosts, () => process.exit(0));
+  }, 50);
+};
+setTimeout(next, 100);

@@ -1,0 +1,60 @@
+import { existsSync, rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { configuration, end, spawnDaemon } from './daemon.ts';
+import { viewDisk } from './disk-view.ts';
+import type { Bench, Result, Row } from './row.ts';
+import { median, percentile } from './statistics.ts';
+
+const DOMAINS = 40;
+const TIMES = 20;
+const PATIENCE = 10_000;
+
+// The daemon makes the disk with an empty document on it first; the snapshot is what holds metrics of a domain.
+const untilPublished = async (disk: string): Promise<void> => {
+  const until = performance.now() + PATIENCE;
+  const late = (): Error => new Error(`no snapshot was on the disk within ${PATIENCE} ms`);
+  for (; !existsSync(disk); await sleep(1)) if (performance.now() > until) throw late();
+  const { look, close } = viewDisk(disk);
+  try {
+    for (; look()?.includes("context='vm'") !== true; await sleep(1)) if (performance.now() > until) throw late();
+  } finally {
+    close();
+  }
+};
+
+const run = async ({ machines, directory, say }: Bench): Promise<Result> => {
+  const { uri } = await machines.atLeast(DOMAINS);
+  const { config, disk } = configuration('conf/vhostmd.xml', directory, 'start');
+  say(`starting the daemon ${TIMES} times`);
+  const times: number[] = [];
+  for (let time = 0; time < TIMES; time += 1) {
+    rmSync(disk, { force: true });
+    const from = performance.now();
+    const daemon = spawnDaemon(config, uri);
+    try {
+      await untilPublished(disk);
+      times.push(performance.now() - from);
+    } finally {
+      await end(daemon);
+    }
+  }
+  return {
+    figures: [
+      {
+        what: 'process start to the first snapshot, median',
+        value: median(times),
+        unit: 'ms',
+        target: 400,
+        count: TIMES,
+      },
+      { what: 'process start to the first snapshot, slowest', value: percentile(times, 1), unit: 'ms', count: TIMES },
+    ],
+  };
+};
+
+export const start: Row = {
+  name: 'start',
+  about: `from the start of the process to the first snapshot on the disk, ${DOMAINS} QEMU VMs, no disk there before`,
+  run,
+};

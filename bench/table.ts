@@ -1,0 +1,85 @@
+import { execFileSync } from 'node:child_process';
+import { cpus, release, totalmem } from 'node:os';
+
+import type { Figure, Unit } from './row.ts';
+
+/** What a row came to; `load` is the machine's load average (1 min) when it began. */
+export interface Outcome {
+  readonly row: string;
+  readonly about: string;
+  readonly load: number;
+  readonly seconds: number;
+  readonly figures: readonly Figure[];
+  readonly notes: readonly string[];
+  /** Why it could not run. */
+  readonly failure?: string;
+}
+
+const versionOf = (program: string, pattern: RegExp): string => {
+  try {
+    return pattern.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))?.[1] ?? 'unknown';
+  } catch {
+    return 'not installed';
+  }
+};
+
+/** What the figures were taken on. */
+export const machine = (): Readonly<Record<string, string>> => ({
+  cpu: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} cores`,
+  memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
+  kernel: release(),
+  node: process.version,
+  libvirt: versionOf('libvirtd', /(\d+\.\d+\.\d+)/),
+  qemu: versionOf('qemu-system-x86_64', /version (\d+\.\d+\.\d+)/),
+});
+
+const DIGITS: Readonly<Record<Unit, number>> = { us: 0, ms: 1, MiB: 1, ratio: 2 };
+
+const number = (value: number, unit: Unit): string =>
+  `${value.toFixed(DIGITS[unit])}${unit === 'ratio' ? '' : ` ${unit}`}`;
+
+const met = ({ value, target }: Figure): string => {
+  if (target === undefined) return '';
+  return value <= target ? 'met' : 'MISSED';
+};
+
+const line = (row: string, figure: Figure): readonly string[] => [
+  row,
+  figure.what,
+  number(figure.value, figure.unit),
+  figure.target === undefined ? '' : `<= ${figure.target}${figure.unit === 'ratio' ? '' : ` ${figure.unit}`}`,
+  met(figure),
+  figure.count === undefined ? '' : String(figure.count),
+  figure.formerly ?? '',
+];
+
+const HEAD = ['row', 'figure', 'measured', 'target', '', 'n', 'C daemon'];
+const RIGHT = new Set([2, 3, 5, 6]);
+
+const aligned = (lines: readonly (readonly string[])[]): string => {
+  const widths = HEAD.map((_, column) => Math.max(...lines.map((cells) => cells[column]?.length ?? 0)));
+  const cell = (text: string, column: number): string =>
+    RIGHT.has(column) ? text.padStart(widths[column] ?? 0) : text.padEnd(widths[column] ?? 0);
+  return lines.map((cells) => cells.map(cell).join('  ').trimEnd()).join('\n');
+};
+
+/** The table for people. */
+export const table = (outcomes: readonly Outcome[]): string => {
+  const about = machine();
+  const failures = outcomes.filter(({ failure }) => failure !== undefined);
+  return [
+    Object.entries(about)
+      .map(([name, value]) => `${name}: ${value}`)
+      .join('; '),
+    '',
+    aligned([HEAD, ...outcomes.flatMap(({ row, figures }) => figures.map((figure) => line(row, figure)))]),
+    '',
+    ...failures.map(({ row, failure }) => `${row}: could not run: ${failure}`),
+    ...outcomes.map(
+      ({ row, about: what, load, seconds }) =>
+        `${row}: ${what}; load ${load.toFixed(2)} when it began, ${seconds.toFixed(0)} s`,
+    ),
+    ...outcomes.flatMap(({ notes }) => notes),
+    '',
+  ].join('\n');
+};
