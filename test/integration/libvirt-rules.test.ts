@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -123,7 +124,6 @@ describe('A daemon on real domains', () => {
     await until('its action runs', () => linesOf(started).includes('a'));
     await libvirtd.destroy('a');
     await until('it is off the disk', async () => !(await domainsOn(disk)).has(a), AT_ONCE);
-    const { execFileSync } = await import('node:child_process');
     const sleeping = (): boolean => {
       try {
         return execFileSync('pgrep', ['-fx', `sleep ${marker}`]).length > 0;

@@ -1,0 +1,223 @@
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { describe, expect, it } from 'vitest';
+
+import { readMetrics, until, valueOf } from '../support/daemon.ts';
+import {
+  action,
+  counting,
+  descriptorsOf,
+  domainsOn,
+  libvirtStage,
+  linesOf,
+  memoryOf,
+  stat,
+  updatesOf,
+} from './libvirt-stage.ts';
+
+const stage = libvirtStage();
+
+const HOST = stat('host', 'host.time');
+const QUICK = stat('vm', 'cpu.time') + stat('vm', 'balloon.maximum');
+const MONITORED = stat('vm', 'vcpu.*.delay') + stat('vm', 'balloon.rss') + stat('vm', 'block.count');
+const MONITORED_NAMES = ['vcpu.*.delay', 'balloon.rss', 'block.count'];
+
+const times = (text: string, what: RegExp): number => [...text.matchAll(what)].length;
+
+describe('With libvirtd in trouble', () => {
+  it('FAULTS 33: restarted again and again, VMs are back at once, host metrics never stop, no descriptor or memory is lost', async () => {
+    const { libvirtd, folder, run } = stage();
+    const ticks = path.join(folder, 'ticks');
+    const uuids = [await libvirtd.create('a'), await libvirtd.create('b')];
+    const { daemon, disk } = await run(action('host', 'Ticks', counting(ticks)) + QUICK + MONITORED);
+    const { pid } = daemon.child;
+    const connected = (): number => times(daemon.output(), /notice {2}libvirt: Connected/g);
+    const start = performance.now();
+    const waits: number[] = [];
+    let descriptors = 0;
+    let memory = 0;
+    for (let round = 1; round <= 50; round += 1) {
+      libvirtd.kill('SIGKILL');
+      await until('the daemon has noticed', () => times(daemon.output(), /warning libvirt: Not connected/g) >= round);
+      await libvirtd.start();
+      const back = performance.now();
+      await until('the daemon is connected again', () => connected() === round + 1, 5000);
+      waits.push(performance.now() - back);
+      if (round === 10) {
+        descriptors = descriptorsOf(pid);
+        memory = memoryOf(pid);
+      }
+    }
+    expect(waits.toSorted((x, y) => x - y)[25]).toBeLessThan(1000);
+    await sleep(1500);
+    expect(await domainsOn(disk)).toEqual(new Set(uuids));
+    expect((await readMetrics(disk)).filter(({ context }) => context === 'vm')).toHaveLength(10);
+    expect(descriptorsOf(pid)).toBeLessThanOrEqual(descriptors + 3);
+    expect(memoryOf(pid)).toBeLessThan(memory + 40);
+    expect(linesOf(ticks).length).toBeGreaterThanOrEqual(Math.floor((performance.now() - start) / 1000) - 2);
+    // What a domain's monitor cannot answer while libvirtd is just starting is no failure of the metric.
+    expect(daemon.output()).not.toMatch(/ err /);
+  }, 120_000);
+
+  it('killed, its VMs stay for 3 periods, then go, host metrics go on; when it is back all VMs are', async () => {
+    const { libvirtd, run } = stage();
+    const a = await libvirtd.create('a');
+    const { disk } = await run(HOST + QUICK);
+    libvirtd.kill('SIGKILL');
+    const killed = performance.now();
+    await sleep(1200);
+    expect(await domainsOn(disk)).toEqual(new Set([a]));
+    await until('the VM is off the disk', async () => (await domainsOn(disk)).size === 0);
+    expect(performance.now() - killed).toBeGreaterThan(1800);
+    const before = Number(await valueOf(disk, 'host.time'));
+    await until('host metrics go on', async () => Number(await valueOf(disk, 'host.time')) >= before + 2);
+    await libvirtd.start();
+    await until('the VM is back', async () => (await domainsOn(disk)).has(a), 3000);
+  });
+
+  it('FAULTS 34: frozen, host metrics go on and VM values leave after 3 periods; when it goes on VMs are back', async () => {
+    const { libvirtd, run } = stage();
+    const a = await libvirtd.create('a');
+    const { disk } = await run(HOST + QUICK + MONITORED + stat('vm', 'state.reason'));
+    libvirtd.kill('SIGSTOP');
+    try {
+      await until('the VM is off the disk', async () => (await domainsOn(disk)).size === 0);
+      const before = Number(await valueOf(disk, 'host.time'));
+      await until('host metrics go on', async () => Number(await valueOf(disk, 'host.time')) >= before + 3);
+    } finally {
+      libvirtd.kill('SIGCONT');
+    }
+    await until(
+      'all of the VM is back',
+      async () => (await readMetrics(disk)).filter(({ uuid }) => uuid === a).length === 6,
+    );
+  });
+
+  it('FAULTS 34: frozen with many domains until the keepalive gives up, VMs are back when it goes on', async () => {
+    const { libvirtd, run } = stage();
+    await Promise.all(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'].map((name) => libvirtd.create(name)));
+    const { daemon, disk } = await run(HOST + QUICK + MONITORED + stat('vm', 'state.reason'));
+    libvirtd.kill('SIGSTOP');
+    try {
+      // The keepalive needs 20 s.
+      await sleep(22_000);
+      expect((await readMetrics(disk)).map(({ name }) => name)).toEqual(['host.time']);
+    } finally {
+      libvirtd.kill('SIGCONT');
+    }
+    await until('all VMs are back', async () => (await readMetrics(disk)).length === 1 + 9 * 6);
+    expect(daemon.output()).not.toMatch(/ err /);
+  });
+
+  it('FAULTS 35: absent at start, the daemon is ready with the host metrics, and connects as soon as it can', async () => {
+    const { libvirtd, run } = stage();
+    const a = await libvirtd.create('a');
+    libvirtd.kill('SIGKILL');
+    await sleep(100);
+    const { daemon, disk } = await run(HOST + QUICK, { period: 60 });
+    expect(daemon.output()).toMatch(/Not connected, trying again: .+\. Host metrics go on/);
+    expect((await readMetrics(disk)).map(({ name }) => name)).toEqual(['host.time']);
+    await libvirtd.start();
+    await until('the VM is on the disk', async () => (await domainsOn(disk)).has(a), 5000);
+    expect(times(daemon.output(), /Not connected/g)).toBeLessThanOrEqual(3);
+  });
+
+  it('FAULTS 37: restarted, so that ids begin again, nothing of the VM that had the id before is mixed in', async () => {
+    const { libvirtd, folder, run } = stage();
+    const runs = path.join(folder, 'ids');
+    libvirtd.kill('SIGKILL');
+    await sleep(100);
+    await libvirtd.start();
+    const a = await libvirtd.create('a');
+    const { disk } = await run(
+      HOST + QUICK + action('vm', 'Name', `echo NAME/VMID/UUID >>${runs}; echo NAME/VMID/UUID`),
+      {
+        period: 60,
+      },
+    );
+    const [first] = (await readMetrics(disk)).filter(({ uuid }) => uuid === a);
+    libvirtd.kill('SIGKILL');
+    process.kill(libvirtd.qemuPid(a), 'SIGKILL');
+    // libvirtd counts on from the highest id that it finds in its own notes.
+    const notes = path.join(path.dirname(libvirtd.uri.split('socket=')[1] ?? ''), 'qemu/run/a.xml');
+    rmSync(notes);
+    await libvirtd.start();
+    await until('the first VM is off the disk', async () => !(await domainsOn(disk)).has(a), 5000);
+    const b = await libvirtd.create('b');
+    await until('the second VM is on the disk', async () => (await domainsOn(disk)).has(b), 5000);
+    const metrics = (await readMetrics(disk)).filter(({ context }) => context === 'vm');
+    expect(new Set(metrics.map(({ id, uuid }) => `${id} ${uuid}`))).toEqual(new Set([`${first?.id} ${b}`]));
+    expect(metrics.find(({ name }) => name === 'Name')?.value).toBe(`b/${first?.id}/${b}`);
+    expect(linesOf(runs)).toEqual([`a/${first?.id}/${a}`, `b/${first?.id}/${b}`]);
+  });
+});
+
+describe('With a QEMU that is frozen', () => {
+  it.each([
+    { frozen: 1, of: 10, first: 1200 },
+    { frozen: 3, of: 10, first: 3000 },
+  ])(
+    'FAULTS 38: $frozen of $of, all others are published at every tick with all that they have',
+    async ({ frozen, of, first }) => {
+      const { libvirtd, run } = stage();
+      const names = Array.from({ length: of }, (_, index) => `f${index}`);
+      const uuids = await Promise.all(names.map((name) => libvirtd.create(name)));
+      const { daemon, disk } = await run(HOST + QUICK + MONITORED, { args: ['-v'] });
+      const stopped = uuids.slice(2, 2 + frozen).map((uuid) => ({ uuid, pid: libvirtd.qemuPid(uuid) }));
+      const cold = new Set(stopped.map(({ uuid }) => uuid));
+      const ready = updatesOf(daemon).length;
+      for (const { pid } of stopped) process.kill(pid, 'SIGSTOP');
+      try {
+        await until('its monitored values are off the disk', async () => {
+          // A value that is not renewed goes after 3 periods: where all are there all the time, all are renewed.
+          const metrics = await readMetrics(disk);
+          for (const uuid of uuids) {
+            const own = metrics.filter((metric) => metric.uuid === uuid).map(({ name }) => name);
+            if (cold.has(uuid)) expect(own).toEqual(expect.arrayContaining(['cpu.time', 'balloon.maximum']));
+            else expect(own).toEqual(['cpu.time', 'balloon.maximum', ...MONITORED_NAMES]);
+          }
+          return !metrics.some(
+            ({ name, uuid }) => uuid !== undefined && cold.has(uuid) && MONITORED_NAMES.includes(name),
+          );
+        });
+        const frozenSince = performance.now();
+        while (performance.now() < frozenSince + 5000) {
+          const metrics = await readMetrics(disk);
+          expect(metrics.filter(({ context }) => context === 'vm')).toHaveLength(of * 5 - frozen * 3);
+          await sleep(50);
+        }
+      } finally {
+        for (const { pid } of stopped) process.kill(pid, 'SIGCONT');
+      }
+      await until('all values are back', async () => (await readMetrics(disk)).length === 1 + of * 5);
+      const took = updatesOf(daemon)
+        .slice(ready)
+        .map((update) => update.took);
+      expect(Math.max(...took)).toBeLessThan(first);
+    },
+  );
+
+  it('FAULTS 38: at start, the daemon is ready all the same, and the frozen one has what libvirt knows of it', async () => {
+    const { libvirtd, run } = stage();
+    const uuids = await Promise.all(['f0', 'f1', 'f2'].map((name) => libvirtd.create(name)));
+    const pid = libvirtd.qemuPid(uuids[1] ?? '');
+    process.kill(pid, 'SIGSTOP');
+    try {
+      const { disk } = await run(HOST + QUICK + MONITORED);
+      expect(await domainsOn(disk)).toEqual(new Set(uuids));
+      await until(
+        'the others have all',
+        async () =>
+          [uuids[0], uuids[2]].every((uuid) => uuid !== undefined) &&
+          (await readMetrics(disk)).filter(({ name, uuid }) => name === 'balloon.rss' && uuid !== uuids[1]).length ===
+            2,
+      );
+      process.kill(pid, 'SIGCONT');
+      await until('all values are there', async () => (await readMetrics(disk)).length === 16);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+  });
+});

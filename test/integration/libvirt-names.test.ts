@@ -1,0 +1,83 @@
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import { readMetrics, until } from '../support/daemon.ts';
+import { action, libvirtStage, linesOf } from './libvirt-stage.ts';
+
+const stage = libvirtStage();
+
+// Names that libvirt's QEMU driver takes. It refuses a slash, so what they inject works in the shell's folder.
+const hostile = (canary: string, uuidOfAnother: string): readonly string[] => [
+  'plain-name_1.x',
+  `$(${canary})`,
+  `\`${canary}\``,
+  `x; ${canary};`,
+  `x' ; ${canary} ; echo '`,
+  `x" ; ${canary} ; echo "`,
+  `x\n${canary}\n`,
+  `x\t&& ${canary}`,
+  `| ${canary} #`,
+  '-h',
+  '--version',
+  '\u202Eegro\u05D0 \u5B9D\u{1F600}',
+  `${'long'.repeat(40)}`,
+  '4294967296',
+  '1',
+  uuidOfAnother,
+  uuidOfAnother.replaceAll('-', ''),
+  'NAME',
+  'UUID',
+  'VMID',
+  'CONNECT',
+  "]]><value><metric><!--'--> & %s\\n",
+];
+
+// UUID is a token, so awk must not look for it by that word. (`virsh domuuid` alone takes no UUID for a domain.)
+const ACTIONS = {
+  Bare: 'test "$(virsh -r CONNECT domid NAME)" = VMID && echo UUID',
+  Double: `virsh -r CONNECT dominfo "NAME" | awk '/^U.ID/ {print $2}'`,
+  Single: `virsh -r CONNECT dominfo 'NAME' | awk '/^U.ID/ {print $2}'`,
+  Token: 'echo UUID',
+  Environment: 'echo "$VHOSTMD_VM_UUID"',
+} as const;
+
+describe('Domains with hostile names', () => {
+  it('FAULTS 30: inject nothing into actions, and each gets the values of its own', async () => {
+    const { libvirtd, folder, run } = stage();
+    // An injected command is the program "canary": it stands first in the PATH and leaves a trace.
+    const trace = path.join(folder, 'trace');
+    const bin = path.join(folder, 'bin');
+    mkdirSync(bin);
+    writeFileSync(path.join(bin, 'canary'), `#!/bin/sh\necho "injected $*" >>${trace}\n`);
+    chmodSync(path.join(bin, 'canary'), 0o755);
+    const names = path.join(folder, 'names');
+    mkdirSync(names);
+    const first = await libvirtd.create('victim');
+    const metrics =
+      Object.entries(ACTIONS)
+        .map(([name, command]) => action('vm', name, `PATH=${bin}:$PATH; ${command}`))
+        .join('') +
+      // That it is found at all is shown by a host metric that calls it.
+      action('host', 'Control', `PATH=${bin}:$PATH; canary control; echo 1`) +
+      // The real name is for programs that can deal with it.
+      action('vm', 'RealName', `printf %s "$VHOSTMD_VM_NAME" >${names}/UUID; echo 1`);
+    const { disk } = await run(metrics, { period: 60 });
+    const created = new Map<string, string>([[first, 'victim']]);
+    for (const name of hostile('canary', first)) created.set(await libvirtd.create(name), name);
+
+    const count = Object.keys(ACTIONS).length + 1;
+    await until(
+      'all values of all domains are on the disk',
+      async () => (await readMetrics(disk)).length === 1 + created.size * count,
+      30_000,
+    );
+    for (const { name, uuid, value } of await readMetrics(disk)) {
+      if (uuid !== undefined && name !== 'RealName') expect(`${name}: ${value}`).toBe(`${name}: ${uuid}`);
+    }
+    expect(linesOf(trace)).toEqual(['injected control']);
+    const told = readdirSync(names).map((uuid) => [uuid, readFileSync(path.join(names, uuid), 'utf8')] as const);
+    expect(new Map(told)).toEqual(created);
+  }, 120_000);
+});
