@@ -58,7 +58,10 @@ export const run = (options: RunOptions, background: boolean): void => {
   const log = createLog({ verbose: options.verbose, background });
   let running: Subscription | undefined;
   let releasePidFile = (): void => undefined;
+  let stopping = false;
   const stop = (code: number): void => {
+    if (stopping) return;
+    stopping = true;
     running?.unsubscribe();
     releasePidFile();
     exitWithoutChildren(code);
@@ -70,6 +73,15 @@ export const run = (options: RunOptions, background: boolean): void => {
   };
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (!stopping) log('notice', 'daemon', `Stopping (${signal})`);
+      stop(0);
+    });
+  }
+  // Until the reload listens: what comes while this function runs is delivered after it.
+  process.on('SIGHUP', () => undefined);
 
   const config = path.resolve(options.config);
   const setup = load(config, log);
@@ -86,12 +98,6 @@ export const run = (options: RunOptions, background: boolean): void => {
     return stop(1);
   }
 
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      log('notice', 'daemon', `Stopping (${signal})`);
-      stop(0);
-    });
-  }
   const waitFor = new Set(setup.sinks.filter(({ required }) => required).map(({ key }) => key));
   let ready = false;
   const said = (of: DaemonReport): void => {

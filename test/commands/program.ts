@@ -12,13 +12,13 @@ export interface Ended {
 /** Runs the built program to its end. */
 export const vhostmd = (
   args: readonly string[],
-  options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string; readonly before?: string[] } = {},
+  options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
 ): Ended => {
-  const [command = '', ...rest] = [...(options.before ?? []), process.execPath, PROGRAM, ...args];
-  const { status, signal, stdout, stderr, error } = spawnSync(command, rest, {
+  const { status, signal, stdout, stderr, error } = spawnSync(process.execPath, [PROGRAM, ...args], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 50_000,
+    killSignal: 'SIGKILL',
     maxBuffer: 1 << 28,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: { ...process.env, ...options.env },
