@@ -1,0 +1,136 @@
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { action, HOST, TEST_URI, vhostmd } from '../commands/program.ts';
+import {
+  readMetrics,
+  type RunningDaemon,
+  scratch,
+  type Scratch,
+  startDaemon,
+  until,
+  valueOf,
+} from '../support/daemon.ts';
+
+const NOBODY = 65534;
+const scratches: Scratch[] = [];
+const daemons: RunningDaemon[] = [];
+/** A configuration whose disk is in a directory of nobody's. */
+const place = (metrics: string): Scratch & { readonly owned: string } => {
+  const made = scratch(metrics);
+  scratches.push(made);
+  const owned = path.join(made.directory, 'owned');
+  const disk = path.join(owned, 'disk');
+  chmodSync(made.directory, 0o755);
+  mkdirSync(owned);
+  chownSync(owned, NOBODY, NOBODY);
+  writeFileSync(made.config, readFileSync(made.config, 'utf8').replace(`<path>${made.disk}<`, `<path>${disk}<`));
+  return { ...made, owned, disk };
+};
+const start = async (...args: Parameters<typeof startDaemon>): Promise<RunningDaemon> => {
+  const daemon = await startDaemon(...args);
+  daemons.push(daemon);
+  return daemon;
+};
+afterEach(async () => {
+  for (const { child, stop } of daemons.splice(0))
+    if (child.exitCode === null && child.signalCode === null) await stop('SIGKILL');
+  for (const { remove } of scratches.splice(0)) remove();
+});
+const status = (pid: number | undefined, field: string): string =>
+  new RegExp(`^${field}:\\s*(.*?)\\s*$`, 'm')
+    .exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+    ?.replaceAll('\t', ' ') ?? '';
+
+describe('--user', () => {
+  it.each(['root', '0'])('refuses %s', (user) => {
+    const { disk, config } = place(HOST);
+    const { code, stderr } = vhostmd(['-d', ...TEST_URI, '-f', config, '-u', user]);
+    expect(stderr).toContain('--user root is refused: leave the option out to run as root');
+    expect(code).toBe(1);
+    expect(existsSync(disk)).toBe(false);
+  });
+
+  it.each(['no-such-user', '-n', '$(id)', '4294967296'])('refuses %s, which is no user', (user) => {
+    const { disk, config } = place(HOST);
+    const { code, stderr } = vhostmd(['-d', ...TEST_URI, '-f', config, `--user=${user}`]);
+    expect(stderr).toContain(`There is no user "${user}" (--user)`);
+    expect(code).toBe(1);
+    expect(existsSync(disk)).toBe(false);
+  });
+});
+
+// What only root can do, and so try.
+describe.runIf(process.getuid?.() === 0)('--user nobody, started by root', () => {
+  it.each(['nobody', String(NOBODY)])('has that user and its groups only, the actions too (%s)', async (user) => {
+    const { disk, config } = place(HOST + action('Id', 'id -u; :') + action('Groups', 'echo $(id -G)'));
+    const daemon = await start([...TEST_URI, '-f', config, '-u', user]);
+    for (const field of ['Uid', 'Gid'])
+      expect(status(daemon.child.pid, field)).toBe(`${NOBODY} ${NOBODY} ${NOBODY} ${NOBODY}`);
+    expect(status(daemon.child.pid, 'Groups')).toBe(String(NOBODY));
+    expect(status(daemon.child.pid, 'CapEff')).toMatch(/^0+$/);
+    await until('the actions', async () => (await readMetrics(disk)).length === 3);
+    expect(await valueOf(disk, 'Id')).toBe(String(NOBODY));
+    expect(await valueOf(disk, 'Groups')).toBe(String(NOBODY));
+    expect(statSync(disk)).toMatchObject({ uid: NOBODY, gid: NOBODY });
+    expect(statSync(disk).mode & 0o777).toBe(0o644);
+    expect((await daemon.stop()).code).toBe(0);
+  });
+
+  it('cannot get root back', async () => {
+    const { config, directory } = place(HOST);
+    const module = path.join(directory, 'back.cjs');
+    const result = path.join(directory, 'owned', 'back');
+    writeFileSync(
+      module,
+      `setTimeout(() => { let text = 'root'; try { process.setuid(0); } catch (error) { text = error.code; }
+        require('node:fs').writeFileSync(${JSON.stringify(result)}, text); }, 1000).unref();`,
+    );
+    await start([...TEST_URI, '-f', config, '-u', 'nobody'], { env: { NODE_OPTIONS: `--require=${module}` } });
+    await until('the attempt', () => existsSync(result) && readFileSync(result, 'utf8') !== '');
+    expect(readFileSync(result, 'utf8')).toBe('EPERM');
+  });
+
+  it('writes the pid file before it gives root up, and leaves one that it may not remove for the next start', async () => {
+    const { config, directory } = place(HOST);
+    const pidFile = path.join(directory, 'pid');
+    const first = await start([...TEST_URI, '-f', config, '-u', 'nobody', '-p', pidFile]);
+    expect(readFileSync(pidFile, 'utf8')).toBe(`${first.child.pid}\n`);
+    expect((await first.stop()).code).toBe(0);
+    const second = await start([...TEST_URI, '-f', config, '-u', 'nobody', '-p', pidFile]);
+    expect(readFileSync(pidFile, 'utf8')).toBe(`${second.child.pid}\n`);
+    expect((await second.stop()).code).toBe(0);
+  });
+
+  it('says how to mend a disk that belongs to root from an earlier run', async () => {
+    const { disk, config } = place(HOST);
+    const asRoot = await start([...TEST_URI, '-f', config]);
+    await asRoot.stop();
+    expect(statSync(disk).uid).toBe(0);
+    const { code, stderr } = vhostmd(['-d', ...TEST_URI, '-f', config, '-u', 'nobody']);
+    expect(stderr).toContain(`${disk} belongs to user 0 and may not be written`);
+    expect(stderr).toContain('chown');
+    expect(code).toBe(1);
+    expect((await readMetrics(disk)).length).toBe(1);
+    chownSync(disk, NOBODY, NOBODY);
+    await start([...TEST_URI, '-f', config, '-u', 'nobody']);
+  });
+
+  it('reloads and works in the background as well', async () => {
+    const { disk, config, owned } = place(HOST);
+    const pidFile = path.join(owned, 'pid');
+    expect(vhostmd([...TEST_URI, '-f', config, '-u', 'nobody', '-p', pidFile]).code).toBe(0);
+    const pid = Number(readFileSync(pidFile, 'utf8'));
+    try {
+      expect(status(pid, 'Uid')).toBe(`${NOBODY} ${NOBODY} ${NOBODY} ${NOBODY}`);
+      writeFileSync(config, readFileSync(config, 'utf8').replace('</metrics>', `${action('New', 'id -un')}</metrics>`));
+      process.kill(pid, 'SIGHUP');
+      await until('the new metric', async () => (await valueOf(disk, 'New')) === 'nobody');
+    } finally {
+      process.kill(pid, 'SIGTERM');
+    }
+    await until('the pid file to go', () => !existsSync(pidFile));
+  });
+});
