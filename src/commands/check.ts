@@ -1,12 +1,12 @@
 import type { MetricDefinition } from '../metric.ts';
 import { monotonicScheduler } from '../monotonic.ts';
+import { escapeForLog } from '../value.ts';
 import { loadSetup } from './config.ts';
 
 const source = ({ source: from, every }: MetricDefinition): string => {
   const text =
     from.kind === 'stat' ? `${from.stat}${from.scale === undefined ? '' : ` x ${from.scale}`}` : from.command;
-  const oneLine = text.trim().replaceAll(/\s+/g, ' ');
-  const cut = oneLine.length > 60 ? `${oneLine.slice(0, 57)}...` : oneLine;
+  const cut = escapeForLog(text.trim().replaceAll(/\s+/g, ' '), 60);
   return `${cut}${every > 1 ? ` (every ${every} ticks)` : ''}`;
 };
 
@@ -19,7 +19,9 @@ export const check = (file: string): number => {
     return 2;
   }
   const { metrics } = loaded.setup.config;
-  const rows = metrics.map((metric) => [metric.context, metric.type, metric.name, source(metric)] as const);
+  const rows = metrics.map(
+    (metric) => [metric.context, metric.type, escapeForLog(metric.name), source(metric)] as const,
+  );
   const width = (column: 0 | 1 | 2): number => Math.max(0, ...rows.map((row) => row[column].length));
   const widths = [width(0), width(1), width(2)] as const;
   const count = (context: string): number => metrics.filter((metric) => metric.context === context).length;
