@@ -61,6 +61,22 @@ describe('With libvirtd in trouble', () => {
     expect(daemon.output()).not.toMatch(/ err /);
   }, 120_000);
 
+  it('and the daemon reloaded again and again, no connection, descriptor or memory is lost', async () => {
+    const { libvirtd, run } = stage();
+    const a = await libvirtd.create('a');
+    const { daemon, disk } = await run(HOST + QUICK + MONITORED);
+    const { pid } = daemon.child;
+    const connected = (): number => times(daemon.output(), /notice {2}libvirt: Connected/g);
+    let descriptors = 0;
+    for (let round = 1; round <= 20; round += 1) {
+      daemon.child.kill('SIGHUP');
+      await until('the new pipeline is connected', () => connected() === round + 1);
+      if (round === 5) descriptors = descriptorsOf(pid);
+    }
+    await until('the old connections are closed', () => descriptorsOf(pid) <= descriptors + 3);
+    expect(await domainsOn(disk)).toEqual(new Set([a]));
+  });
+
   it('killed, its VMs stay for 3 periods, then go, host metrics go on; when it is back all VMs are', async () => {
     const { libvirtd, run } = stage();
     const a = await libvirtd.create('a');
@@ -137,7 +153,7 @@ describe('With libvirtd in trouble', () => {
         period: 60,
       },
     );
-    const [first] = (await readMetrics(disk)).filter(({ uuid }) => uuid === a);
+    const first = (await readMetrics(disk)).find(({ uuid }) => uuid === a);
     libvirtd.kill('SIGKILL');
     process.kill(libvirtd.qemuPid(a), 'SIGKILL');
     // libvirtd counts on from the highest id that it finds in its own notes.

@@ -22,7 +22,7 @@ const hostile = (canary: string, uuidOfAnother: string): readonly string[] => [
   '-h',
   '--version',
   '\u202Eegro\u05D0 \u5B9D\u{1F600}',
-  `${'long'.repeat(40)}`,
+  'long'.repeat(40),
   '4294967296',
   '1',
   uuidOfAnother,

@@ -51,12 +51,13 @@ export interface Stage {
       readonly uri?: string;
       readonly args?: readonly string[];
       readonly ready?: boolean;
+      readonly env?: Readonly<Record<string, string>>;
     },
   ) => Promise<{ readonly daemon: RunningDaemon; readonly disk: string }>;
 }
 
-/** A private libvirtd for the tests of a file; after each test its daemon is stopped and no domain is left. */
-export const libvirtStage = (): (() => Stage) => {
+/** A private libvirtd for the tests of a file; after each test its daemon is stopped and no domain is left, unless they are to be kept. */
+export const libvirtStage = ({ keepDomains = false } = {}): (() => Stage) => {
   let libvirtd: PrivateLibvirtd | undefined;
   let folder = '';
   const left: (() => Promise<unknown> | void)[] = [];
@@ -66,10 +67,11 @@ export const libvirtStage = (): (() => Stage) => {
   });
   afterEach(async () => {
     for (const undo of left.splice(0).reverse()) await undo();
+    if (keepDomains) return;
     const running = (await libvirtd?.virsh('list', '--uuid')) ?? '';
     const uuids = running.split('\n').filter(Boolean);
     // Where the first process of the machine takes its time to bury QEMU, each takes 2 s.
-    await Promise.all(uuids.map((uuid) => libvirtd?.destroy(uuid)));
+    await Promise.all(uuids.map(async (uuid) => await libvirtd?.destroy(uuid)));
   });
   afterAll(async () => {
     await libvirtd?.close();
@@ -85,7 +87,7 @@ export const libvirtStage = (): (() => Stage) => {
         const files: Scratch = scratch(metrics, { period: options.period ?? 1 });
         left.push(files.remove);
         const args = ['-f', files.config, '-c', options.uri ?? uri, ...(options.args ?? [])];
-        const daemon = await startDaemon(args, { ready: options.ready ?? true });
+        const daemon = await startDaemon(args, { ready: options.ready ?? true, env: options.env ?? {} });
         left.push(async () => {
           if (daemon.child.exitCode === null && daemon.child.signalCode === null) await daemon.stop('SIGKILL');
         });

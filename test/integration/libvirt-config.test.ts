@@ -1,0 +1,148 @@
+import { execFile } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { PROGRAM, readMetrics, type RunningDaemon, startDaemon, until } from '../support/daemon.ts';
+import { libvirtStage } from './libvirt-stage.ts';
+
+const stage = libvirtStage({ keepDomains: true });
+const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+const preset = (name: string): string => fileURLToPath(new URL(`../../conf/${name}`, import.meta.url));
+
+let folder = '';
+let uuid = '';
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-config-'));
+  const { libvirtd } = stage();
+  // It runs, so that it uses some CPU time.
+  uuid = await libvirtd.create('guest', { paused: false });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+// Nothing but the disk's path and the folder of the scripts is changed.
+const adapted = (file: string): { readonly config: string; readonly disk: string } => {
+  const config = path.join(folder, path.basename(file));
+  const disk = `${config}.disk`;
+  copyFileSync(file, config);
+  const text = readFileSync(config, 'utf8')
+    .replace('/dev/shm/vhostmd0', disk)
+    .replace('</path>\n    <transport>', `:${fixture('scripts')}</path>\n    <transport>`);
+  writeFileSync(config, text);
+  return { config, disk };
+};
+
+type Published = ReadonlyMap<
+  string,
+  { readonly type: string; readonly unit: string | undefined; readonly value: string }
+>;
+
+const published = async (disk: string): Promise<Published> =>
+  new Map(
+    (await readMetrics(disk)).map(({ context, name, type, unit, value, uuid: of }) => {
+      expect(of).toBe(context === 'vm' ? uuid : undefined);
+      return [`${context} ${name}`, { type, unit, value }];
+    }),
+  );
+
+const withDaemon = async (
+  file: string,
+  look: (values: Published) => void | Promise<void>,
+  count: number,
+): Promise<void> => {
+  const { config, disk } = adapted(file);
+  let daemon: RunningDaemon | undefined;
+  try {
+    daemon = await startDaemon(['-f', config, '-c', stage().libvirtd.uri]);
+    await until('all metrics are on the disk', async () => (await readMetrics(disk)).length === count, 30_000);
+    await look(await published(disk));
+    expect(daemon.output()).not.toMatch(/ err |is left out/);
+  } finally {
+    await daemon?.stop();
+  }
+};
+
+const once = async (file: string): Promise<Published> => {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    PROGRAM,
+    'once',
+    '-f',
+    file,
+    '-c',
+    stage().libvirtd.uri,
+  ]);
+  const metric =
+    /<metric type='(\w+)' context='(\w+)'[^>]*?(?:unit='(\w+)')?>\s*<name>(.*?)<\/name>\s*<value>(.*?)<\/value>/g;
+  return new Map(
+    [...stdout.matchAll(metric)].map(([, type = '', context = '', unit, name = '', value = '']) => [
+      `${context} ${name}`,
+      { type, unit, value },
+    ]),
+  );
+};
+
+// What changes from one moment to the next may differ by this much; everything else must be equal.
+const SLACK: Readonly<Record<string, number>> = {
+  'host Time': 60,
+  'host MemoryAllocatedToVirtualServers': 2048,
+  'host FreePhysicalMemory': 4096,
+  'host FreeVirtualMemory': 4096,
+  'host UsedVirtualMemory': 2048,
+  'host UsedMem': 2048,
+  'host FreeMem': 4096,
+  'host PagedInMemory': 1_000_000,
+  'host PagedOutMemory': 1_000_000,
+  'host PageInRate': 10_000_000,
+  'host PageFaultRate': 10_000_000,
+  'host TotalCPUTime': 600,
+  'vm TotalCPUTime': 60,
+};
+
+const compare = (byActions: Published, byStats: Published): void => {
+  expect([...byActions.keys()].sort()).toEqual([...byStats.keys()].sort());
+  for (const [key, { type, unit, value }] of byStats) {
+    const other = byActions.get(key);
+    const slack = SLACK[key];
+    if (slack === undefined) expect(`${key} ${other?.value}`).toBe(`${key} ${value}`);
+    else expect(Math.abs(Number(other?.value) - Number(value)), key).toBeLessThanOrEqual(slack);
+    expect(`${key} ${other?.type}`).toBe(`${key} ${type}`);
+    if (other?.unit !== undefined) expect(`${key} ${other.unit}`).toBe(`${key} ${unit}`);
+  }
+};
+
+describe('A configuration file of the C daemon', () => {
+  it('with the SAP set by shell commands gives the same metrics and values as our statistics', async () => {
+    await withDaemon(
+      fixture('config/rhel-style.xml'),
+      async (values) => {
+        compare(values, await once(preset('vhostmd.xml')));
+        expect(Number(values.get('vm TotalCPUTime')?.value)).toBeGreaterThan(0);
+        expect(values.get('vm ResourceMemoryLimit')?.value).toBe('16');
+        expect(values.get('vm PhysicalMemoryAllocatedToVirtualSystem')?.value).toBe('16');
+        expect(values.get('vm ResourceProcessorLimit')?.value).toBe('1');
+        expect(values.get('host VirtProductInfo')?.value).toMatch(/^QEMU \d+\.\d+\.\d+$/);
+      },
+      17,
+    );
+  });
+
+  it('with a sample file of old runs unchanged, scripts, groups and comments included', async () => {
+    await withDaemon(
+      fixture('config/sample-style.xml'),
+      async (values) => {
+        const stats = await once(preset('suse.xml'));
+        compare(values, stats);
+        expect(Number(values.get('host PageFaultRate')?.value)).toBeGreaterThan(0);
+      },
+      14,
+    );
+  });
+
+  it('of our own, the default, is published by the daemon as `once` prints it', async () => {
+    await withDaemon(preset('vhostmd.xml'), async (values) => compare(values, await once(preset('vhostmd.xml'))), 17);
+  });
+});

@@ -1,0 +1,45 @@
+import koffi from 'koffi';
+import { describe, expect, it } from 'vitest';
+
+import { decodeTypedParams } from '../../../src/sources/libvirt/typed-params.ts';
+
+// struct _virTypedParameter of libvirt-common.h on 64-bit machines.
+const parameter = (name: string, type: number, write: (bytes: Buffer) => void): Buffer => {
+  const bytes = Buffer.alloc(96);
+  bytes.write(name, 'latin1');
+  bytes.writeInt32LE(type, 80);
+  write(bytes.subarray(88));
+  return bytes;
+};
+
+describe('Typed parameters', () => {
+  it('of every type are decoded, numbers of 64 bits exactly', () => {
+    const text = Buffer.from('vnet0 \u00E9\0', 'utf8');
+    const all = Buffer.concat([
+      parameter('int', 1, (at) => at.writeInt32LE(-5)),
+      parameter('uint', 2, (at) => at.writeUInt32LE(4_294_967_295)),
+      parameter('llong', 3, (at) => at.writeBigInt64LE(-9_007_199_254_740_993n)),
+      parameter('ullong', 4, (at) => at.writeBigUInt64LE(18_446_744_073_709_551_615n)),
+      parameter('double', 5, (at) => at.writeDoubleLE(0.25)),
+      parameter('boolean', 6, (at) => at.writeInt8(1)),
+      parameter('string', 7, (at) => at.writeBigUInt64LE(koffi.address(text))),
+      parameter('x'.repeat(80), 1, (at) => at.writeInt32LE(7)),
+    ]);
+    expect(decodeTypedParams(koffi.address(all), 8)).toEqual(
+      new Map<string, unknown>([
+        ['int', -5],
+        ['uint', 4_294_967_295],
+        ['llong', -9_007_199_254_740_993n],
+        ['ullong', 18_446_744_073_709_551_615n],
+        ['double', 0.25],
+        ['boolean', 1],
+        ['string', 'vnet0 \u00E9'],
+        ['x'.repeat(80), 7],
+      ]),
+    );
+  });
+
+  it('that are none are an empty map, whatever the address', () => {
+    expect(decodeTypedParams(0n, 0)).toEqual(new Map());
+  });
+});
