@@ -60,7 +60,7 @@ const metric = (name: string): string => HOST.replace('HostName', name);
 describe('the daemon', () => {
   it('opens no sink before there is a snapshot, then each gets it', async () => {
     const { said, setUp, has } = daemon();
-    setUp(metric('A') + VCPUS, 'one', { keys: ['two'] });
+    setUp(metric('A') + VCPUS, { keys: ['one', 'two'] });
     expect(said.filter((line) => line.includes('opens'))).toEqual([]);
     await has('two gets A');
     expect(said.filter((line) => /^(one|two)/.test(line)).slice(0, 4)).toEqual([
@@ -73,9 +73,9 @@ describe('the daemon', () => {
 
   it('keeps a sink that the next setup has too, closes the others, then opens the new ones', async () => {
     const { said, setUp, has, indexOf } = daemon();
-    setUp(metric('A'), 'kept', { keys: ['old'] });
+    setUp(metric('A'), { keys: ['kept', 'old'] });
     await has('old gets A');
-    setUp(metric('B'), 'new', { keys: ['kept'] });
+    setUp(metric('B'), { keys: ['new', 'kept'] });
     await has('new gets B');
     await has('kept gets B');
     expect(said.filter((line) => /opens|closes/.test(line))).toEqual([
@@ -105,7 +105,7 @@ describe('the daemon', () => {
 
   it('closes all sinks when it is unsubscribed, and says nothing more', async () => {
     const { said, setUp, has, stop } = daemon();
-    setUp(metric('A'), 'one', { keys: ['two'] });
+    setUp(metric('A'), { keys: ['one', 'two'] });
     await has('two gets A');
     stop();
     expect(said.filter((line) => line.includes('closes')).sort()).toEqual(['one closes', 'two closes']);
