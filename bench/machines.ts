@@ -9,20 +9,17 @@ export interface Machines {
 
 export const machines = (say: (text: string) => void): Machines => {
   let libvirtd: PrivateLibvirtd | undefined;
-  const created: string[] = [];
+  let created = 0;
   return {
     atLeast: async (count) => {
       if (libvirtd === undefined) say('starting a private libvirtd');
       libvirtd ??= await startLibvirtd();
-      if (created.length < count) say(`starting ${count - created.length} QEMU domains`);
-      while (created.length < count) created.push(await libvirtd.create(`background-${created.length}`));
+      if (created < count) say(`starting ${count - created} QEMU domains`);
+      for (; created < count; created += 1) await libvirtd.create(`background-${created}`);
       return libvirtd;
     },
     close: async () => {
-      if (libvirtd === undefined) return;
-      // QEMU outlives libvirtd.
-      for (const uuid of created.splice(0)) process.kill(libvirtd.qemuPid(uuid), 'SIGKILL');
-      await libvirtd.close();
+      await libvirtd?.close();
       libvirtd = undefined;
     },
   };

@@ -44,7 +44,7 @@ const processBursts = async (pid: number, duration: number): Promise<readonly nu
 
 // What the daemon says of each publication: ms since the tick.
 const publications = (text: string): readonly number[] =>
-  Array.from(text.matchAll(/VM metrics of .* in ([\d.]+) ms$/gm), ([, ms]) => Number(ms));
+  Array.from(text.matchAll(/VM metrics of .*, ([\d.]+) ms$/gm), ([, ms]) => Number(ms));
 
 const idleLibvirtd = async (pid: number): Promise<number> => {
   const { own } = cpuOf(pid);
@@ -63,7 +63,9 @@ const measure = async (daemon: BenchDaemon, libvirtd: PrivateLibvirtd, idle: num
   const own = (after.daemon.own - before.daemon.own) / ticks;
   const children = (after.daemon.children - before.daemon.children) / ticks;
   const libvirt = Math.max(0, (after.libvirtd.own - before.libvirtd.own) / ticks - idle);
-  const wall = median(bursts.length > 0 ? bursts : published);
+  const walls = bursts.length > 0 ? bursts : published;
+  if (walls.length === 0) throw new Error('the daemon does not say how long its collections take');
+  const wall = median(walls);
   return { ticks, daemon: own, children, libvirtd: libvirt, all: own + children + libvirt, wall };
 };
 
