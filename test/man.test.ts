@@ -1,0 +1,61 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+import { describe, expect, it } from 'vitest';
+
+import { parseCommandLine } from '../src/command-line.ts';
+import { DEFAULT_PID_FILE } from '../src/process/pid-file.ts';
+
+const file = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
+/** A page as a reader sees it: without macros and escapes. */
+const text = (name: string): string =>
+  readFileSync(file(`docs/man/${name}`), 'utf8')
+    .replaceAll('\\-', '-')
+    .replaceAll(/\\f./g, '')
+    .replaceAll(/^\.[A-Z]{1,2} /gm, '')
+    .replaceAll(/["\s]+/g, ' ');
+
+describe('the man page of the program', () => {
+  it('has every option and command that --help has, and no other option', async () => {
+    const help = await parseCommandLine(['--help']);
+    const dump = await parseCommandLine(['dump', '--help']);
+    const known = [help, dump].flatMap((command) =>
+      'text' in command ? (command.text.match(/--[a-z-]+/g) ?? []) : [],
+    );
+    const page = text('vhostmd.8');
+    expect(known.filter((option) => !page.includes(option))).toEqual([]);
+    expect(page.match(/(?<![\w-])--[a-z-]+/g)?.filter((option) => !known.includes(option))).toEqual([]);
+    for (const command of ['check', 'once', 'dump']) expect(page).toContain(`vhostmd ${command}`);
+  });
+
+  it('names the default files', async () => {
+    const command = await parseCommandLine([]);
+    expect(text('vhostmd.8')).toContain('config' in command ? command.config : undefined);
+    expect(text('vhostmd.8')).toContain(DEFAULT_PID_FILE);
+  });
+});
+
+describe('the man page of the configuration', () => {
+  it('has every element and attribute of the DTD', () => {
+    const dtd = readFileSync(file('conf/vhostmd.dtd'), 'utf8').replaceAll(/<!--.*?-->/gs, '');
+    const elements = [...dtd.matchAll(/<!ELEMENT\s+(\w+)/g)].map(([, name]) => name);
+    const attributes = [...dtd.matchAll(/<!ATTLIST\s+\w+\s([^>]*)>/g)].flatMap(([, list = '']) =>
+      [...list.matchAll(/(\w+)\s+(?:CDATA|\()/g)].map(([, name]) => name),
+    );
+    const page = text('vhostmd.conf.5');
+    expect(elements.length).toBeGreaterThan(20);
+    expect(attributes.length).toBeGreaterThan(8);
+    expect(elements.filter((name) => !page.includes(`<${name}`))).toEqual([]);
+    expect(attributes.filter((name) => !new RegExp(`\\b${name}\\b`).test(page))).toEqual([]);
+  });
+});
+
+describe.runIf(spawnSync('groff', ['--version']).status === 0)('both man pages', () => {
+  it.each(['vhostmd.8', 'vhostmd.conf.5'])('are formatted without a warning: %s', (name) => {
+    const { stderr, status } = spawnSync('groff', ['-man', '-ww', '-z', file(`docs/man/${name}`)], {
+      encoding: 'utf8',
+    });
+    expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  });
+});
