@@ -57,7 +57,10 @@ const OPTIONS = {
 // yargs must know them before it has found a command, or it takes the command after a flag for the flag's value.
 const DAEMON_ONLY = ['verbose', 'no-daemonize', 'user', 'pid-file'] as const;
 
-const checkOptions = ({ _: [command], ...argv }: Readonly<Record<string, unknown>> & { _: unknown[] }): true => {
+const checkOptions = ({
+  _: [command],
+  ...argv
+}: Readonly<Record<string, unknown>> & { _: readonly (string | number)[] }): true => {
   for (const name of Object.keys(OPTIONS)) {
     if (Array.isArray(argv[name])) throw new Error(`Option --${name} is given twice`);
     // An empty URI is libvirt's default.

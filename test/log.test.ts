@@ -13,7 +13,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 /** What a process that logs these lines writes to stderr. */
 const logged = (
   lines: readonly (readonly [string, string, string])[],
-  { journal = 'no' as 'no' | 'ours' | "another's", verbose = false } = {},
+  { journal = 'no', verbose = false }: { journal?: 'no' | 'ours' | "another's"; verbose?: boolean } = {},
 ): readonly string[] => {
   const file = path.join(directory, 'stderr');
   const fd = openSync(file, 'w+');
