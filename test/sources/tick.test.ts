@@ -17,8 +17,8 @@ describe('Ticks', () => {
     let turn = 0;
     const seen = ticks(1000, 100_900, (virtual) => ({
       now: () => virtual.now() + 0.123456789,
-      schedule: (work, delay: number | undefined = 0, state) =>
-        virtual.schedule(work, delay === 0 ? 0 : Math.max(0, delay + [-0.9, 0, 30, 700][turn++ % 4]!), state as never),
+      schedule: (work, wait, state) =>
+        virtual.schedule(work, Math.max(0, Number(wait) + Number([-0.9, 0, 30, 700][turn++ % 4])), state as never),
     }));
     expect(seen.map(([tick]) => tick)).toEqual(Array.from({ length: 101 }, (_, tick) => tick));
     for (const [tick, at] of seen) expect(Math.abs(at - tick * 1000)).toBeLessThan(1000);
@@ -29,8 +29,8 @@ describe('Ticks', () => {
     // The process is stopped from 2.5 s to 62.7 s: a timer that was due meanwhile fires when it goes on.
     const seen = ticks(1000, 65_500, (virtual) => ({
       now: () => virtual.now(),
-      schedule: (work, delay: number | undefined = 0, state) => {
-        const due = virtual.now() + delay;
+      schedule: (work, wait, state) => {
+        const due = virtual.now() + Number(wait);
         return virtual.schedule(work, (due > 2500 && due < 62_700 ? 62_700 : due) - virtual.now(), state as never);
       },
     }));

@@ -1,5 +1,6 @@
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import {
   chownSync,
   existsSync,
@@ -88,10 +89,12 @@ export const startLibvirtd = async (): Promise<PrivateLibvirtd> => {
     (await run('virsh', ['-q', '-c', uri, ...args], { encoding: 'utf8' })).stdout.trim();
 
   const logd = daemon('virtlogd');
-  let libvirtd: ChildProcess;
+  let libvirtd: ChildProcess | undefined;
   const start = async (): Promise<void> => {
+    // One that was killed may still be ending, and holds the lock of its pid file until then.
+    if (libvirtd?.exitCode === null && libvirtd.signalCode === null) await once(libvirtd, 'exit');
     libvirtd = daemon('libvirtd');
-    const failed = new Promise<never>((_resolve, reject) => libvirtd.once('error', reject));
+    const failed = new Promise<never>((_resolve, reject) => libvirtd?.once('error', reject));
     const ready = (async () => {
       for (let tries = 0; tries < 300; tries += 1) {
         if (existsSync(socket) && (await virsh('uri').catch(() => '')) !== '') return;
@@ -118,11 +121,11 @@ export const startLibvirtd = async (): Promise<PrivateLibvirtd> => {
           .trim()
           .split('\n')[0],
       ),
-    pid: () => libvirtd.pid ?? 0,
-    kill: (signal) => void libvirtd.kill(signal),
+    pid: () => libvirtd?.pid ?? 0,
+    kill: (signal) => void libvirtd?.kill(signal),
     start,
     close: async () => {
-      for (const pid of [...pidsOf(directory), logd.pid, libvirtd.pid]) {
+      for (const pid of [...pidsOf(directory), logd.pid, libvirtd?.pid]) {
         try {
           if (pid !== undefined) process.kill(pid, 'SIGKILL');
         } catch {
