@@ -1,36 +1,13 @@
 import { existsSync, readFileSync, readlinkSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { action, HOST, TEST_URI, VCPUS } from '../commands/program.ts';
-import {
-  readMetrics,
-  type RunningDaemon,
-  scratch,
-  type Scratch,
-  startDaemon,
-  until,
-  valueOf,
-} from '../support/daemon.ts';
+import { readMetrics, type RunningDaemon, until, valueOf } from '../support/daemon.ts';
+import { stage } from './process-stage.ts';
 
-const scratches: Scratch[] = [];
-const daemons: RunningDaemon[] = [];
-const place = (...args: Parameters<typeof scratch>): Scratch => {
-  const made = scratch(...args);
-  scratches.push(made);
-  return made;
-};
-const start = async (...args: Parameters<typeof startDaemon>): Promise<RunningDaemon> => {
-  const daemon = await startDaemon(...args);
-  daemons.push(daemon);
-  return daemon;
-};
-afterEach(async () => {
-  for (const { child, stop } of daemons.splice(0))
-    if (child.exitCode === null && child.signalCode === null) await stop('SIGKILL');
-  for (const { remove } of scratches.splice(0)) remove();
-});
+const { place, start } = stage();
 
 const edit = (config: string, change: (text: string) => string): void =>
   writeFileSync(config, change(readFileSync(config, 'utf8')));

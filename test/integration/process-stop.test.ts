@@ -1,28 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { action, HOST, TEST_URI, VCPUS } from '../commands/program.ts';
-import { readMetrics, type RunningDaemon, scratch, type Scratch, startDaemon, until } from '../support/daemon.ts';
+import { readMetrics, until } from '../support/daemon.ts';
+import { stage } from './process-stage.ts';
 
-const scratches: Scratch[] = [];
-const daemons: RunningDaemon[] = [];
-const place = (...args: Parameters<typeof scratch>): Scratch => {
-  const made = scratch(...args);
-  scratches.push(made);
-  return made;
-};
-const start = async (...args: Parameters<typeof startDaemon>): Promise<RunningDaemon> => {
-  const daemon = await startDaemon(...args);
-  daemons.push(daemon);
-  return daemon;
-};
-afterEach(async () => {
-  for (const { child, stop } of daemons.splice(0))
-    if (child.exitCode === null && child.signalCode === null) await stop('SIGKILL');
-  for (const { remove } of scratches.splice(0)) remove();
-});
+const { place, start } = stage();
 
 /** Processes, zombies left out, that have this word in their environment: the descendants of one daemon's actions. */
 const marked = (word: string): readonly number[] =>
