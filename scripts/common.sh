@@ -59,3 +59,13 @@ need_virtual_machines() {
     return
   done
 }
+
+# Runs a command where, if that is allowed, nothing outlives it, and where a QEMU that has ended is reaped at once: libvirt
+# waits for that.
+in_own_pid_namespace() {
+  if unshare --fork --pid --mount-proc true 2>/dev/null; then
+    # sh stays the first process there, because it reaps.
+    exec unshare --fork --pid --mount-proc --kill-child sh -c '"$@"; exit $?' sh "$@"
+  fi
+  exec "$@"
+}

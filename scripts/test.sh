@@ -6,4 +6,4 @@ build
 need_virtual_machines 'the tests'
 # libvirt calls that hang occupy a worker thread each, as in the program itself.
 export UV_THREADPOOL_SIZE=16
-exec ./node_modules/.bin/vitest run "$@"
+in_own_pid_namespace ./node_modules/.bin/vitest run "$@"

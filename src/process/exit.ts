@@ -4,16 +4,21 @@ import { exitNow } from '../libc.ts';
 
 // Actions get SIGTERM first and SIGKILL after their grace; what is still there then is killed here.
 const CHILDREN_WAIT = 1000;
-const LOOK_AGAIN = 20;
+const LOOK_AGAIN = 50;
 
+// Not /proc/self/task/*/children: not every kernel has it. Behind the name, in parentheses, stand state and parent.
 const children = (): readonly number[] =>
-  readdirSync('/proc/self/task').flatMap((task) => {
-    try {
-      return readFileSync(`/proc/self/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-    } catch {
-      return [];
-    }
-  });
+  readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const stat = pid > 0 ? readFileSync(`/proc/${pid}/stat`, 'latin1') : '';
+        const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+        return Number(parent) === process.pid && state !== 'Z';
+      } catch {
+        return false;
+      }
+    });
 
 const kill = (pid: number): void => {
   for (const target of [-pid, pid]) {
