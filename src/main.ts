@@ -7,7 +7,7 @@ const execute = async (command: Command, args: readonly string[]): Promise<numbe
       const { isBackground, startInBackground } = await import('./process/background.ts');
       const background = isBackground();
       if (!command.foreground && !background) return await startInBackground(args);
-      (await import('./commands/run.ts')).run(command, background);
+      await (await import('./commands/run.ts')).run(command, background);
       return undefined;
     }
     case 'check':

@@ -54,7 +54,7 @@ const sayReport = (log: Log, { sink, report }: DaemonReport): void => {
 };
 
 /** Runs the daemon in this process until a signal ends it. */
-export const run = (options: RunOptions, background: boolean): void => {
+export const run = async (options: RunOptions, background: boolean): Promise<void> => {
   const log = createLog({ verbose: options.verbose, background });
   let running: Subscription | undefined;
   let releasePidFile = (): void => undefined;
@@ -87,6 +87,10 @@ export const run = (options: RunOptions, background: boolean): void => {
   const setup = load(config, log);
   if (setup === undefined) return stop(2);
   try {
+    // Before the privileges go: another user may not be able to read our files.
+    if (setup.config.metrics.some(({ source }) => source.kind === 'action')) {
+      await import('../sources/action/actions.ts');
+    }
     process.umask(0o022);
     keepDescriptorsFromChildren();
     const pidFile = options.pidFile ?? (background ? DEFAULT_PID_FILE : undefined);
