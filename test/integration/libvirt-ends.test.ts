@@ -40,7 +40,7 @@ describe.each(['healthy', 'absent', 'frozen'] as const)('With libvirtd %s', (sta
       ...(state === 'absent' ? { uri: ABSENT } : {}),
       env: { NODE_OPTIONS: BUGS },
     });
-    expect(sleeping()).toBe(true);
+    await until('an action hangs', sleeping);
     if (state === 'frozen') {
       libvirtd.kill('SIGSTOP');
       // Long enough that calls hang.

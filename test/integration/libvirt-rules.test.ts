@@ -118,7 +118,7 @@ describe('A daemon on real domains', () => {
     const marker = `98${process.pid}`;
     const { daemon, disk } = await run(
       action('vm', 'Slow', `echo NAME >>${started}; sleep ${marker}`) + SAP.join('') + stat('vm', 'vcpu.*.delay'),
-      { period: 2 },
+      { period: 5 },
     );
     const a = await libvirtd.create('a');
     await until('its action runs', () => linesOf(started).includes('a'));
@@ -133,7 +133,7 @@ describe('A daemon on real domains', () => {
     };
     await until('its action has ended', () => !sleeping());
     const output = daemon.output();
-    await sleep(4500);
+    await sleep(5500);
     expect(await domainsOn(disk)).toEqual(new Set());
     expect(linesOf(started)).toEqual(['a']);
     expect(daemon.output().slice(output.length)).not.toMatch(/warning|err/);

@@ -89,7 +89,8 @@ export const libvirtStage = ({ keepDomains = false } = {}): (() => Stage) => {
         const args = ['-f', files.config, '-c', options.uri ?? uri, ...(options.args ?? [])];
         const daemon = await startDaemon(args, { ready: options.ready ?? true, env: options.env ?? {} });
         left.push(async () => {
-          if (daemon.child.exitCode === null && daemon.child.signalCode === null) await daemon.stop('SIGKILL');
+          if (daemon.child.exitCode === null && daemon.child.signalCode === null)
+            await daemon.stop().catch(async () => await daemon.stop('SIGKILL'));
         });
         return { daemon, disk: files.disk };
       },
