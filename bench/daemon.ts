@@ -76,6 +76,8 @@ export const startDaemon = async (
 export const startProgram = (name: string, args: readonly string[]): ChildProcess =>
   kept(
     fork(fileURLToPath(new URL(`programs/${name}.js`, import.meta.url)), args, {
+      // As the daemon itself starts.
+      execArgv: ['--require', fileURLToPath(new URL('../../prepare.cjs', import.meta.url))],
       env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     }),

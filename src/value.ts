@@ -78,7 +78,10 @@ export const formatStat = (type: ValueType, value: number | bigint | string, sca
   if (typeof value === 'number' && !Number.isFinite(value)) return refuse(String(value), 'not a number');
   if (type === 'string') return checkValue(type, String(scale === 1 ? value : Number(value) * scale));
   if (type === 'real32' || type === 'real64') return checkValue(type, sixDecimals(Number(value) * scale));
-  return checkValue(type, String(toInteger(value, scale)));
+  const integer = toInteger(value, scale);
+  // Most statistics fit the smallest range of all: nothing to check.
+  if (integer >= 0 && integer <= 0x7fffffff) return { ok: true, value: String(integer) };
+  return checkValue(type, String(integer));
 };
 
 const sixDecimals = (value: number): string =>
@@ -88,6 +91,9 @@ const toInteger = (value: number | bigint, scale: number): bigint | number => {
   const product = Number(value) * scale;
   if (!Number.isFinite(product)) return product;
   if (typeof value === 'number' && !Number.isSafeInteger(value)) return BigInt(Math.trunc(product));
+  // Without a scale, and with one such as KiB to MiB, binary floating point is exact.
+  if (scale === 1) return value;
+  if (Number.isInteger(Math.log2(scale)) && Number.isSafeInteger(Number(value))) return Math.trunc(product);
   // In decimal, as the scale is written: 29 x 0.1 in binary floating point would be cut to 2 one time in a few.
   const [mantissa = '', exponent = ''] = scale.toExponential().split('e');
   const [whole = '', fraction = ''] = mantissa.split('.');

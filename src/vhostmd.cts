@@ -1,21 +1,3 @@
 #!/usr/bin/env node
-const { setFlagsFromString } = require('node:v8') as typeof import('node:v8');
-
-// What must be settled before any ES module runs.
-
-// libvirt calls run on libuv's worker threads: one waits for events, up to 8 ask domains, others may hang with a frozen
-// domain. The pool takes its size from the environment at its first use.
-process.env['UV_THREADPOOL_SIZE'] ??= '16';
-
-// What a tick leaves behind is small and soon garbage: a young generation that grows would only add to the memory.
-setFlagsFromString('--semi-space-growth-factor=1');
-setFlagsFromString('--max-semi-space-size=1');
-
-// RxJS in one file instead of two hundred: a third of the time to start. Every `import 'rxjs'` gets this one.
-const entry = require.resolve('rxjs');
-const bundle = require.resolve(entry.replace(/cjs\/index\.js$/, 'bundles/rxjs.umd.min.js'));
-require(bundle);
-const loaded = require.cache[bundle];
-if (loaded !== undefined) require.cache[entry] = loaded;
-
+require('./prepare.cjs');
 void import('./main.js');
