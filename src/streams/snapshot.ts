@@ -10,7 +10,7 @@ import {
   throttleTime,
 } from 'rxjs';
 
-import type { Domain, GuestMetrics, MetricDefinition, Problem, Snapshot } from '../metric.ts';
+import type { Domain, GuestMetrics, MetricDefinition, Problem, Reading, Snapshot } from '../metric.ts';
 import type { Sources } from '../sources/source.ts';
 import { COALESCE } from './inventory.ts';
 import { type Batch, poll } from './poll.ts';
@@ -55,20 +55,22 @@ const board = (metrics: readonly MetricDefinition[]) => {
     }
     order = [...guests.values()].sort((a, b) => a.domain.id - b.domain.id);
   };
-  const onBatch = ({ kind, trigger, readings }: Batch): void => {
-    for (const reading of readings) {
-      const { domain } = reading;
-      if (domain === undefined) host.put(reading, trigger.tick);
-      else {
-        const guest = guests.get(domain.uuid);
-        if (guest?.domain.id === domain.id) guest.values.put(reading, trigger.tick);
-      }
-    }
-    if (kind === 'late') return;
+  const valuesOf = ({ domain }: Reading): Values | undefined => {
+    if (domain === undefined) return host;
+    const guest = guests.get(domain.uuid);
+    return guest?.domain.id === domain.id ? guest.values : undefined;
+  };
+  /** False if nothing of it is news: nobody need be told. */
+  const onBatch = ({ kind, trigger, readings }: Batch): boolean => {
+    const targets = kind === 'late' ? [...new Set(readings.map(valuesOf))] : [];
+    const before = targets.map((target) => target?.view(tick));
+    for (const reading of readings) valuesOf(reading)?.put(reading, trigger.tick);
+    if (kind === 'late') return targets.some((target, at) => target?.view(tick) !== before[at]);
     for (const { uuid, id } of trigger.due) {
       const guest = guests.get(uuid);
       if (guest?.domain.id === id) guest.shown = true;
     }
+    return true;
   };
   const take = (cause: Snapshot['cause'], at: number): Snapshot => {
     const hostView = host.view(tick);
@@ -133,7 +135,7 @@ export const snapshot$ = (
           onTrigger(message);
           return message.gone.size > 0 ? due('change', message.at) : undefined;
         }
-        onBatch(message);
+        if (!onBatch(message)) return undefined;
         const { kind, trigger } = message;
         if (kind === 'late') return due('change', scheduler.now());
         return due(trigger.cause === 'tick' ? 'tick' : 'change', trigger.at);
