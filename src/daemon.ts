@@ -52,6 +52,11 @@ const sayLink =
     else log('warning', 'libvirt', `Not connected, trying again: ${link.reason}. Host metrics go on`);
   };
 
+let loading: Promise<typeof import('./sources/action/actions.ts')> | undefined;
+
+/** Loads what runs processes, once: at the first action, for the default configuration has none, or before the privileges go. */
+export const loadActions = (): NonNullable<typeof loading> => (loading ??= import('./sources/action/actions.ts'));
+
 /** The way of the data from the sources to snapshots, for one configuration. Subscribing starts everything. */
 export const pipeline$ = (
   config: Config,
@@ -68,8 +73,7 @@ export const pipeline$ = (
     share({ connector: () => new ReplaySubject(1) }),
   );
   const uri = connect === undefined ? {} : { connect };
-  // What runs processes is loaded at the first action: the default configuration has none.
-  const action$ = defer(() => import('./sources/action/actions.ts')).pipe(
+  const action$ = defer(loadActions).pipe(
     map(({ actions }) => actions({ ...uri, path, maxParallel: maxParallelActions, scheduler })),
     shareReplay(1),
   );

@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import { EMPTY, fromEvent, mergeMap, type Observable, of, startWith, type Subscription, throttleTime } from 'rxjs';
 
-import { daemon$, type DaemonReport, type Setup } from '../daemon.ts';
+import { daemon$, type DaemonReport, loadActions, type Setup } from '../daemon.ts';
 import { createLog, type Log } from '../log.ts';
 import { monotonicScheduler } from '../monotonic.ts';
 import { reportReady } from '../process/background.ts';
@@ -87,10 +87,8 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
   const setup = load(config, log);
   if (setup === undefined) return stop(2);
   try {
-    // Before the privileges go: another user may not be able to read our files.
-    if (setup.config.metrics.some(({ source }) => source.kind === 'action')) {
-      await import('../sources/action/actions.ts');
-    }
+    // Another user may not be able to read our files.
+    if (options.user !== undefined) await loadActions();
     process.umask(0o022);
     keepDescriptorsFromChildren();
     const pidFile = options.pidFile ?? (background ? DEFAULT_PID_FILE : undefined);
