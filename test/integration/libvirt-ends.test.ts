@@ -76,6 +76,7 @@ describe('A daemon whose process is stopped for a while', () => {
     const most = Math.ceil((performance.now() - resumed) / 1000) + 1;
     expect(linesOf(ticks).length - before).toBeGreaterThanOrEqual(2);
     expect(linesOf(ticks).length - before).toBeLessThanOrEqual(most);
-    expect(updatesOf(daemon).length - updates).toBeLessThanOrEqual(most + 1);
+    // A tick may be followed by what was late.
+    expect(updatesOf(daemon).length - updates).toBeLessThanOrEqual(2 * most);
   });
 });
