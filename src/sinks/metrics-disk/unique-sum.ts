@@ -2,16 +2,18 @@
  * Readers take a document for new only if its sum is new, and for whole if its sum did not change or is right. But the
  * sum is additive: `1234` and `4321` have the same, and so has a mixture of two documents with such values. So harmless
  * white space makes each sum differ from all of the latest ones: behind the last metric as much as is needed, and behind
- * `<metrics>` a fixed length, so that nothing moves. Both differ from those of the document before: so neither the
+ * `<metrics>` a fixed length, so that nothing moves. Both differ from those of the documents before: so neither the
  * start of one with the end of the next, nor the other way round, makes up the sum of either.
  */
 const REMEMBERED = 4096;
 const SPACE = 0x20;
 const TAB = 0x09;
 const TABS_MOST = 31;
+/** A reader may be held up over some updates: so many documents in a row have different ends. */
+const ENDS = 64;
 
-/** Most bytes that can be needed: up to 31 tabs among spaces give different sums each, 32 * 145 - 496 = 4,144 of them. */
-export const PADDING_MOST = 144;
+/** Most bytes that can be needed: up to 31 tabs among spaces give different sums each, 32 * 151 - 496 = 4,336 of them. */
+export const PADDING_MOST = 150;
 
 /** Length of the white space behind `<metrics>`. */
 export const FRONT = 3;
@@ -32,6 +34,8 @@ export const uniqueSums = () => {
   const known = new Set<number>();
   let position = 0;
   let last: Padding | undefined;
+  const ends: number[] = [];
+  const endOf = (spaces: number, tabs: number): number => spaces * SPACE + tabs * TAB;
 
   const seen = (sum: number): void => {
     if (known.has(sum)) return;
@@ -49,7 +53,7 @@ export const uniqueSums = () => {
       for (let tabs = 0; tabs <= Math.min(length, TABS_MOST); tabs += 1) {
         const spaces = length - tabs;
         const sum = (base + spaces * SPACE + tabs * TAB) >>> 0;
-        if (!known.has(sum) && (spaces !== last?.spaces || tabs !== last.tabs)) return { front, spaces, tabs, sum };
+        if (!known.has(sum) && !ends.includes(endOf(spaces, tabs))) return { front, spaces, tabs, sum };
       }
     }
     throw new Error(`No unused sum within ${PADDING_MOST} bytes of white space`);
@@ -62,6 +66,8 @@ export const uniqueSums = () => {
     next: (base: number): Padding => {
       last = find(base);
       seen(last.sum);
+      ends.push(endOf(last.spaces, last.tabs));
+      if (ends.length > ENDS) ends.shift();
       return last;
     },
   };
