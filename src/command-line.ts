@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 import yargs, { type Argv } from 'yargs';
+import { reasonOf } from './reason.ts';
 
 /** Where the configuration is unless -f names another file. */
 export const DEFAULT_CONFIG = '/etc/vhostmd/vhostmd.conf';
@@ -162,7 +163,7 @@ export const parseCommandLine = async (args: readonly string[]): Promise<Command
       },
     );
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = reasonOf(error);
     return { kind: 'text', text: `vhostmd: ${message}\nTry 'vhostmd --help'.`, error: true };
   }
   return text === '' && command !== undefined ? command : { kind: 'text', text, error: false };

@@ -4,6 +4,7 @@ import type { Observable, SchedulerLike } from 'rxjs';
 
 import { decodeReferences } from './config/references.ts';
 import { lookAtDisk } from './sinks/metrics-disk/read-disk.ts';
+import { reasonOf } from './reason.ts';
 
 /** One metric as a reader finds it; text is decoded, numbers stay as they are printed. */
 export interface DumpedMetric {
@@ -107,7 +108,7 @@ export const dump$ = (path: string, options: DumpOptions = {}): Observable<Dump>
       try {
         return { ok: true, xml: read.xml, metrics: parseMetrics(read.xml) };
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
+        const why = reasonOf(error);
         return { ok: false, message: `${path} holds no well-formed document: ${why}` };
       }
     }),

@@ -11,6 +11,7 @@ import { exitWithoutChildren } from '../process/exit.ts';
 import { claimPidFile, DEFAULT_PID_FILE } from '../process/pid-file.ts';
 import { dropPrivileges } from '../process/privileges.ts';
 import { loadSetup } from './config.ts';
+import { reasonOf } from '../reason.ts';
 
 // Of a storm of SIGHUPs the first is obeyed at once, the others together after this time, in milliseconds.
 const RELOAD_PAUSE = 1000;
@@ -96,7 +97,7 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
     if (options.user !== undefined) dropPrivileges(options.user);
     if (background) process.chdir('/');
   } catch (error) {
-    log('err', 'daemon', error instanceof Error ? error.message : String(error));
+    log('err', 'daemon', reasonOf(error));
     return stop(1);
   }
 

@@ -25,6 +25,7 @@ import type { Observable, OperatorFunction, SchedulerLike } from 'rxjs';
 
 import type { Snapshot } from '../metric.ts';
 import type { Opener, Sink, SinkReport, Writer } from './sink.ts';
+import { reasonOf } from '../reason.ts';
 
 /** Waits between tries, in milliseconds: `first`, doubling up to `most`. */
 export interface Backoff {
@@ -76,16 +77,13 @@ const sessions =
       ),
     );
 
-/** What went wrong, as one line for a report. */
-const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 /** Counts failures in a row, and says each different one once until something succeeds. */
 const troubles = ({ first, most }: Backoff) => {
   let failures = 0;
   let said = '';
   return {
     failed$: (stage: 'open' | 'write', error: unknown): Observable<SinkReport> => {
-      const message = reason(error);
+      const message = reasonOf(error);
       const before = said;
       said = `${stage}: ${message}`;
       return said === before ? EMPTY : of({ kind: 'failed', stage, message });

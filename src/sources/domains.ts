@@ -16,6 +16,7 @@ import {
 import type { DomainEvent } from '../metric.ts';
 import type { Connection } from './libvirt/types.ts';
 import type { Link } from './link.ts';
+import { reasonOf } from '../reason.ts';
 
 const LIST_AGAIN = 1000;
 
@@ -45,7 +46,7 @@ export const domains$ = (link$: Observable<Link>, scheduler: SchedulerLike): Obs
       if (!link.up) return of({ kind: 'lost', reason: link.reason });
       return inventory$(link.connection).pipe(
         catchError((error: unknown) => {
-          const reason = `the domains cannot be listed: ${error instanceof Error ? error.message : String(error)}`;
+          const reason = `the domains cannot be listed: ${reasonOf(error)}`;
           return merge(
             of<DomainEvent>({ kind: 'lost', reason }),
             throwError(() => error),

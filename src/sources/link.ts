@@ -16,6 +16,7 @@ import {
 } from 'rxjs';
 
 import type { Connection } from './libvirt/types.ts';
+import { reasonOf } from '../reason.ts';
 
 /** Whether libvirt can be asked now. */
 export type Link =
@@ -42,11 +43,7 @@ export const link$ = (open$: Observable<Connection>, scheduler: SchedulerLike): 
         map((): Link => ({ up: false, reason: 'no answer yet' })),
         takeUntil(opened$),
       ),
-    ).pipe(
-      catchError((error: unknown) =>
-        of<Link>({ up: false, reason: error instanceof Error ? error.message : String(error) }),
-      ),
-    );
+    ).pipe(catchError((error: unknown) => of<Link>({ up: false, reason: reasonOf(error) })));
     return attempt$.pipe(
       repeat({ delay: () => timer(Math.min(MOST_RETRY, FIRST_RETRY * 2 ** failures++), scheduler) }),
       distinctUntilChanged((before, now) => !before.up && !now.up && before.reason === now.reason),

@@ -6,6 +6,7 @@ import { tryLock } from '../../libc.ts';
 import { CHUNK, wholeChunks } from './format.ts';
 import { writeZeros } from './update.ts';
 import type { Pwrite } from './update.ts';
+import { reasonOf } from '../../reason.ts';
 
 /** An open, locked file that passed all checks; `dev` and `ino` tell whether the path still names it. */
 export interface DiskFile {
@@ -45,9 +46,6 @@ const refuse = (path: string, stats: Stats, uid: number): void => {
   if (stats.uid !== 0 && stats.uid !== uid)
     throw new Error(`${path} belongs to user ${stats.uid}, and must belong to root or to user ${uid}. ${RELABEL}`);
 };
-
-/** What an error says, without its stack. */
-export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** The metadata of what a path names, links not followed; undefined if there is nothing. */
 export const statPath = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false });

@@ -2,7 +2,8 @@ import { closeSync, fstatSync, futimesSync, readSync } from 'node:fs';
 
 import { compose, decompose, emptyBody, sameBody } from './content.ts';
 import type { Body } from './content.ts';
-import { allocate, openFile, reasonOf, statPath } from './file.ts';
+import { reasonOf } from '../../reason.ts';
+import { allocate, openFile, statPath } from './file.ts';
 import type { DiskFile } from './file.ts';
 import { HEADER_SIZE, parseHeader, RESERVED, SIGNATURE, sumOf } from './format.ts';
 import { systemPwrite, updater } from './update.ts';

@@ -52,8 +52,9 @@ export const uniqueSums = () => {
     for (let length = 0; length <= PADDING_MOST; length += 1) {
       for (let tabs = 0; tabs <= Math.min(length, TABS_MOST); tabs += 1) {
         const spaces = length - tabs;
-        const sum = (base + spaces * SPACE + tabs * TAB) >>> 0;
-        if (!known.has(sum) && !ends.includes(endOf(spaces, tabs))) return { front, spaces, tabs, sum };
+        const end = endOf(spaces, tabs);
+        const sum = (base + end) >>> 0;
+        if (!known.has(sum) && !ends.includes(end)) return { front, spaces, tabs, sum };
       }
     }
     throw new Error(`No unused sum within ${PADDING_MOST} bytes of white space`);
