@@ -1,0 +1,27 @@
+// counts.cjs REPORT NAME FAILURES: prints how many tests passed and did not, by vitest's JSON report, and appends what
+// did not pass to FAILURES.
+const { appendFileSync, readFileSync } = require('node:fs');
+
+const [, , report, name, failures] = process.argv;
+const files = (() => {
+  try {
+    return JSON.parse(readFileSync(report, 'utf8')).testResults;
+  } catch {
+    return [];
+  }
+})();
+let passed = 0;
+const failed = [];
+for (const file of files) {
+  for (const test of file.assertionResults) {
+    if (test.status === 'passed') passed++;
+    else failed.push(`${test.status}: ${test.fullName}\n${test.failureMessages.join('\n')}`);
+  }
+  // A file that does not even load fails without a failed test.
+  if (file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed')) {
+    failed.push(`failed: ${file.name}\n${file.message}`);
+  }
+}
+if (passed + failed.length === 0) failed.push('failed: no test ran');
+for (const line of failed) appendFileSync(failures, `${name}: ${line.slice(0, 2_000)}\n`);
+console.log(passed, failed.length);
