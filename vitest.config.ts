@@ -6,6 +6,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // Most tests wait for real processes.
-    maxWorkers: 3,
+    maxWorkers: 2,
   },
 });

@@ -183,6 +183,7 @@ describe('With a QEMU that is frozen', () => {
       const { daemon, disk } = await run(HOST + QUICK + MONITORED, { args: ['-v'] });
       const stopped = uuids.slice(2, 2 + frozen).map((uuid) => ({ uuid, pid: libvirtd.qemuPid(uuid) }));
       const cold = new Set(stopped.map(({ uuid }) => uuid));
+      await until('all values are there', async () => (await readMetrics(disk)).length === 1 + of * 5);
       const ready = updatesOf(daemon).length;
       for (const { pid } of stopped) process.kill(pid, 'SIGSTOP');
       try {
@@ -222,7 +223,7 @@ describe('With a QEMU that is frozen', () => {
     process.kill(pid, 'SIGSTOP');
     try {
       const { disk } = await run(HOST + QUICK + MONITORED);
-      expect(await domainsOn(disk)).toEqual(new Set(uuids));
+      await until('all are on the disk', async () => (await domainsOn(disk)).size === uuids.length);
       await until(
         'the others have all',
         async () =>

