@@ -55,11 +55,13 @@ describe('a reload', () => {
   it('ends the old pipeline: its actions run no more', async () => {
     const { disk, directory } = place('');
     const log = path.join(directory, 'runs');
+    writeFileSync(log, '');
+    const runs = (): readonly string[] => readFileSync(log, 'utf8').trim().split('\n');
     const made = place(action('Old', `echo old >> ${log}; echo 1`) + HOST);
     const daemon = await start([...TEST_URI, '-f', made.config]);
+    await until('a run of the old one', () => runs().includes('old'));
     edit(made.config, (text) => text.replace('echo old', 'echo new'));
     daemon.child.kill('SIGHUP');
-    const runs = (): readonly string[] => readFileSync(log, 'utf8').trim().split('\n');
     await until('four runs of the new one', () => runs().filter((run) => run === 'new').length >= 4);
     expect(runs().slice(-3)).toEqual(['new', 'new', 'new']);
     expect(existsSync(disk)).toBe(false);
