@@ -133,7 +133,7 @@ describe('With libvirtd in trouble', () => {
     libvirtd.kill('SIGKILL');
     await sleep(100);
     const { daemon, disk } = await run(HOST + QUICK, { period: 60 });
-    expect(daemon.output()).toMatch(/Not connected, trying again: .+\. Host metrics go on/);
+    await daemon.printed(/Not connected, trying again: .+\. Host metrics go on/);
     expect((await readMetrics(disk)).map(({ name }) => name)).toEqual(['host.time']);
     await libvirtd.start();
     await until('the VM is on the disk', async () => (await domainsOn(disk)).has(a), 5000);

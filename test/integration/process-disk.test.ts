@@ -41,6 +41,6 @@ describe('FAULTS 43: the disk of a running daemon', () => {
     rmSync(disk);
     writeFileSync(disk, 'something else');
     await until('the new disk', async () => await served(disk));
-    expect(warnings()).toBe(1);
+    await until('the warning', () => warnings() === 1);
   });
 });

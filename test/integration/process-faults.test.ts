@@ -60,7 +60,7 @@ describe('a bug', () => {
       const daemon = await start([...TEST_URI, '-f', config, '-p', pidFile], {
         env: { NODE_OPTIONS: `--require=${module}` },
       });
-      const ended = once(daemon.child, 'exit');
+      const ended = once(daemon.child, 'close');
       daemon.child.kill('SIGUSR2');
       const [code] = (await Promise.race([
         ended,

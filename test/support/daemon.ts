@@ -68,7 +68,8 @@ export const startDaemon = async (
   for (const stream of [child.stdout, child.stderr])
     stream?.on('data', (data: Buffer) => (text += data.toString('utf8')));
   let ended: { code: number | null } | undefined;
-  child.once('exit', (code) => (ended = { code }));
+  // With all that it printed: that may come after its exit.
+  child.once('close', (code) => (ended = { code }));
   const daemon: RunningDaemon = {
     child,
     output: () => text,
