@@ -172,35 +172,41 @@ describe('With libvirtd in trouble', () => {
 
 describe('With a QEMU that is frozen', () => {
   it.each([
-    { frozen: 1, of: 10, first: 1200 },
-    { frozen: 3, of: 10, first: 3000 },
+    { frozen: 1, of: 10 },
+    { frozen: 3, of: 10 },
   ])(
     'FAULTS 38: $frozen of $of, all others are published at every tick with all that they have',
-    async ({ frozen, of, first }) => {
+    async ({ frozen, of }) => {
       const { libvirtd, run } = stage();
       const names = Array.from({ length: of }, (_, index) => `f${index}`);
       const uuids = await Promise.all(names.map((name) => libvirtd.create(name)));
-      const { daemon, disk } = await run(HOST + QUICK + MONITORED, { args: ['-v'] });
+      // On a busy machine one bulk call takes a second.
+      const period = 2;
+      const { daemon, disk } = await run(HOST + QUICK + MONITORED, { args: ['-v'], period });
       const stopped = uuids.slice(2, 2 + frozen).map((uuid) => ({ uuid, pid: libvirtd.qemuPid(uuid) }));
       const cold = new Set(stopped.map(({ uuid }) => uuid));
       await until('all values are there', async () => (await readMetrics(disk)).length === 1 + of * 5);
       const ready = updatesOf(daemon).length;
       for (const { pid } of stopped) process.kill(pid, 'SIGSTOP');
       try {
-        await until('its monitored values are off the disk', async () => {
-          // A value that is not renewed goes after 3 periods: where all are there all the time, all are renewed.
-          const metrics = await readMetrics(disk);
-          for (const uuid of uuids) {
-            const own = metrics.filter((metric) => metric.uuid === uuid).map(({ name }) => name);
-            if (cold.has(uuid)) expect(own).toEqual(expect.arrayContaining(['cpu.time', 'balloon.maximum']));
-            else expect(own).toEqual(['cpu.time', 'balloon.maximum', ...MONITORED_NAMES]);
-          }
-          return !metrics.some(
-            ({ name, uuid }) => uuid !== undefined && cold.has(uuid) && MONITORED_NAMES.includes(name),
-          );
-        });
+        await until(
+          'its monitored values are off the disk',
+          async () => {
+            // A value that is not renewed goes after 3 periods: where all are there all the time, all are renewed.
+            const metrics = await readMetrics(disk);
+            for (const uuid of uuids) {
+              const own = metrics.filter((metric) => metric.uuid === uuid).map(({ name }) => name);
+              if (cold.has(uuid)) expect(own).toEqual(expect.arrayContaining(['cpu.time', 'balloon.maximum']));
+              else expect(own).toEqual(['cpu.time', 'balloon.maximum', ...MONITORED_NAMES]);
+            }
+            return !metrics.some(
+              ({ name, uuid }) => uuid !== undefined && cold.has(uuid) && MONITORED_NAMES.includes(name),
+            );
+          },
+          30_000,
+        );
         const frozenSince = performance.now();
-        while (performance.now() < frozenSince + 3500) {
+        while (performance.now() < frozenSince + 3500 * period) {
           const metrics = await readMetrics(disk);
           expect(metrics.filter(({ context }) => context === 'vm')).toHaveLength(of * 5 - frozen * 3);
           await sleep(50);
@@ -212,7 +218,7 @@ describe('With a QEMU that is frozen', () => {
       const took = updatesOf(daemon)
         .slice(ready)
         .map((update) => update.took);
-      expect(Math.max(...took)).toBeLessThan(first);
+      expect(Math.max(...took)).toBeLessThan(2000 * period);
     },
   );
 
