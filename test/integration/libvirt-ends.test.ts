@@ -1,10 +1,10 @@
-import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { readMetrics, until } from '../support/daemon.ts';
+import { isSleeping } from '../support/processes.ts';
 import { action, counting, libvirtStage, linesOf, stat, updatesOf } from './libvirt-stage.ts';
 
 const stage = libvirtStage({ keepDomains: true });
@@ -19,7 +19,7 @@ const MARKER = `97${process.pid}`;
 const HANGING = action('host', 'Hanging', `sleep ${MARKER} & sleep ${MARKER}`);
 const METRICS = [stat('host', 'host.time'), stat('vm', 'cpu.time'), stat('vm', 'vcpu.*.delay'), HANGING].join('');
 
-const sleeping = (): boolean => spawnSync('pgrep', ['-fx', `sleep ${MARKER}`]).status === 0;
+const sleeping = (): boolean => isSleeping(MARKER);
 
 // Faults from outside, as a bug would make them.
 const BUGS = `--import=data:text/javascript,${encodeURIComponent(

@@ -5,17 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
 import { readMetrics, until, valueOf } from '../support/daemon.ts';
-import {
-  action,
-  counting,
-  descriptorsOf,
-  domainsOn,
-  libvirtStage,
-  linesOf,
-  memoryOf,
-  stat,
-  updatesOf,
-} from './libvirt-stage.ts';
+import { descriptorsOf, memoryOf } from '../support/processes.ts';
+import { action, counting, domainsOn, libvirtStage, linesOf, stat, updatesOf } from './libvirt-stage.ts';
 
 const stage = libvirtStage();
 

@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, it } from 'vitest';
 
 import { readMetrics, until, valueOf } from '../support/daemon.ts';
+import { isSleeping } from '../support/processes.ts';
 import { action, counting, domainsOn, libvirtStage, linesOf, stat } from './libvirt-stage.ts';
 
 const stage = libvirtStage();
@@ -126,14 +126,7 @@ describe('A daemon on real domains', () => {
     await until('its action runs', () => linesOf(started).includes('a'));
     await libvirtd.destroy('a');
     await until('it is off the disk', async () => !(await domainsOn(disk)).has(a), AT_ONCE);
-    const sleeping = (): boolean => {
-      try {
-        return execFileSync('pgrep', ['-fx', `sleep ${marker}`]).length > 0;
-      } catch {
-        return false;
-      }
-    };
-    await until('its action has ended', () => !sleeping());
+    await until('its action has ended', () => !isSleeping(marker));
     const output = daemon.output();
     await sleep(5500);
     expect(await domainsOn(disk)).toEqual(new Set());

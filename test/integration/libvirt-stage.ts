@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -24,13 +24,6 @@ export const linesOf = (file: string): readonly string[] =>
 /** UUIDs of the domains on a disk. */
 export const domainsOn = async (disk: string): Promise<ReadonlySet<string>> =>
   new Set((await readMetrics(disk)).flatMap(({ uuid }) => (uuid === undefined ? [] : [uuid])));
-
-/** Open descriptors of a process. */
-export const descriptorsOf = (pid: number | undefined): number => readdirSync(`/proc/${pid}/fd`).length;
-
-/** Resident memory of a process, in MiB. */
-export const memoryOf = (pid: number | undefined): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 
 /** When the metrics disk was written, by the log of `-v`: milliseconds since 1970, and how long each update took. */
 export const updatesOf = (daemon: RunningDaemon): readonly { readonly at: number; readonly took: number }[] =>

@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
 import { readMetrics, until } from '../support/daemon.ts';
-import { action, domainsOn, libvirtStage, linesOf, memoryOf, stat, updatesOf } from './libvirt-stage.ts';
+import { memoryOf } from '../support/processes.ts';
+import { action, domainsOn, libvirtStage, linesOf, stat, updatesOf } from './libvirt-stage.ts';
 
 const stage = libvirtStage();
 

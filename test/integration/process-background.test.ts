@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { action, HOST, TEST_URI, VCPUS, vhostmd } from '../commands/program.ts';
 import { PROGRAM, readMetrics, scratch, type Scratch, until } from '../support/daemon.ts';
+import { alive } from '../support/processes.ts';
 
 interface Place extends Scratch {
   readonly pidFile: string;
@@ -22,13 +23,6 @@ const place = (...args: Parameters<typeof scratch>): Place => {
   const pid = (): number => (existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : 0);
   places.push({ ...made, pidFile, pid, args: [...TEST_URI, '-f', made.config, '-p', pidFile] });
   return places.at(-1) as Place;
-};
-const alive = (pid: number): boolean => {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
 };
 const end = async (pid: number, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {
   if (pid > 0 && alive(pid)) process.kill(pid, signal);

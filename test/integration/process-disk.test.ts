@@ -1,20 +1,18 @@
 import { rmSync, statSync, writeFileSync } from 'node:fs';
 
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { HOST, TEST_URI } from '../commands/program.ts';
-import { readMetrics, type RunningDaemon, scratch, type Scratch, startDaemon, until } from '../support/daemon.ts';
+import { readMetrics, type RunningDaemon, until } from '../support/daemon.ts';
+import { stage } from './process-stage.ts';
 
-let made: Scratch;
+const { place, start } = stage();
+
 let daemon: RunningDaemon;
-afterEach(async () => {
-  await daemon.stop('SIGKILL');
-  made.remove();
-});
-const start = async (): Promise<string> => {
-  made = scratch(HOST);
-  daemon = await startDaemon([...TEST_URI, '-f', made.config]);
-  return made.disk;
+const startOnDisk = async (): Promise<string> => {
+  const { config, disk } = place(HOST);
+  daemon = await start([...TEST_URI, '-f', config]);
+  return disk;
 };
 const served = async (disk: string): Promise<boolean> =>
   await readMetrics(disk).then(
@@ -25,7 +23,7 @@ const warnings = (): number => daemon.output().split(' had been deleted or repla
 
 describe('FAULTS 43: the disk of a running daemon', () => {
   it('that is deleted is made anew, with one warning each time', async () => {
-    const disk = await start();
+    const disk = await startOnDisk();
     for (const times of [1, 2]) {
       rmSync(disk);
       await until('the new disk', async () => await served(disk));
@@ -37,7 +35,7 @@ describe('FAULTS 43: the disk of a running daemon', () => {
   });
 
   it('that is replaced by another file is written to that one', async () => {
-    const disk = await start();
+    const disk = await startOnDisk();
     rmSync(disk);
     writeFileSync(disk, 'something else');
     await until('the new disk', async () => await served(disk));

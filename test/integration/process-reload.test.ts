@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import { action, HOST, TEST_URI, VCPUS } from '../commands/program.ts';
 import { readMetrics, type RunningDaemon, until, valueOf } from '../support/daemon.ts';
+import { descriptorsOf } from '../support/processes.ts';
 import { stage } from './process-stage.ts';
 
 const { place, start } = stage();
@@ -28,9 +29,6 @@ const openOn = (daemon: RunningDaemon, file: string): readonly string[] => {
     }
   });
 };
-
-/** Descriptors and threads of a daemon, to see that nothing grows. */
-const descriptors = (daemon: RunningDaemon): number => readdirSync(`/proc/${daemon.child.pid}/fd`).length;
 
 describe('a reload', () => {
   it('publishes the metrics of the new file on the same open disk, which is never without a document', async () => {
@@ -114,10 +112,10 @@ describe('a reload', () => {
     };
     for (let round = 0; round < 3; round += 1) await reload(round);
     await new Promise((resolve) => setTimeout(resolve, 1000));
-    const before = descriptors(daemon);
+    const before = descriptorsOf(daemon.child.pid);
     for (let round = 3; round < 9; round += 1) await reload(round);
     await new Promise((resolve) => setTimeout(resolve, 1000));
-    expect(descriptors(daemon)).toBeLessThanOrEqual(before);
+    expect(descriptorsOf(daemon.child.pid)).toBeLessThanOrEqual(before);
     // One pipeline: a tick is one line.
     const lines = (): number => times(daemon, ' VM metrics of ');
     const start0 = lines();

@@ -1,26 +1,17 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
 import { action, HOST, TEST_URI, VCPUS } from '../commands/program.ts';
 import { readMetrics, until } from '../support/daemon.ts';
+import { processesWith } from '../support/processes.ts';
 import { stage } from './process-stage.ts';
 
 const { place, start } = stage();
 
-/** Processes, zombies left out, that have this word in their environment: the descendants of one daemon's actions. */
-const marked = (word: string): readonly number[] =>
-  readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(word);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
+/** The descendants of one daemon's actions, by a word in their command lines. */
+const marked = (word: string): readonly number[] => processesWith('cmdline', word);
 
 const busy = (disk: string): number => readFileSync(disk).readUInt32BE(4);
 

@@ -1,26 +1,17 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { action, HOST, TEST_URI, vhostmd } from '../commands/program.ts';
-import {
-  readMetrics,
-  type RunningDaemon,
-  scratch,
-  type Scratch,
-  startDaemon,
-  until,
-  valueOf,
-} from '../support/daemon.ts';
+import { readMetrics, type Scratch, until, valueOf } from '../support/daemon.ts';
+import { stage } from './process-stage.ts';
 
 const NOBODY = 65534;
-const scratches: Scratch[] = [];
-const daemons: RunningDaemon[] = [];
+const { place: placeAnywhere, start } = stage();
 /** A configuration whose disk is in a directory of nobody's. */
 const place = (metrics: string): Scratch & { readonly owned: string } => {
-  const made = scratch(metrics);
-  scratches.push(made);
+  const made = placeAnywhere(metrics);
   const owned = path.join(made.directory, 'owned');
   const disk = path.join(owned, 'disk');
   chmodSync(made.directory, 0o755);
@@ -29,16 +20,6 @@ const place = (metrics: string): Scratch & { readonly owned: string } => {
   writeFileSync(made.config, readFileSync(made.config, 'utf8').replace(`<path>${made.disk}<`, `<path>${disk}<`));
   return { ...made, owned, disk };
 };
-const start = async (...args: Parameters<typeof startDaemon>): Promise<RunningDaemon> => {
-  const daemon = await startDaemon(...args);
-  daemons.push(daemon);
-  return daemon;
-};
-afterEach(async () => {
-  for (const { child, stop } of daemons.splice(0))
-    if (child.exitCode === null && child.signalCode === null) await stop('SIGKILL');
-  for (const { remove } of scratches.splice(0)) remove();
-});
 const status = (pid: number | undefined, field: string): string =>
   new RegExp(`^${field}:\\s*(.*?)\\s*$`, 'm')
     .exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]

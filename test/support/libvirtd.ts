@@ -1,20 +1,13 @@
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  chownSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+
+import { processesWith } from './processes.ts';
 
 const run = promisify(execFile);
 
@@ -49,18 +42,6 @@ export const domainXml = (name: string, devices = '', uuid: string = randomUUID(
   <os><type arch='x86_64' machine='microvm'>hvm</type></os>
   <devices><emulator>/usr/bin/qemu-system-x86_64</emulator><controller type='usb' model='none'/>
   <memballoon model='none'/>${devices}</devices></domain>`;
-
-const pidsOf = (directory: string): readonly number[] =>
-  readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`HOME=${directory}\0`);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
 
 /** Starts a private libvirtd. Fails where libvirtd or QEMU are not installed: `npm test` installs them. */
 export const startLibvirtd = async (): Promise<PrivateLibvirtd> => {
@@ -125,7 +106,7 @@ export const startLibvirtd = async (): Promise<PrivateLibvirtd> => {
     kill: (signal) => void libvirtd?.kill(signal),
     start,
     close: async () => {
-      for (const pid of [...pidsOf(directory), logd.pid, libvirtd?.pid]) {
+      for (const pid of [...processesWith('environ', `HOME=${directory}\0`), logd.pid, libvirtd?.pid]) {
         try {
           if (pid !== undefined) process.kill(pid, 'SIGKILL');
         } catch {

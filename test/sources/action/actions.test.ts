@@ -7,8 +7,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { actions } from '../../../src/sources/action/actions.ts';
 import type { Outcome } from '../../../src/metric.ts';
+import { alive } from '../../support/processes.ts';
 import { actionMetric, domainOf, PATH, UUID } from './requests.ts';
-import { alive, until } from './wait.ts';
+import { until } from './wait.ts';
 
 let directory = '';
 beforeEach(() => (directory = mkdtempSync(join(tmpdir(), 'vhostmd-actions-'))));

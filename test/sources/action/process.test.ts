@@ -8,8 +8,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { actions } from '../../../src/sources/action/actions.ts';
 import type { MetricDefinition, Outcome } from '../../../src/metric.ts';
+import { alive } from '../../support/processes.ts';
 import { actionMetric, PATH } from './requests.ts';
-import { alive, until } from './wait.ts';
+import { until } from './wait.ts';
 
 let directory = '';
 beforeEach(() => (directory = mkdtempSync(join(tmpdir(), 'vhostmd-action-'))));

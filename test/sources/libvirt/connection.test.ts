@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,6 +14,7 @@ import type { Connection, LifecycleEvent } from '../../../src/sources/libvirt/ty
 import { STATS_GROUP } from '../../../src/stat-names.ts';
 import { until } from '../../support/daemon.ts';
 import { type PrivateLibvirtd, startLibvirtd } from '../../support/libvirtd.ts';
+import { descriptorsOf } from '../../support/processes.ts';
 
 const EMBEDDED = 'test:///default';
 
@@ -48,7 +49,7 @@ const connect = async (uri: string): Promise<{ readonly connection: Connection; 
     );
   });
 
-const descriptors = (): number => readdirSync('/proc/self/fd').length;
+const descriptors = (): number => descriptorsOf(process.pid);
 
 const memory = (): number => {
   (globalThis as { gc?: () => void }).gc?.();
@@ -142,7 +143,7 @@ describe('A connection to libvirt', () => {
       await until('all are closed', () => descriptors() <= before.descriptors + 2);
       expect(memory() - before.memory).toBeLessThan(30);
       // Nor is any held on the other side.
-      expect(readdirSync(`/proc/${libvirtd.pid()}/fd`).length).toBeLessThan(80);
+      expect(descriptorsOf(libvirtd.pid())).toBeLessThan(80);
     },
   );
 

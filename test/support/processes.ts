@@ -1,0 +1,33 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Whether a process runs; a zombie that nobody has reaped does not. */
+export const alive = (pid: number): boolean => {
+  try {
+    return !/^\d+ \(.*\) [ZX]/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+};
+
+/** Processes with a text in their environment or command line, whose parts end with NUL; a zombie has neither. */
+export const processesWith = (part: 'environ' | 'cmdline', text: string): readonly number[] =>
+  readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/${part}`, 'latin1').includes(text);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+
+/** Whether there is a process `sleep MARKER`. */
+export const isSleeping = (marker: string): boolean => processesWith('cmdline', `sleep\0${marker}\0`).length > 0;
+
+/** Open descriptors of a process. */
+export const descriptorsOf = (pid: number | undefined): number => readdirSync(`/proc/${pid}/fd`).length;
+
+/** Resident memory of a process, in MiB. */
+export const memoryOf = (pid: number | undefined): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
