@@ -78,7 +78,6 @@ export const startProgram = (name: string, args: readonly string[]): ChildProces
     fork(fileURLToPath(new URL(`programs/${name}.js`, import.meta.url)), args, {
       // As the daemon itself starts.
       execArgv: ['--require', fileURLToPath(new URL('../../prepare.cjs', import.meta.url))],
-      env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     }),
   );

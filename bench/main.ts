@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 
+import { reasonOf } from '../src/reason.ts';
 import { busy } from './busy.ts';
 import { killAll } from './daemon.ts';
 import { latency } from './latency.ts';
@@ -34,8 +35,7 @@ const outcomeOf = async ({ name, about, run }: Row, bench: Bench): Promise<Outco
     const { figures, notes = [] } = await run(bench);
     return { ...facts(), figures, notes };
   } catch (error) {
-    const failure = error instanceof Error ? error.message : String(error);
-    return { ...facts(), figures: [], notes: [], failure };
+    return { ...facts(), figures: [], notes: [], failure: reasonOf(error) };
   }
 };
 
@@ -79,7 +79,7 @@ const main = async (): Promise<number> => {
   try {
     what = asked();
   } catch (error) {
-    console.error(`bench: ${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+    console.error(`bench: ${reasonOf(error)}\n${USAGE}`);
     return 2;
   }
   const outcomes = await runRows(what.rows);

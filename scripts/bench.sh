@@ -6,5 +6,4 @@ build
 need_virtual_machines 'the benchmarks'
 rm -rf dist/bench
 ./node_modules/.bin/tsc -p bench/tsconfig.json
-export UV_THREADPOOL_SIZE=16
 in_own_pid_namespace node dist/bench/bench/main.js "$@"

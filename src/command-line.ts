@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 import yargs, { type Argv } from 'yargs';
+
 import { reasonOf } from './reason.ts';
 
 /** Where the configuration is unless -f names another file. */
