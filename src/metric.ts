@@ -55,6 +55,19 @@ export interface Domain {
   readonly name: string;
 }
 
+/** A domain that libvirt knows of, running or not, as sinks need it that keep something for each domain. */
+export interface KnownDomain {
+  readonly uuid: string;
+  /** Hostile text. */
+  readonly name: string;
+  /** libvirt's number of this run; missing if it does not run. */
+  readonly id?: number;
+  /** It is defined, and so outlives its runs; else it is transient and goes when it stops. */
+  readonly persistent: boolean;
+  /** Unix socket of its channel `org.github.vhostmd.1`, as its live XML names it. */
+  readonly channel?: string;
+}
+
 /** One published value, checked against its type, not yet escaped. Never empty. */
 export interface Sample {
   readonly name: string;
@@ -104,12 +117,30 @@ export interface Snapshot {
   /** By domain id, so the order is stable; domains without any value are left out. */
   readonly guests: readonly GuestMetrics[];
   readonly problems: readonly Problem[];
+  /**
+   * All domains that run, with `<vm_disk>` also those that are only defined; channels with transport virtio. The same
+   * object as before if nothing changed. Missing until libvirt has been reached; while it is away, as it was before.
+   */
+  readonly domains?: readonly KnownDomain[];
 }
 
-/** What the inventory source says: the whole list (first, and after each reconnect), one domain, or that libvirt is away. */
+/**
+ * What the inventory source says: the whole list (first, and after each reconnect), one domain, or that libvirt is away.
+ * `defined` in `sync`, and the kinds `defined` and `undefined`, come only where domains that do not run are followed.
+ */
 export type DomainEvent =
-  | { readonly kind: 'sync'; readonly domains: readonly Domain[] }
+  | { readonly kind: 'sync'; readonly domains: readonly Domain[]; readonly defined?: readonly DefinedDomain[] }
   | { readonly kind: 'running'; readonly domain: Domain }
   | { readonly kind: 'paused'; readonly uuid: string }
   | { readonly kind: 'gone'; readonly uuid: string }
+  | ({ readonly kind: 'defined' } & DefinedDomain)
+  | { readonly kind: 'undefined'; readonly uuid: string }
+  /** The socket of the channel of a running domain; without `path` it has none. */
+  | { readonly kind: 'channel'; readonly uuid: string; readonly path?: string }
   | { readonly kind: 'lost'; readonly reason: string };
+
+/** A domain with a persistent definition. */
+export interface DefinedDomain {
+  readonly uuid: string;
+  readonly name: string;
+}

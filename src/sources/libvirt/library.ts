@@ -24,6 +24,7 @@ type LifecycleCallback = (
   detail: number,
   opaque: Pointer | null,
 ) => number;
+type DeviceCallback = (conn: Pointer, domain: Pointer, alias: string | null, opaque: Pointer | null) => void;
 type CloseCallback = (conn: Pointer, reason: number, opaque: Pointer | null) => void;
 type ErrorCallback = (opaque: Pointer | null, error: Pointer) => void;
 type TimeoutCallback = (timer: number, opaque: Pointer | null) => void;
@@ -52,6 +53,7 @@ const bind = () => {
   koffi.struct('virDomainStatsRecord', { dom: 'void *', params: 'void *', nparams: 'int' });
   koffi.struct('virErrorHead', { code: 'int', domain: 'int', message: 'const char *' });
   koffi.proto('int LifecycleCallback(void *conn, void *domain, int event, int detail, void *opaque)');
+  koffi.proto('void DeviceCallback(void *conn, void *domain, const char *alias, void *opaque)');
   koffi.proto('void CloseCallback(void *conn, int reason, void *opaque)');
   koffi.proto('void ErrorCallback(void *opaque, void *error)');
   koffi.proto('void TimeoutCallback(int timer, void *opaque)');
@@ -72,6 +74,7 @@ const bind = () => {
       'int virGetVersion(_Out_ ulong *version, const char *type, void *typeVersion)',
     ),
     open: func<(uri: string | null) => Pointer | null>('virConnect *virConnectOpenReadOnly(const char *uri)'),
+    openToChange: func<(uri: string | null) => Pointer | null>('virConnect *virConnectOpen(const char *uri)'),
     close: func<(conn: Pointer) => number>('int virConnectClose(virConnect *conn)'),
     setKeepAlive: func<(conn: Pointer, seconds: number, count: number) => number>(
       'int virConnectSetKeepAlive(virConnect *conn, int seconds, uint count)',
@@ -89,6 +92,11 @@ const bind = () => {
     onEvent: func<(conn: Pointer, domain: null, event: number, callback: Pointer, opaque: null, free: null) => number>(
       'int virConnectDomainEventRegisterAny(virConnect *conn, void *domain, int event, LifecycleCallback *callback, void *opaque, void *free)',
     ),
+    onDeviceEvent: func<
+      (conn: Pointer, domain: null, event: number, callback: Pointer, opaque: null, free: null) => number
+    >(
+      'int virConnectDomainEventRegisterAny(virConnect *conn, void *domain, int event, DeviceCallback *callback, void *opaque, void *free)',
+    ),
     offEvent: func<(conn: Pointer, callbackId: number) => number>(
       'int virConnectDomainEventDeregisterAny(virConnect *conn, int callbackId)',
     ),
@@ -102,6 +110,25 @@ const bind = () => {
     domainId: func<(domain: Pointer) => number>('uint virDomainGetID(virDomain *domain)'),
     domainRef: func<(domain: Pointer) => number>('int virDomainRef(virDomain *domain)'),
     domainFree: func<(domain: Pointer) => number>('int virDomainFree(virDomain *domain)'),
+    domainXml: func<(domain: Pointer, flags: number) => Pointer | null>(
+      'void *virDomainGetXMLDesc(virDomain *domain, uint flags)',
+    ),
+    domainByName: func<(conn: Pointer, name: string) => Pointer | null>(
+      'virDomain *virDomainLookupByName(virConnect *conn, const char *name)',
+    ),
+    domainByUuid: func<(conn: Pointer, uuid: string) => Pointer | null>(
+      'virDomain *virDomainLookupByUUIDString(virConnect *conn, const char *uuid)',
+    ),
+    domainById: func<(conn: Pointer, id: number) => Pointer | null>(
+      'virDomain *virDomainLookupByID(virConnect *conn, int id)',
+    ),
+    isPersistent: func<(domain: Pointer) => number>('int virDomainIsPersistent(virDomain *domain)'),
+    attachDevice: func<(domain: Pointer, xml: string, flags: number) => number>(
+      'int virDomainAttachDeviceFlags(virDomain *domain, const char *xml, uint flags)',
+    ),
+    detachDevice: func<(domain: Pointer, xml: string, flags: number) => number>(
+      'int virDomainDetachDeviceFlags(virDomain *domain, const char *xml, uint flags)',
+    ),
     domainInfo: func<(domain: Pointer, info: Partial<NativeDomainInfo>) => number>(
       'int virDomainGetInfo(virDomain *domain, _Out_ virDomainInfo *info)',
     ),
@@ -130,6 +157,7 @@ export const libvirt = (): Library => {
 /** Native callbacks live until `unregister` is called with what this returns. */
 export const callback = {
   lifecycle: (handler: LifecycleCallback): Pointer => koffi.register(handler, 'LifecycleCallback *'),
+  device: (handler: DeviceCallback): Pointer => koffi.register(handler, 'DeviceCallback *'),
   close: (handler: CloseCallback): Pointer => koffi.register(handler, 'CloseCallback *'),
   error: (handler: ErrorCallback): Pointer => koffi.register(handler, 'ErrorCallback *'),
   timeout: (handler: TimeoutCallback): Pointer => koffi.register(handler, 'TimeoutCallback *'),
@@ -154,5 +182,12 @@ export const bytesAt = (pointer: Pointer, length: number): Buffer =>
   Buffer.from(new Uint8Array(koffi.view(pointer, length)));
 
 export const stringAt = (pointer: Pointer): string => koffi.decode.string(pointer);
+
+/** A C string that libvirt has allocated for us; frees it. */
+export const takeString = (pointer: Pointer): string => {
+  const text = stringAt(pointer);
+  koffi.free(pointer);
+  return text;
+};
 
 export const freeMemory = (pointer: Pointer): void => koffi.free(pointer);
