@@ -1,0 +1,96 @@
+import { XMLParser } from 'fast-xml-parser';
+
+import { decodeReferences } from '../../config/references.ts';
+
+/** Name of the virtio-serial channel of the metrics; guests look for it as /dev/virtio-ports/NAME. */
+export const CHANNEL = 'org.github.vhostmd.1';
+
+/** An element of a domain's XML, as far as it is about devices. */
+export interface DomainElement {
+  readonly name: string;
+  /** References are resolved. */
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly children: readonly DomainElement[];
+  /** The element as it stands in the domain's XML. */
+  readonly xml: string;
+}
+
+type Node = Readonly<Record<string, unknown>>;
+
+const ATTRIBUTES = ':@';
+const metaData = XMLParser.getMetaDataSymbol() as unknown as string;
+
+const parser = new XMLParser({
+  preserveOrder: true,
+  captureMetaData: true,
+  ignoreAttributes: false,
+  attributeNamePrefix: '',
+  ignoreDeclaration: true,
+  ignorePiTags: true,
+  parseTagValue: false,
+  processEntities: false,
+  // Tools may put anything there, such as elements that look like devices.
+  stopNodes: ['domain.metadata'],
+  // libxml2, which has written it, has a limit of its own.
+  maxNestedTags: 1000,
+  onDangerousProperty: (name) => name,
+});
+
+const nodes = (value: unknown): readonly Node[] => (Array.isArray(value) ? (value as readonly Node[]) : []);
+const nameOf = (node: Node): string => Object.keys(node).find((key) => key !== ATTRIBUTES) ?? '';
+const elements = (value: unknown): readonly Node[] => nodes(value).filter((node) => metaData in node);
+
+const element = (node: Node, xml: string): DomainElement => {
+  const name = nameOf(node);
+  const { startIndex, endIndex } = node[metaData] as { readonly startIndex: number; readonly endIndex: number };
+  const attributes = Object.entries((node[ATTRIBUTES] ?? {}) as Readonly<Record<string, string>>);
+  return {
+    name,
+    attributes: Object.fromEntries(attributes.map(([key, value]) => [key, decodeReferences(value)])),
+    children: elements(node[name]).map((child) => element(child, xml)),
+    xml: xml.slice(startIndex, endIndex),
+  };
+};
+
+const parseDevices = (xml: string, names: readonly string[]): readonly DomainElement[] => {
+  const inside = (from: unknown, name: string): readonly Node[] =>
+    elements(from)
+      .filter((node) => name in node)
+      .flatMap((node) => nodes(node[name]));
+  return elements(inside(inside(parser.parse(xml), 'domain'), 'devices'))
+    .filter((node) => names.includes(nameOf(node)))
+    .map((node) => element(node, xml));
+};
+
+/** The devices of these kinds (`disk`, `channel`) of a domain, in order; none if the text is no XML of a domain. */
+export const devicesOf = (xml: string, names: readonly string[]): readonly DomainElement[] => {
+  try {
+    return parseDevices(xml, names);
+  } catch {
+    return [];
+  }
+};
+
+/** An attribute of the first child element of that name. */
+export const childAttribute = (device: DomainElement, child: string, attribute: string): string | undefined =>
+  device.children.find(({ name }) => name === child)?.attributes[attribute];
+
+/** It is the virtio-serial channel of the metrics. */
+export const isMetricsChannel = (device: DomainElement): boolean =>
+  device.name === 'channel' &&
+  childAttribute(device, 'target', 'type') === 'virtio' &&
+  childAttribute(device, 'target', 'name') === CHANNEL;
+
+// Other types have paths as well (a pty, a file), and with mode `connect` nobody would listen there.
+const listensAt = (channel: DomainElement): string | undefined =>
+  channel.attributes['type'] === 'unix' && childAttribute(channel, 'source', 'mode') !== 'connect'
+    ? childAttribute(channel, 'source', 'path')
+    : undefined;
+
+/** Unix socket of the channel of the metrics, by the XML of a running domain; `undefined` if it has none. Never throws. */
+export const channelPathOf = (xml: string): string | undefined => {
+  // Most domains have none: spares them the parser. libvirt writes these letters as they are.
+  if (!xml.includes(CHANNEL)) return undefined;
+  const channels = devicesOf(xml, ['channel']).filter(isMetricsChannel);
+  return channels.map(listensAt).find((path) => path !== undefined && path !== '');
+};
