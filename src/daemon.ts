@@ -26,7 +26,7 @@ import { problemLines$ } from './problems.ts';
 import type { ConfiguredSink } from './sinks/index.ts';
 import type { SinkReport } from './sinks/sink.ts';
 import { domainCollectors } from './sources/domain-stats.ts';
-import { domains$ } from './sources/domains.ts';
+import { domains$, type Following } from './sources/domains.ts';
 import { hostStats } from './sources/host.ts';
 import { connect$ } from './sources/libvirt/connection.ts';
 import type { NodeInfo } from './sources/libvirt/types.ts';
@@ -51,6 +51,12 @@ const sayLink =
       log('notice', 'libvirt', `Connected to ${link.connection.node.product}${uri === undefined ? '' : ` at ${uri}`}`);
     else log('warning', 'libvirt', `Not connected, trying again: ${link.reason}. Host metrics go on`);
   };
+
+/** What the sinks of a configuration need to know of domains besides those that run. */
+const followed = ({ vmDisk, transports }: Config): Following => ({
+  defined: vmDisk !== undefined,
+  channels: transports.some(({ name }) => name === 'virtio'),
+});
 
 let loading: Promise<typeof import('./sources/action/actions.ts')> | undefined;
 
@@ -79,7 +85,7 @@ export const pipeline$ = (
   );
   const sources = {
     tick$: tick$(updatePeriod, scheduler),
-    domain$: domains$(linked$, scheduler),
+    domain$: domains$(linked$, followed(config), scheduler),
     hostStats$: hostStats({ node: () => node, scheduler }),
     domainCollectors: domainCollectors(metrics, linked$, scheduler),
     action$: (request: ActionRequest) => action$.pipe(switchMap((run$) => run$(request))),

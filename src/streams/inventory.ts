@@ -1,11 +1,13 @@
 import { defer, filter, map, merge, type Observable, type SchedulerLike, throttleTime } from 'rxjs';
 
-import type { Domain, DomainEvent } from '../metric.ts';
+import type { Domain, DomainEvent, KnownDomain } from '../metric.ts';
 
 /** Which domains run. While libvirt is away, `domains` are those that ran before. */
 export interface Inventory {
   readonly connected: boolean;
   readonly domains: ReadonlyMap<string, Domain>;
+  /** Those that run and those that are defined, as sinks see them; the same object as before if nothing changed. */
+  readonly known?: readonly KnownDomain[];
 }
 
 /** After a change is passed on, further ones wait this long and are passed on together. */
@@ -16,25 +18,45 @@ interface State {
   readonly domains: Map<string, Domain>;
   /** Domains for which `running` is news: they may have been paused. */
   readonly resumable: Set<string>;
+  /** Names of the domains with a persistent definition. */
+  readonly defined: Map<string, string>;
+  readonly channels: Map<string, string>;
+  known: readonly KnownDomain[] | undefined;
 }
 
 const same = (a: Domain | undefined, b: Domain): boolean => a?.id === b.id && a.name === b.name;
 
+/** Sets, or with undefined deletes, what a map has for a key; false if it has that already. */
+const put = (map: Map<string, string>, key: string, value: string | undefined): boolean => {
+  if (map.get(key) === value) return false;
+  if (value === undefined) map.delete(key);
+  else map.set(key, value);
+  return true;
+};
+
 /** Applies one event; false if it changes nothing. */
 const apply = (state: State, event: DomainEvent): boolean => {
-  const { domains, resumable } = state;
+  const { domains, resumable, defined, channels } = state;
   switch (event.kind) {
-    case 'sync':
+    case 'sync': {
       state.connected = true;
-      domains.clear();
+      const channelsBefore = new Map(channels);
+      for (const map of [domains, defined, channels]) map.clear();
       for (const domain of event.domains) {
-        domains.set(domain.uuid, domain);
-        resumable.add(domain.uuid);
+        const { uuid } = domain;
+        domains.set(uuid, domain);
+        resumable.add(uuid);
+        // Until it has been asked for anew: a connection to it need not be given up.
+        put(channels, uuid, channelsBefore.get(uuid));
       }
+      for (const { uuid, name } of event.defined ?? []) defined.set(uuid, name);
       return true;
+    }
     case 'running': {
       const { domain } = event;
-      if (same(domains.get(domain.uuid), domain) && !resumable.has(domain.uuid)) return false;
+      const before = domains.get(domain.uuid);
+      if (same(before, domain) && !resumable.has(domain.uuid)) return false;
+      if (before?.id !== domain.id) channels.delete(domain.uuid);
       resumable.delete(domain.uuid);
       domains.set(domain.uuid, domain);
       return true;
@@ -44,13 +66,51 @@ const apply = (state: State, event: DomainEvent): boolean => {
       return false;
     case 'gone':
       resumable.delete(event.uuid);
+      channels.delete(event.uuid);
       return domains.delete(event.uuid);
+    case 'defined':
+      return put(defined, event.uuid, event.name);
+    case 'undefined':
+      return put(defined, event.uuid, undefined);
+    case 'channel':
+      return domains.has(event.uuid) && put(channels, event.uuid, event.path);
     case 'lost': {
       const changed = state.connected;
       state.connected = false;
       return changed;
     }
   }
+};
+
+const known = ({ domains, defined, channels }: State): readonly KnownDomain[] => [
+  ...[...domains.values()].map(({ uuid, id, name }): KnownDomain => {
+    const channel = channels.get(uuid);
+    return { uuid, id, name, persistent: defined.has(uuid), ...(channel === undefined ? {} : { channel }) };
+  }),
+  ...[...defined]
+    .filter(([uuid]) => !domains.has(uuid))
+    .map(([uuid, name]): KnownDomain => ({ uuid, name, persistent: true })),
+];
+
+const knownOf = ({ known: all }: State): Pick<Inventory, 'known'> => (all === undefined ? {} : { known: all });
+
+const sameKnown = (one: KnownDomain, other: KnownDomain): boolean =>
+  one.id === other.id &&
+  one.name === other.name &&
+  one.persistent === other.persistent &&
+  one.channel === other.channel;
+
+/** Brings `known` up to date, once libvirt has been reached; what did not change stays the same object. */
+const refresh = (state: State): void => {
+  if (!state.connected && state.known === undefined) return;
+  const before = state.known ?? [];
+  const byUuid = new Map(before.map((domain) => [domain.uuid, domain]));
+  const now = known(state).map((domain) => {
+    const old = byUuid.get(domain.uuid);
+    return old !== undefined && sameKnown(domain, old) ? old : domain;
+  });
+  const same = state.known !== undefined && now.length === before.length && now.every((one, at) => one === before[at]);
+  if (!same) state.known = now;
 };
 
 /**
@@ -65,13 +125,30 @@ export const inventory$ = <T>(
 ): Observable<{ readonly inventory: Inventory; readonly look: T | undefined }> =>
   defer(() => {
     // Copied once per emission, not once per event: a storm over thousands of domains stays cheap.
-    const state: State = { connected: false, domains: new Map(), resumable: new Set() };
+    const state: State = {
+      connected: false,
+      domains: new Map(),
+      resumable: new Set(),
+      defined: new Map(),
+      channels: new Map(),
+      known: undefined,
+    };
+    let changed = false;
     const change$ = event$.pipe(
-      filter((event, index) => apply(state, event) || index === 0),
+      filter((event, index) => {
+        const news = apply(state, event);
+        changed ||= news;
+        return news || index === 0;
+      }),
       throttleTime(COALESCE, scheduler, { leading: true, trailing: true }),
       map(() => undefined),
     );
     return merge(change$, look$).pipe(
-      map((look) => ({ inventory: { connected: state.connected, domains: new Map(state.domains) }, look })),
+      map((look) => {
+        if (changed) refresh(state);
+        changed = false;
+        const { connected, domains } = state;
+        return { inventory: { connected, domains: new Map(domains), ...knownOf(state) }, look };
+      }),
     );
   });

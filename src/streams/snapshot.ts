@@ -10,7 +10,7 @@ import {
   throttleTime,
 } from 'rxjs';
 
-import type { Domain, GuestMetrics, MetricDefinition, Problem, Reading, Snapshot } from '../metric.ts';
+import type { Domain, GuestMetrics, KnownDomain, MetricDefinition, Problem, Reading, Snapshot } from '../metric.ts';
 import type { Sources } from '../sources/source.ts';
 import { COALESCE } from './inventory.ts';
 import { type Batch, poll } from './poll.ts';
@@ -43,9 +43,22 @@ const board = (metrics: readonly MetricDefinition[]) => {
   const host = values(ofContext('host'));
   const guests = new Map<string, Guest>();
   let order: readonly Guest[] = [];
+  let known: readonly KnownDomain[] | undefined;
   let tick = -1;
 
-  const onTrigger = ({ tick: current, inventory, gone }: Trigger): void => {
+  // A domain that has just started is told with its first values.
+  const isTold = ({ uuid, id }: KnownDomain): boolean => id === undefined || guests.get(uuid)?.shown === true;
+  const follow = (now: readonly KnownDomain[] | undefined): boolean => {
+    const before = known;
+    known = now;
+    if (now === undefined || now === before) return false;
+    if (before === undefined || now.length < before.length) return true;
+    const old = new Set(before);
+    return now.some((domain) => !old.has(domain) && isTold(domain));
+  };
+
+  /** Whether there is something to tell at once; what is to be collected has a snapshot of its own when that is done. */
+  const onTrigger = ({ tick: current, inventory, due, gone }: Trigger): boolean => {
     tick = current;
     for (const [uuid, { domain }] of guests) if (gone.has(lifeOf(domain))) guests.delete(uuid);
     for (const domain of inventory.domains.values()) {
@@ -54,6 +67,8 @@ const board = (metrics: readonly MetricDefinition[]) => {
       else guest.domain = domain;
     }
     order = [...guests.values()].sort((a, b) => a.domain.id - b.domain.id);
+    const news = follow(inventory.known);
+    return gone.size > 0 || (news && due.length === 0);
   };
   const valuesOf = ({ domain }: Reading): Values | undefined => {
     if (domain === undefined) return host;
@@ -86,14 +101,18 @@ const board = (metrics: readonly MetricDefinition[]) => {
       if (view.samples.length > 0 && guest.metrics !== undefined) shown.push(guest.metrics);
       for (const problem of view.problems) problems.push({ ...problem, domain: guest.domain });
     }
-    return { cause, tick, at, host: hostView.samples, guests: shown, problems };
+    const all = known === undefined ? {} : { domains: known };
+    return { cause, tick, at, host: hostView.samples, guests: shown, problems, ...all };
   };
   return { onTrigger, onBatch, take };
 };
 
 /** Whether two snapshots show the same; parts that did not change are the same objects. */
 const sameContent = (a: Snapshot, b: Snapshot): boolean =>
-  a.host === b.host && a.guests.length === b.guests.length && a.guests.every((guest, at) => guest === b.guests[at]);
+  a.host === b.host &&
+  a.domains === b.domains &&
+  a.guests.length === b.guests.length &&
+  a.guests.every((guest, at) => guest === b.guests[at]);
 
 const isTrigger = (message: Trigger | Batch): message is Trigger => 'cause' in message;
 
@@ -132,8 +151,7 @@ export const snapshot$ = (
       map((message): Due | undefined => {
         const due = (cause: Snapshot['cause'], at: number): Due => ({ cause, at, take: () => take(cause, at) });
         if (isTrigger(message)) {
-          onTrigger(message);
-          return message.gone.size > 0 ? due('change', message.at) : undefined;
+          return onTrigger(message) ? due('change', message.at) : undefined;
         }
         if (!onBatch(message)) return undefined;
         const { kind, trigger } = message;

@@ -36,7 +36,7 @@ const stage = (end: number, list: (attempt: number) => readonly Domain[] | strin
   });
   const link = new BehaviorSubject<Link>({ up: true, connection });
   const at = (ms: number, event: LifecycleEvent): void => void time.scheduler.schedule(() => lifecycle.next(event), ms);
-  domains$(link, time.scheduler).pipe(map(brief)).subscribe(time.see);
+  domains$(link, { defined: false, channels: false }, time.scheduler).pipe(map(brief)).subscribe(time.see);
   return { ...time, link, lifecycle, connection, at };
 };
 
@@ -109,7 +109,7 @@ describe('The domains', () => {
   it('are no place for bugs to hide: an error that is not of libvirt is said as well', () => {
     const time = virtualTime(500);
     const connection = fakeConnection({ domains$: () => throwError(() => new Error('a bug')) });
-    domains$(new BehaviorSubject<Link>({ up: true, connection }), time.scheduler)
+    domains$(new BehaviorSubject<Link>({ up: true, connection }), { defined: false, channels: false }, time.scheduler)
       .pipe(map(brief))
       .subscribe(time.see);
     time.scheduler.flush();

@@ -27,7 +27,10 @@ export const statsOf = (of: Domain, fields: Readonly<Record<string, StatValue>>)
 export const fakeConnection = (calls: Partial<Connection>): Connection => ({
   node: { product: 'FAKE 1.2.3', cpus: 2 },
   lifecycle$: NEVER,
+  devices$: NEVER,
   domains$: () => NEVER,
+  defined$: () => NEVER,
+  channel$: (): Observable<never> => NEVER,
   info$: (): Observable<never> => NEVER,
   stats$: (domains) => (domains.length === 0 ? of([]) : NEVER),
   ...calls,

@@ -1,15 +1,15 @@
 import { concat, concatMap, EMPTY, finalize, ignoreElements, map, Observable, Subject } from 'rxjs';
 
 import { call$, failed, LibvirtError, RPC } from './call.ts';
-import { describeDomain, domainHandles } from './domain-handles.ts';
+import { definedDomain, describeDomain, domainHandles } from './domain-handles.ts';
 import { eventLoop$, registerEventLoop } from './event-loop.ts';
 import { libvirt, type Pointer } from './library.ts';
 import { type Listener, listening } from './listening.ts';
-import { domainInfo$, domainStats$, listDomains$, nodeInfo$ } from './queries.ts';
+import { channelOf$, domainInfo$, domainStats$, listDefined$, listDomains$, nodeInfo$ } from './queries.ts';
 import type { Connection, LifecycleEvent } from './types.ts';
 
 // libvirt-domain.h and libvirt-host.h
-const EVENT = { started: 2, suspended: 3, resumed: 4, stopped: 5 } as const;
+const EVENT = { defined: 0, undefined: 1, started: 2, suspended: 3, resumed: 4, stopped: 5 } as const;
 const CLOSE_REASONS = ['I/O error', 'end of file', 'no answer to keepalive', 'closed by the client'];
 
 // A dead server is noticed after 5 s x (3 + 1).
@@ -36,6 +36,7 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
     const loop = eventLoop$.subscribe();
     const handles = domainHandles(lib);
     const lifecycle = new Subject<LifecycleEvent>();
+    const devices = new Subject<string>();
     let open: { readonly conn: Pointer; readonly end$: Observable<unknown> } | undefined;
     let callsOnTheWay = 0;
     let ended = false;
@@ -87,8 +88,13 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
           const { uuid } = describeDomain(lib, handle);
           handles.drop(uuid);
           lifecycle.next({ kind: 'gone', uuid });
+        } else if (event === EVENT.defined) {
+          lifecycle.next({ kind: 'defined', ...definedDomain(describeDomain(lib, handle)) });
+        } else if (event === EVENT.undefined) {
+          lifecycle.next({ kind: 'undefined', uuid: describeDomain(lib, handle).uuid });
         }
       },
+      devices: (handle) => devices.next(describeDomain(lib, handle).uuid),
       closed: (reason) =>
         subscriber.error(new LibvirtError(`connection lost: ${CLOSE_REASONS[reason] ?? 'unknown reason'}`)),
     };
@@ -115,12 +121,17 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
       ),
       map(({ opened, node }): Connection => {
         const list$ = listDomains$(opened, handles);
+        const defined$ = listDefined$(lib, opened, handles);
+        const channel$ = channelOf$(handles);
         const info$ = domainInfo$(handles);
         const stats$ = domainStats$(lib, handles);
         return {
           node,
           lifecycle$: lifecycle.asObservable(),
+          devices$: devices.asObservable(),
           domains$: () => counted(list$()),
+          defined$: () => counted(defined$()),
+          channel$: (uuid) => counted(channel$(uuid)),
           info$: (domain) => counted(info$(domain)),
           stats$: (domains, groups) => counted(stats$(domains, groups)),
         };
@@ -134,6 +145,7 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
     return () => {
       ended = true;
       lifecycle.complete();
+      devices.complete();
       dispose();
     };
   });

@@ -1,4 +1,4 @@
-import type { Domain } from '../../metric.ts';
+import type { DefinedDomain, Domain } from '../../metric.ts';
 import { type Library, type Pointer } from './library.ts';
 
 /** Native domain handles of one connection, by uuid; each holds a reference until it is dropped. */
@@ -18,6 +18,9 @@ export const describeDomain = (lib: Library, handle: Pointer): Domain => {
   lib.domainUuid(handle, uuid);
   return { uuid: uuid.toString('latin1', 0, 36), id: lib.domainId(handle) | 0, name: lib.domainName(handle) ?? '' };
 };
+
+/** What stays of a domain when it does not run. */
+export const definedDomain = ({ uuid, name }: Domain): DefinedDomain => ({ uuid, name });
 
 export const domainHandles = (lib: Library): DomainHandles => {
   const handles = new Map<string, Pointer>();

@@ -5,23 +5,26 @@ import { callback, type Pointer } from './library.ts';
 import { checked } from './queries.ts';
 
 // libvirt-domain.h
-const EVENT_ID_LIFECYCLE = 0;
+const EVENT_ID = { lifecycle: 0, deviceRemoved: 15, deviceAdded: 19 } as const;
 
 /** What a connection reports by itself; called on the main thread, `domain` is borrowed. */
 export interface Listener {
   readonly lifecycle: (domain: Pointer, event: number) => void;
+  /** A device was added to the domain, or removed from it. */
+  readonly devices: (domain: Pointer) => void;
   readonly closed: (reason: number) => void;
 }
 
 // One native callback of each kind serves all connections: unregistering one that may still be on its way is unsafe.
 const listeners = new Map<Pointer, Listener>();
-let callbacks: { readonly lifecycle: Pointer; readonly close: Pointer } | undefined;
+let callbacks: { readonly lifecycle: Pointer; readonly device: Pointer; readonly close: Pointer } | undefined;
 const nativeCallbacks = () =>
   (callbacks ??= {
     lifecycle: callback.lifecycle((conn, domain, event) => {
       listeners.get(conn)?.lifecycle(domain, event);
       return 0;
     }),
+    device: callback.device((conn, domain) => listeners.get(conn)?.devices(domain)),
     close: callback.close((conn, reason) => listeners.get(conn)?.closed(reason)),
   });
 
@@ -34,11 +37,13 @@ export const listening = (
   listener: Listener,
 ): { readonly begin$: Observable<unknown>; readonly end$: Observable<unknown> } => {
   let closeRegistered = false;
-  let eventsId: number | undefined;
+  const eventIds: number[] = [];
+  const registered = (result: number): void => void eventIds.push(checked(result));
+  const ignore = (): void => undefined;
   return {
     begin$: defer(() => {
       listeners.set(conn, listener);
-      const { close, lifecycle } = nativeCallbacks();
+      const { close, lifecycle, device } = nativeCallbacks();
       return concat(
         call$(
           'virConnectRegisterCloseCallback',
@@ -50,18 +55,23 @@ export const listening = (
         call$(
           'virConnectDomainEventRegisterAny',
           (lib) => lib.onEvent,
-          [conn, null, EVENT_ID_LIFECYCLE, lifecycle, null, null],
-          (result) => (eventsId = checked(result)),
+          [conn, null, EVENT_ID.lifecycle, lifecycle, null, null],
+          registered,
+        ),
+        ...[EVENT_ID.deviceAdded, EVENT_ID.deviceRemoved].map((event) =>
+          call$(
+            'virConnectDomainEventRegisterAny',
+            (lib) => lib.onDeviceEvent,
+            [conn, null, event, device, null, null],
+            registered,
+          ),
         ),
       );
     }),
     end$: defer(() => {
       listeners.delete(conn);
-      const ignore = (): void => undefined;
       return concat(
-        eventsId === undefined
-          ? EMPTY
-          : call$('virConnectDomainEventDeregisterAny', (lib) => lib.offEvent, [conn, eventsId], ignore),
+        ...eventIds.map((id) => call$('virConnectDomainEventDeregisterAny', (lib) => lib.offEvent, [conn, id], ignore)),
         closeRegistered
           ? call$('virConnectUnregisterCloseCallback', (lib) => lib.offClose, [conn, nativeCallbacks().close], ignore)
           : EMPTY,

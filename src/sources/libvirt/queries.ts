@@ -1,7 +1,8 @@
-import { concatMap, Observable } from 'rxjs';
+import { concatMap, defer, map, Observable, throwError } from 'rxjs';
 
 import { call$, failed, LibvirtError, NO_DOMAIN } from './call.ts';
-import { describeDomain, type DomainHandles } from './domain-handles.ts';
+import { definedDomain, describeDomain, type DomainHandles } from './domain-handles.ts';
+import { channelPathOf } from './domain-xml.ts';
 import {
   freeMemory,
   type Library,
@@ -10,12 +11,14 @@ import {
   type Pointer,
   pointers,
   statsRecord,
+  takeString,
 } from './library.ts';
 import { decodeTypedParams } from './typed-params.ts';
 import type { Connection, DomainStats, NodeInfo } from './types.ts';
 
 // libvirt-domain.h
 const LIST_ACTIVE = 1;
+const LIST_PERSISTENT = 4;
 const STATS_NOWAIT = 1 << 29;
 
 /** Throws libvirt's latest error where a call returned -1. */
@@ -57,38 +60,76 @@ export const nodeInfo$ = (conn: Pointer): Observable<NodeInfo> => {
   );
 };
 
-/** All active domains; their handles are remembered. */
-export const listDomains$ = (conn: Pointer, handles: DomainHandles): Connection['domains$'] => {
-  return () => {
-    const out: [Pointer | null] = [null];
-    return call$(
-      'virConnectListAllDomains',
-      (l) => l.listDomains,
-      [conn, out, LIST_ACTIVE],
-      (count) => {
-        checked(count);
-        if (out[0] === null) return [];
-        const listed = pointers(out[0], count).map((handle) => {
-          const domain = handles.remember(handle);
-          handles.release(handle);
-          return domain;
-        });
-        freeMemory(out[0]);
-        return listed.filter(({ id }) => id >= 0);
-      },
-    );
-  };
+const listed$ = <T>(
+  conn: Pointer,
+  flags: number,
+  each: (handle: Pointer) => T,
+  handles: DomainHandles,
+): Observable<readonly T[]> => {
+  const out: [Pointer | null] = [null];
+  return call$(
+    'virConnectListAllDomains',
+    (l) => l.listDomains,
+    [conn, out, flags],
+    (count) => {
+      checked(count);
+      if (out[0] === null) return [];
+      const listed = pointers(out[0], count).map((handle) => {
+        const described = each(handle);
+        handles.release(handle);
+        return described;
+      });
+      freeMemory(out[0]);
+      return listed;
+    },
+  );
 };
 
+/** All active domains; their handles are remembered. */
+export const listDomains$ =
+  (conn: Pointer, handles: DomainHandles): Connection['domains$'] =>
+  () =>
+    listed$(conn, LIST_ACTIVE, handles.remember, handles).pipe(map((domains) => domains.filter(({ id }) => id >= 0)));
+
+/** All domains with a persistent definition, running or not. */
+export const listDefined$ =
+  (lib: Library, conn: Pointer, handles: DomainHandles): Connection['defined$'] =>
+  () =>
+    listed$(conn, LIST_PERSISTENT, (handle) => definedDomain(describeDomain(lib, handle)), handles);
+
+// Whoever ends the call gives the handle back, in `finish`, which always runs.
+const withHandle$ = <T>(
+  handles: DomainHandles,
+  uuid: string,
+  call: (handle: Pointer) => Observable<T>,
+): Observable<T> =>
+  defer(() => {
+    const handle = handles.borrow(uuid);
+    return handle === undefined ? throwError(() => new LibvirtError('the domain has gone', NO_DOMAIN)) : call(handle);
+  });
+
+/** virDomainGetXMLDesc of a running domain. */
+export const channelOf$ =
+  (handles: DomainHandles): Connection['channel$'] =>
+  (uuid) =>
+    withHandle$(handles, uuid, (handle) =>
+      call$(
+        'virDomainGetXMLDesc',
+        (l) => l.domainXml,
+        [handle, 0],
+        (xml) => {
+          handles.release(handle);
+          if (xml === null) throw failed();
+          return channelPathOf(takeString(xml));
+        },
+      ),
+    );
+
 /** virDomainGetInfo by libvirt's names of the same statistics. */
-export const domainInfo$ = (handles: DomainHandles): Connection['info$'] => {
-  return (domain) =>
-    new Observable((subscriber) => {
-      const handle = handles.borrow(domain.uuid);
-      if (handle === undefined) {
-        subscriber.error(new LibvirtError('the domain has gone', NO_DOMAIN));
-        return undefined;
-      }
+export const domainInfo$ =
+  (handles: DomainHandles): Connection['info$'] =>
+  (domain) =>
+    withHandle$(handles, domain.uuid, (handle) => {
       const info: Partial<NativeDomainInfo> = {};
       return call$(
         'virDomainGetInfo',
@@ -106,9 +147,8 @@ export const domainInfo$ = (handles: DomainHandles): Connection['info$'] => {
           ]);
           return { domain, fields };
         },
-      ).subscribe(subscriber);
+      );
     });
-};
 
 /** virDomainListGetStats; a domain whose monitor is held by another call gives what it can without it (NOWAIT). */
 export const domainStats$ = (lib: Library, handles: DomainHandles): Connection['stats$'] => {

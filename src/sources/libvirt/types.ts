@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 
-import type { Domain, DomainEvent } from '../../metric.ts';
+import type { DefinedDomain, Domain, DomainEvent } from '../../metric.ts';
 import type { StatValue } from './typed-params.ts';
 
 /** What libvirt says about the host. */
@@ -11,8 +11,11 @@ export interface NodeInfo {
   readonly cpus: number;
 }
 
-/** A domain started, arrived by migration or resumed (`running`), was paused, or is not active any more (`gone`). */
-export type LifecycleEvent = Extract<DomainEvent, { kind: 'running' | 'paused' | 'gone' }>;
+/**
+ * A domain started, arrived by migration or resumed (`running`), was paused, or is not active any more (`gone`); its
+ * persistent definition was made or changed (`defined`), or removed (`undefined`).
+ */
+export type LifecycleEvent = Extract<DomainEvent, { kind: 'running' | 'paused' | 'gone' | 'defined' | 'undefined' }>;
 
 /** Statistics of one domain by libvirt's field names. */
 export interface DomainStats {
@@ -28,8 +31,14 @@ export interface Connection {
   readonly node: NodeInfo;
   /** Lifecycle events in libvirt's order. Hot: list the domains after subscribing, and nothing is missed. */
   readonly lifecycle$: Observable<LifecycleEvent>;
+  /** UUIDs of running domains that got or lost a device. Hot. */
+  readonly devices$: Observable<string>;
   /** All active domains. */
   readonly domains$: () => Observable<readonly Domain[]>;
+  /** All domains with a persistent definition, running or not. */
+  readonly defined$: () => Observable<readonly DefinedDomain[]>;
+  /** The unix socket of the domain's channel by its live XML; undefined if it names none. */
+  readonly channel$: (uuid: string) => Observable<string | undefined>;
   /** virDomainGetInfo: answers in under a millisecond even if the domain's QEMU is frozen. */
   readonly info$: (domain: Domain) => Observable<DomainStats>;
   /** Statistics groups (flags of STATS_GROUP) of several domains; those that have gone meanwhile are left out. */

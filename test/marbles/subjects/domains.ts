@@ -1,4 +1,4 @@
-import type { Domain, DomainEvent } from '../../../src/metric.ts';
+import type { Domain, DomainEvent, KnownDomain } from '../../../src/metric.ts';
 
 // A VM is a letter, its uuid, with libvirt's id behind it: b7; without one the id is its place in the alphabet.
 const domainOf = (text: string): Domain => {
@@ -7,15 +7,38 @@ const domainOf = (text: string): Domain => {
   return { uuid, id: id === '' ? uuid.charCodeAt(0) - 96 : Number(id), name: uuid };
 };
 
-/** `sync a b`, `start a`, `resume a`, `pause a`, `stop a`, `lost`. */
+/**
+ * `sync a b` or, with the defined ones, `sync a b + a c`; `start a`, `resume a`, `pause a`, `stop a`, `define a`,
+ * `undefine a`, `channel a x` (its socket is x), `channel a` (it has none), `lost`.
+ */
 export const domainEventOf = (text: string): DomainEvent => {
   const [verb, ...vms] = text.split(' ');
-  const [vm = ''] = vms;
-  if (verb === 'sync') return { kind: 'sync', domains: vms.map(domainOf) };
+  const [vm = '', path] = vms;
+  if (verb === 'sync') {
+    const plus = vms.indexOf('+');
+    if (plus < 0) return { kind: 'sync', domains: vms.map(domainOf) };
+    const defined = vms.slice(plus + 1).map((name) => ({ uuid: domainOf(name).uuid, name }));
+    return { kind: 'sync', domains: vms.slice(0, plus).map(domainOf), defined };
+  }
   if (verb === 'lost' && vms.length === 0) return { kind: 'lost', reason: 'lost' };
+  if (verb === 'channel' && vms.length <= 2)
+    return { kind: 'channel', uuid: domainOf(vm).uuid, ...(path === undefined ? {} : { path }) };
   if (vms.length !== 1) throw new Error(`unknown event of a domain: ${text}`);
   if (verb === 'start' || verb === 'resume') return { kind: 'running', domain: domainOf(vm) };
   if (verb === 'pause') return { kind: 'paused', uuid: domainOf(vm).uuid };
   if (verb === 'stop') return { kind: 'gone', uuid: domainOf(vm).uuid };
+  if (verb === 'define') return { kind: 'defined', uuid: domainOf(vm).uuid, name: vm };
+  if (verb === 'undefine') return { kind: 'undefined', uuid: domainOf(vm).uuid };
   throw new Error(`unknown event of a domain: ${text}`);
 };
+
+/** `a` runs and is transient, `a*` runs and is defined, `(a)` is only defined, `a=x` has the channel x. */
+export const showKnown = (known: readonly KnownDomain[] | undefined): string =>
+  known === undefined
+    ? 'unknown'
+    : known
+        .map(({ uuid, id, persistent, channel }) => {
+          const name = id === undefined ? `(${uuid})` : `${uuid}${persistent ? '*' : ''}`;
+          return channel === undefined ? name : `${name}=${channel}`;
+        })
+        .join(' ') || 'none';

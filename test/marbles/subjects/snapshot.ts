@@ -4,7 +4,7 @@ import type { Domain, MetricDefinition, Outcome, Reading, Sample, Snapshot } fro
 import { tick$ } from '../../../src/sources/tick.ts';
 import { snapshot$ } from '../../../src/streams/snapshot.ts';
 import type { Stage } from '../stage.ts';
-import { domainEventOf } from './domains.ts';
+import { domainEventOf, showKnown } from './domains.ts';
 
 const PLACE = { file: 'marbles', line: 1, column: 1 };
 
@@ -40,12 +40,13 @@ const outcomeOf =
       ? { ok: false, stage: 'run', reason: text }
       : { ok: true, samples: [{ name, type: 'uint32', value: text }] };
 
-const show = ({ host, guests, problems }: Snapshot): string => {
+const show = ({ host, guests, problems, domains }: Snapshot, known: boolean): string => {
   const values = (samples: readonly Sample[], of: string) => samples.map(({ name, value }) => `${of}${name}=${value}`);
   const all = [
     ...values(host, ''),
     ...guests.flatMap(({ domain, samples }) => values(samples, `${domain.uuid}.`)),
     ...problems.map(({ metric, domain }) => `!${targetOf(metric, domain)}`),
+    ...(known ? ['|', showKnown(domains)] : []),
   ];
   return all.length === 0 ? 'nothing' : all.join(' ');
 };
@@ -53,6 +54,7 @@ const show = ({ host, guests, problems }: Snapshot): string => {
 /**
  * `> snapshot`: the whole pipeline, from `domains` to `snapshot`, with the real ticks (shown as `tick`). Metrics are
  * parameters (`host load = action`, `vm cpu = stat`); their runs are streams (`runs of load`, `runs of a.cpu`).
+ * With `domains = shown` snapshots end with what they say of the known domains: `load=1 | a* (b)`.
  */
 export const snapshotSubject = (on: Stage): Observable<unknown> => {
   const period = Number(on.parameter('period'));
@@ -85,5 +87,6 @@ export const snapshotSubject = (on: Stage): Observable<unknown> => {
       return of(outcomeOf(metric)(String(counted.get(target))));
     },
   };
-  return on.watch$('snapshot', snapshot$(sources, metrics, period, on.scheduler), show);
+  const known = on.parameter('domains') === 'shown';
+  return on.watch$('snapshot', snapshot$(sources, metrics, period, on.scheduler), (snapshot) => show(snapshot, known));
 };
