@@ -20,21 +20,32 @@ type Node = Readonly<Record<string, unknown>>;
 const ATTRIBUTES = ':@';
 const metaData = XMLParser.getMetaDataSymbol() as unknown as string;
 
-const parser = new XMLParser({
-  preserveOrder: true,
-  captureMetaData: true,
-  ignoreAttributes: false,
-  attributeNamePrefix: '',
-  ignoreDeclaration: true,
-  ignorePiTags: true,
-  parseTagValue: false,
-  processEntities: false,
-  // Tools may put anything there, such as elements that look like devices.
-  stopNodes: ['domain.metadata'],
-  // libxml2, which has written it, has a limit of its own.
-  maxNestedTags: 1000,
-  onDangerousProperty: (name) => name,
-});
+// Most of a domain's XML. Those that nobody asks for are skipped: 8 KiB take 0.3 ms instead of 0.8 ms.
+const KINDS =
+  'audio console controller disk filesystem graphics hostdev input interface memballoon rng serial sound video'.split(
+    ' ',
+  );
+
+const parserFor = (names: readonly string[]): XMLParser =>
+  new XMLParser({
+    preserveOrder: true,
+    captureMetaData: true,
+    ignoreAttributes: false,
+    attributeNamePrefix: '',
+    ignoreDeclaration: true,
+    ignorePiTags: true,
+    trimValues: false,
+    parseTagValue: false,
+    processEntities: false,
+    // In metadata stands what tools put there, such as elements that look like devices.
+    stopNodes: [
+      'domain.metadata',
+      ...KINDS.filter((kind) => !names.includes(kind)).map((kind) => `domain.devices.${kind}`),
+    ],
+    // libxml2, which has written it, has a limit of its own.
+    maxNestedTags: 1000,
+    onDangerousProperty: (name) => name,
+  });
 
 const nodes = (value: unknown): readonly Node[] => (Array.isArray(value) ? (value as readonly Node[]) : []);
 const nameOf = (node: Node): string => Object.keys(node).find((key) => key !== ATTRIBUTES) ?? '';
@@ -52,7 +63,7 @@ const element = (node: Node, xml: string): DomainElement => {
   };
 };
 
-const parseDevices = (xml: string, names: readonly string[]): readonly DomainElement[] => {
+const parseDevices = (parser: XMLParser, xml: string, names: readonly string[]): readonly DomainElement[] => {
   const inside = (from: unknown, name: string): readonly Node[] =>
     elements(from)
       .filter((node) => name in node)
@@ -62,13 +73,16 @@ const parseDevices = (xml: string, names: readonly string[]): readonly DomainEle
     .map((node) => element(node, xml));
 };
 
-/** The devices of these kinds (`disk`, `channel`) of a domain, in order; none if the text is no XML of a domain. */
-export const devicesOf = (xml: string, names: readonly string[]): readonly DomainElement[] => {
-  try {
-    return parseDevices(xml, names);
-  } catch {
-    return [];
-  }
+/** Reads the devices of these kinds (`disk`, `channel`) of a domain's XML, in order; none in text that is no such XML. */
+export const devicesReader = (...names: readonly string[]): ((xml: string) => readonly DomainElement[]) => {
+  const parser = parserFor(names);
+  return (xml) => {
+    try {
+      return parseDevices(parser, xml, names);
+    } catch {
+      return [];
+    }
+  };
 };
 
 /** An attribute of the first child element of that name. */
@@ -81,6 +95,8 @@ export const isMetricsChannel = (device: DomainElement): boolean =>
   childAttribute(device, 'target', 'type') === 'virtio' &&
   childAttribute(device, 'target', 'name') === CHANNEL;
 
+const channelsOf = devicesReader('channel');
+
 // Other types have paths as well (a pty, a file), and with mode `connect` nobody would listen there.
 const listensAt = (channel: DomainElement): string | undefined =>
   channel.attributes['type'] === 'unix' && childAttribute(channel, 'source', 'mode') !== 'connect'
@@ -91,6 +107,6 @@ const listensAt = (channel: DomainElement): string | undefined =>
 export const channelPathOf = (xml: string): string | undefined => {
   // Most domains have none: spares them the parser. libvirt writes these letters as they are.
   if (!xml.includes(CHANNEL)) return undefined;
-  const channels = devicesOf(xml, ['channel']).filter(isMetricsChannel);
+  const channels = channelsOf(xml).filter(isMetricsChannel);
   return channels.map(listensAt).find((path) => path !== undefined && path !== '');
 };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { channelPathOf, devicesOf } from '../../../src/sources/libvirt/domain-xml.ts';
+import { channelPathOf, devicesReader } from '../../../src/sources/libvirt/domain-xml.ts';
 
 const channel = (
   path = '/run/libvirt/qemu/channel/1-a/org.github.vhostmd.1',
@@ -32,6 +32,10 @@ describe('channelPathOf', () => {
     expect(channelPathOf(domain(channel('/a &amp; b/&lt;&quot;&apos;&#10;&#x41;&amp;lt;')))).toBe('/a & b/<"\'\nA&lt;');
   });
 
+  it('keeps blanks of the path', () => {
+    expect(channelPathOf(domain(channel(' /a  b ')))).toBe(' /a  b ');
+  });
+
   it('takes either kind of quotes, and attributes in any order', () => {
     const xml = `<channel type="unix"><target name="org.github.vhostmd.1" type="virtio"/><source path="/it's" mode="bind"/></channel>`;
     expect(channelPathOf(domain(xml))).toBe("/it's");
@@ -46,7 +50,8 @@ describe('channelPathOf', () => {
     ['where QEMU does not listen', domain(channel('/p').replace("'bind'", "'connect'"))],
     ['of another kind of device', domain(channel().replaceAll('channel', 'serial'))],
     ['outside of the devices', domain('', channel())],
-    ['inside of another device', domain(`<hostdev>${channel()}</hostdev>`)],
+    ['inside of another device', domain(`<hostdev>${channel()}</hostdev><other>${channel()}</other>`)],
+    ['in a comment of another device', domain(`<disk><!-- </disk>${channel()} --></disk>`)],
     ['in a comment', domain(`<!-- ${channel()} -->`)],
     ['in metadata', domain('', `<metadata>${channel()}</metadata>`)],
     ['in metadata, as a domain', domain('', `<metadata>${domain(channel())}</metadata>`)],
@@ -95,10 +100,10 @@ describe('channelPathOf', () => {
   });
 });
 
-describe('devicesOf', () => {
+describe('devicesReader', () => {
   it('gives each device as it stands in the XML', () => {
     const disk = `<disk type='file'><source file='/a &amp; b'><seclabel model='dac' relabel='no'/></source></disk>`;
-    const devices = devicesOf(domain(disk + channel('/p')), ['disk', 'channel']);
+    const devices = devicesReader('disk', 'channel')(domain(disk + `<input/>` + channel('/p')));
     expect(devices.map(({ name }) => name)).toEqual(['disk', 'channel']);
     expect(devices.map(({ xml }) => xml)).toEqual([disk, channel('/p')]);
     expect(devices[0]?.children[0]).toMatchObject({
