@@ -64,8 +64,8 @@ export interface KnownDomain {
   readonly id?: number;
   /** It is defined, and so outlives its runs; else it is transient and goes when it stops. */
   readonly persistent: boolean;
-  /** Unix socket of its channel `org.github.vhostmd.1`, as its live XML names it. */
-  readonly channel?: string;
+  /** Unix socket of its channel `org.github.vhostmd.1` by its live XML; null if that has none, missing until it is known. */
+  readonly channel?: string | null;
 }
 
 /** One published value, checked against its type, not yet escaped. Never empty. */

@@ -4,7 +4,7 @@ import type { Domain, MetricDefinition, Outcome, Reading } from '../metric.ts';
 import { STATS_GROUP, type StatsGroup } from '../stat-names.ts';
 import { formatStat } from '../value.ts';
 import { patientStats } from './frozen.ts';
-import { LibvirtError, NO_DOMAIN, RPC } from './libvirt/call.ts';
+import { isGoing, LibvirtError } from './libvirt/call.ts';
 import type { StatValue } from './libvirt/typed-params.ts';
 import type { Connection, DomainStats } from './libvirt/types.ts';
 import type { Link } from './link.ts';
@@ -18,10 +18,6 @@ const QUICK_CALLS = 2;
 const MONITORED_CALLS = 4;
 // libvirt takes these groups from its own memory; all others ask QEMU's monitor, which a frozen QEMU never answers.
 const QUICK = new Set<StatsGroup>(['state', 'net', 'perf', 'memory']);
-
-// virterror.h: internal, system and RPC errors mean that the connection is going, the others that the domain is:
-// what the values are then is up to the inventory, not a failure of the metric.
-const NOT_A_FAILURE = new Set([1, 38, RPC, NO_DOMAIN, 55]);
 
 const statOf = ({ source }: MetricDefinition): string => (source.kind === 'stat' ? source.stat : '');
 const groupOf = (metric: MetricDefinition): StatsGroup => statOf(metric).split('.', 1)[0] as StatsGroup;
@@ -73,7 +69,8 @@ const onError =
   (metrics: readonly MetricDefinition[], domains: readonly Domain[]) =>
   (error: unknown): Observable<readonly Reading[]> => {
     if (!(error instanceof LibvirtError)) throw error;
-    if (error.code !== undefined && NOT_A_FAILURE.has(error.code)) return EMPTY;
+    // What the values are then is up to the inventory.
+    if (isGoing(error)) return EMPTY;
     return from(
       domains.map((domain) => metrics.map((metric) => ({ metric, domain, outcome: failure(error.message) }))),
     );

@@ -20,6 +20,7 @@ import {
 } from 'rxjs';
 
 import type { DomainEvent } from '../metric.ts';
+import { isGoing } from './libvirt/call.ts';
 import type { Connection } from './libvirt/types.ts';
 import type { Link } from './link.ts';
 import { reasonOf } from '../reason.ts';
@@ -81,8 +82,8 @@ const channels$ = (connection: Connection, event$: Observable<DomainEvent>): Obs
       mergeMap(
         ({ uuid, question }) =>
           connection.channel$(uuid).pipe(
-            // The domain has gone, or the connection: both are told by other events.
-            catchError(() => EMPTY),
+            // That the domain or the connection has gone is told by other events; whoever may not ask finds no channel.
+            catchError((error: unknown) => (isGoing(error) ? EMPTY : of(undefined))),
             filter(() => latest.get(uuid) === question),
             map((path): DomainEvent => ({ kind: 'channel', uuid, ...(path === undefined ? {} : { path }) })),
             finalize(() => {

@@ -20,14 +20,15 @@ interface State {
   readonly resumable: Set<string>;
   /** Names of the domains with a persistent definition. */
   readonly defined: Map<string, string>;
-  readonly channels: Map<string, string>;
+  /** Sockets; null for domains that have none. */
+  readonly channels: Map<string, string | null>;
   known: readonly KnownDomain[] | undefined;
 }
 
 const same = (a: Domain | undefined, b: Domain): boolean => a?.id === b.id && a.name === b.name;
 
 /** Sets, or with undefined deletes, what a map has for a key; false if it has that already. */
-const put = (map: Map<string, string>, key: string, value: string | undefined): boolean => {
+const put = <T>(map: Map<string, T>, key: string, value: T | undefined): boolean => {
   if (map.get(key) === value) return false;
   if (value === undefined) map.delete(key);
   else map.set(key, value);
@@ -73,7 +74,7 @@ const apply = (state: State, event: DomainEvent): boolean => {
     case 'undefined':
       return put(defined, event.uuid, undefined);
     case 'channel':
-      return domains.has(event.uuid) && put(channels, event.uuid, event.path);
+      return domains.has(event.uuid) && put(channels, event.uuid, event.path ?? null);
     case 'lost': {
       const changed = state.connected;
       state.connected = false;

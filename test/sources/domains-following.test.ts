@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { DomainEvent } from '../../src/metric.ts';
 import { domains$, type Following } from '../../src/sources/domains.ts';
+import { LibvirtError, NO_DOMAIN } from '../../src/sources/libvirt/call.ts';
 import type { Connection, LifecycleEvent } from '../../src/sources/libvirt/types.ts';
 import type { Link } from '../../src/sources/link.ts';
 import { domain, fakeConnection, virtualTime } from './fake-libvirt.ts';
@@ -111,7 +112,7 @@ describe('Channels', () => {
   it('of a domain that goes meanwhile are no trouble, and the next question about it is answered', () => {
     const { seen, at, start } = stage(channels, {
       domains$: () => of([a]),
-      channel$: () => defer(() => (seen.length < 2 ? throwError(() => new Error('gone')) : of('x'))),
+      channel$: () => defer(() => (seen.length < 2 ? throwError(() => new LibvirtError('gone', NO_DOMAIN)) : of('x'))),
     });
     at(200, { kind: 'running', domain: a });
     at(300, a.uuid);
@@ -121,6 +122,18 @@ describe('Channels', () => {
       [200, 'running a'],
       [200, 'channel a x'],
       [300, 'channel a x'],
+    ]);
+  });
+
+  it('that may not be asked for count as none', () => {
+    const { seen, start } = stage(channels, {
+      domains$: () => of([a]),
+      channel$: () => throwError(() => new LibvirtError('access denied', 88)),
+    });
+    start();
+    expect(seen).toEqual([
+      [0, 'sync a'],
+      [0, 'channel a none'],
     ]);
   });
 

@@ -67,3 +67,10 @@ export const call$ = <Args extends unknown[], Result, Value>(
  * reported before it returned, and where several fail at once (libvirtd or many domains end) they fail alike.
  */
 export const failed = (): LibvirtError => new LibvirtError(lastError?.message ?? 'unknown error', lastError?.code);
+
+// virterror.h: internal error, system error, RPC, no such domain, operation invalid.
+const GOING = new Set([1, 38, RPC, NO_DOMAIN, 55]);
+
+/** Whether a call failed because the connection or the domain is going, and not because of what was asked. */
+export const isGoing = (error: unknown): boolean =>
+  error instanceof LibvirtError && error.code !== undefined && GOING.has(error.code);

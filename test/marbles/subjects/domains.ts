@@ -32,13 +32,13 @@ export const domainEventOf = (text: string): DomainEvent => {
   throw new Error(`unknown event of a domain: ${text}`);
 };
 
-/** `a` runs and is transient, `a*` runs and is defined, `(a)` is only defined, `a=x` has the channel x. */
+/** `a` runs and is transient, `a*` runs and is defined, `(a)` is only defined, `a=x` has the channel x, `a=-` has none. */
 export const showKnown = (known: readonly KnownDomain[] | undefined): string =>
   known === undefined
     ? 'unknown'
     : known
         .map(({ uuid, id, persistent, channel }) => {
           const name = id === undefined ? `(${uuid})` : `${uuid}${persistent ? '*' : ''}`;
-          return channel === undefined ? name : `${name}=${channel}`;
+          return channel === undefined ? name : `${name}=${channel ?? '-'}`;
         })
         .join(' ') || 'none';
