@@ -1,6 +1,6 @@
 import { CLOSING, METRIC_END, OPENING } from '../../metrics-xml.ts';
 import type { MetricsXml } from '../../metrics-xml.ts';
-import { CHUNK, RESERVED, sumOf, wholeChunks } from './format.ts';
+import { RESERVED, sumOf } from './format.ts';
 import { FRONT, PADDING_MOST } from './unique-sum.ts';
 import type { Padding } from './unique-sum.ts';
 
@@ -62,10 +62,13 @@ const body = (bytes: Buffer, length: number): Body => ({
   sum: (sumOf(bytes, 0, length) + sumOf(TAIL, 0, TAIL.length)) >>> 0,
 });
 
+// An eighth more than is needed now: lengths of values vary, and there may be thousands of disks with some KiB each.
+const roomFor = (needed: number): number => Math.ceil((needed * 1.125) / 1024) * 1024;
+
 /** Puts the parts together, in the given memory if that is large enough. */
 export const compose = (parts: readonly string[], memory: Buffer): Body => {
   const needed = parts.reduce((sum, part) => sum + part.length, SPACED_OPENING.length + ROOM);
-  const bytes = memory.length < needed ? Buffer.allocUnsafeSlow(wholeChunks(needed + CHUNK)) : memory;
+  const bytes = memory.length < needed ? Buffer.allocUnsafeSlow(roomFor(needed)) : memory;
   let at = bytes.write(SPACED_OPENING, 'latin1');
   for (const part of parts) at += bytes.write(part, at, 'latin1');
   return body(bytes, at - 1);

@@ -6,6 +6,7 @@ import { reasonOf } from '../../reason.ts';
 import { allocate, openFile, statPath } from './file.ts';
 import type { DiskFile } from './file.ts';
 import { HEADER_SIZE, parseHeader, RESERVED, SIGNATURE, sumOf } from './format.ts';
+import type { Header } from './format.ts';
 import { systemPwrite, updater } from './update.ts';
 import type { Published, Pwrite } from './update.ts';
 import type { UniqueSums } from './unique-sum.ts';
@@ -20,6 +21,13 @@ export interface DiskOptions {
   readonly pwrite?: Pwrite;
 }
 
+export interface Publication {
+  /** Length of the document. */
+  readonly bytes: number;
+  /** It was not there already. */
+  readonly changed: boolean;
+}
+
 /** An open metrics disk. All is synchronous: nothing else of this process runs within an update. */
 export interface Disk {
   readonly size: number;
@@ -29,21 +37,33 @@ export interface Disk {
   readonly gone: () => boolean;
   /** Mends what others did to the file, for the next `publish` to write it anew; says what that was. */
   readonly repair: () => string | undefined;
-  /** Puts a document on the disk, or only touches the file if it is there already; returns its length in bytes. */
-  readonly publish: (parts: readonly string[]) => number;
+  /** Puts a document on the disk, or only touches the file if it is there already. */
+  readonly publish: (parts: readonly string[]) => Publication;
   /** Leaves what is published. */
   readonly close: () => void;
 }
 
+// One for all disks: it is filled and looked at in one go.
+const headerBytes = Buffer.alloc(HEADER_SIZE);
+
+const readHeader = (fd: number): Header => {
+  headerBytes.fill(0);
+  readSync(fd, headerBytes, 0, HEADER_SIZE, 0);
+  return parseHeader(headerBytes);
+};
+
+const holds = (fd: number, { sum, bytes }: Published): boolean => {
+  const header = readHeader(fd);
+  return header.signature === SIGNATURE && header.busy === 0 && header.sum === sum && header.length === bytes;
+};
+
 const takeOver = ({ fd, size }: DiskFile): Published | undefined => {
-  const header = Buffer.alloc(HEADER_SIZE);
-  readSync(fd, header, 0, HEADER_SIZE, 0);
-  const { signature, busy, sum, length } = parseHeader(header);
+  const { signature, busy, sum, length } = readHeader(fd);
   if (signature !== SIGNATURE || busy !== 0 || length > size - RESERVED) return undefined;
   const content = Buffer.alloc(length);
   if (readSync(fd, content, 0, length, HEADER_SIZE) !== length || sumOf(content, 0, length) !== sum) return undefined;
   const body = decompose(content);
-  return body === undefined ? undefined : { body, header, bytes: length };
+  return body === undefined ? undefined : { body, sum, bytes: length };
 };
 
 const unusable = (path: string, error: unknown): Error =>
@@ -55,7 +75,6 @@ export const openDisk = (options: DiskOptions, sums: UniqueSums): Disk => {
   const file = openFile(path, options.size, owner, pwrite);
   const { fd, size } = file;
   const update = updater(fd, size, sums, pwrite);
-  const header = Buffer.alloc(HEADER_SIZE);
   /** What is on the disk, if that is known. */
   let published: Published | undefined;
   /** The latest good document, kept in case that the next one cannot be written. */
@@ -92,7 +111,7 @@ export const openDisk = (options: DiskOptions, sums: UniqueSums): Disk => {
     last = published?.body;
     const found = file.created ? 'nothing' : published === undefined ? 'no valid document' : 'a valid document';
     if (published === undefined) replace(emptyBody());
-    else sums.seen(parseHeader(published.header).sum);
+    else sums.seen(published.sum);
     return {
       size,
       found,
@@ -102,17 +121,17 @@ export const openDisk = (options: DiskOptions, sums: UniqueSums): Disk => {
       },
       repair: () => {
         const length = fstatSync(fd).size;
-        readSync(fd, header, 0, HEADER_SIZE, 0);
-        if (length >= size && (published === undefined || header.equals(published.header))) return undefined;
+        if (length >= size && (published === undefined || holds(fd, published))) return undefined;
         published = undefined;
         allocate(pwrite, fd, size);
         return length < size ? `had been cut to ${length} bytes` : 'had been written to by something else';
       },
       publish: (parts) => {
         const body = compose(parts, memory);
-        if (published === undefined || !sameBody(body, published.body)) replace(body);
+        const changed = published === undefined || !sameBody(body, published.body);
+        if (changed) replace(body);
         else touch();
-        return published?.bytes ?? 0;
+        return { bytes: published?.bytes ?? 0, changed };
       },
       close: () => closeSync(fd),
     };

@@ -28,48 +28,78 @@ export interface Padding {
   readonly sum: number;
 }
 
+/** All white space that may stand behind the last metric, in the order in which it is tried: the shortest first. */
+const CANDIDATES = Array.from({ length: PADDING_MOST + 1 }, (_, length) =>
+  Array.from({ length: Math.min(length, TABS_MOST) + 1 }, (_, tabs) => ({ spaces: length - tabs, tabs })),
+).flat();
+const endOf = ({ spaces, tabs }: { readonly spaces: number; readonly tabs: number }): number =>
+  spaces * SPACE + tabs * TAB;
+const CANDIDATE_ENDS = Uint16Array.from(CANDIDATES, endOf);
+const TAKEN = new Uint8Array(PADDING_MOST * SPACE + 1);
+
+/** The latest numbers, at most `most`, in no order. Memory grows with them: there may be thousands of disks. */
+const ring = (most: number) => {
+  let numbers = new Int32Array(16);
+  let count = 0;
+  let position = 0;
+  return {
+    add: (number: number): void => {
+      if (count === numbers.length && count < most) {
+        const grown = new Int32Array(Math.min(2 * count, most));
+        grown.set(numbers);
+        numbers = grown;
+      }
+      numbers[position] = number;
+      count = Math.max(count, position + 1);
+      position = (position + 1) % most;
+    },
+    has: (number: number): boolean => numbers.subarray(0, count).includes(number | 0),
+    /** Marks where the numbers lie behind `base`, as far as `marks` reaches. All is modulo 2^32: signed is faster. */
+    mark: (marks: Uint8Array, base: number): void => {
+      const { length } = marks;
+      for (let index = 0; index < count; index += 1) {
+        const offset = ((numbers[index] ?? 0) - base) | 0;
+        if (offset >= 0 && offset < length) marks[offset] = 1;
+      }
+    },
+  };
+};
+
+const firstFree = (): number => {
+  let index = 0;
+  while (index < CANDIDATE_ENDS.length && TAKEN[CANDIDATE_ENDS[index] ?? 0] === 1) index += 1;
+  return index;
+};
+
 /** Remembers the latest sums, and finds the shortest white space that makes a sum differ from all of them. */
 export const uniqueSums = () => {
-  const ring = Array.from<number | undefined>({ length: REMEMBERED });
-  const known = new Set<number>();
-  let position = 0;
-  let last: Padding | undefined;
-  const ends: number[] = [];
-  const endOf = (spaces: number, tabs: number): number => spaces * SPACE + tabs * TAB;
+  const known = ring(REMEMBERED);
+  const ends = ring(ENDS);
+  let front = FRONT;
 
-  const seen = (sum: number): void => {
-    if (known.has(sum)) return;
-    const oldest = ring[position];
-    if (oldest !== undefined) known.delete(oldest);
-    ring[position] = sum;
+  const find = (base: number): Padding => {
+    // One pass over what is known, then one over the candidates, most of which are taken where a sum changes little.
+    TAKEN.fill(0);
+    known.mark(TAKEN, base | 0);
+    ends.mark(TAKEN, 0);
+    const candidate = CANDIDATES[firstFree()];
+    if (candidate === undefined) throw new Error(`No unused sum within ${PADDING_MOST} bytes of white space`);
+    const end = endOf(candidate);
+    const sum = (base + end) >>> 0;
     known.add(sum);
-    position = (position + 1) % REMEMBERED;
-  };
-
-  const find = (spaced: number): Padding => {
-    const front = ((last?.front ?? FRONT) + 1) % (FRONT + 1);
-    const base = spaced - front * (SPACE - TAB);
-    for (let length = 0; length <= PADDING_MOST; length += 1) {
-      for (let tabs = 0; tabs <= Math.min(length, TABS_MOST); tabs += 1) {
-        const spaces = length - tabs;
-        const end = endOf(spaces, tabs);
-        const sum = (base + end) >>> 0;
-        if (!known.has(sum) && !ends.includes(end)) return { front, spaces, tabs, sum };
-      }
-    }
-    throw new Error(`No unused sum within ${PADDING_MOST} bytes of white space`);
+    ends.add(end);
+    return { front, ...candidate, sum };
   };
 
   return {
     /** To be called with a sum that a reader may have seen already. */
-    seen,
-    /** White space for a document whose sum is `base` with spaces in front and none behind; its sum counts as used from now on. */
-    next: (base: number): Padding => {
-      last = find(base);
-      seen(last.sum);
-      ends.push(endOf(last.spaces, last.tabs));
-      if (ends.length > ENDS) ends.shift();
-      return last;
+    seen: (sum: number): void => {
+      if (!known.has(sum)) known.add(sum);
+    },
+    /** White space for a document whose sum is `spaced` with spaces in front and none behind; its sum counts as used from now on. */
+    next: (spaced: number): Padding => {
+      front = (front + 1) % (FRONT + 1);
+      return find(spaced - front * (SPACE - TAB));
     },
   };
 };

@@ -9,6 +9,8 @@ import type { UniqueSums } from './unique-sum.ts';
 export type Pwrite = (fd: number, bytes: Uint8Array, offset: number, length: number, position: number) => number;
 
 const ZEROS = Buffer.alloc(1 << 20);
+const BUSY = words(1);
+const NOT_BUSY = words(0);
 
 /** Writes all of some bytes at a position of a file, however many calls that takes. */
 export const writeAll = (pwrite: Pwrite, fd: number, bytes: Uint8Array, length: number, position: number): void => {
@@ -27,8 +29,8 @@ export const writeZeros = (pwrite: Pwrite, fd: number, from: number, to: number)
 /** What stands on a disk after an update. */
 export interface Published {
   readonly body: Body;
-  /** The header as readers see it. */
-  readonly header: Buffer;
+  /** Of the content, as the header has them. */
+  readonly sum: number;
   readonly bytes: number;
 }
 
@@ -42,21 +44,21 @@ export const systemPwrite: Pwrite = writeSync;
 export const updater = (fd: number, size: number, sums: UniqueSums, pwrite: Pwrite) => {
   let end = size - HEADER_SIZE;
   const write = (bytes: Buffer, position: number): void => writeAll(pwrite, fd, bytes, bytes.length, position);
-  const release = (): void => write(words(0), BUSY_OFFSET);
+  const release = (): void => write(NOT_BUSY, BUSY_OFFSET);
 
   const put = (body: Body): Published => {
     const padding = sums.next(body.sum);
     const content = seal(body, padding);
     const { length } = content;
     const old = end;
-    write(words(1), BUSY_OFFSET);
+    write(BUSY, BUSY_OFFSET);
     end = Math.max(old, length);
     write(content, HEADER_SIZE);
     writeZeros(pwrite, fd, HEADER_SIZE + length, HEADER_SIZE + old);
     write(words(padding.sum, length), SUM_OFFSET);
     release();
     end = length;
-    return { body, header: words(SIGNATURE, 0, padding.sum, length), bytes: length };
+    return { body, sum: padding.sum, bytes: length };
   };
 
   const attempt = <T>(work: () => T): T | undefined => {
