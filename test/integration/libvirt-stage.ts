@@ -41,12 +41,14 @@ export interface Stage {
     metrics: string,
     options?: {
       readonly period?: number;
+      /** What stands in `<globals>` behind `<transport>vbd</transport>`. */
+      readonly globals?: string;
       readonly uri?: string;
       readonly args?: readonly string[];
       readonly ready?: boolean;
       readonly env?: Readonly<Record<string, string>>;
     },
-  ) => Promise<{ readonly daemon: RunningDaemon; readonly disk: string }>;
+  ) => Promise<{ readonly daemon: RunningDaemon; readonly disk: string; readonly config: string }>;
 }
 
 /** A private libvirtd for the tests of a file; after each test its daemon is stopped and no domain is left, unless they are to be kept. */
@@ -77,7 +79,7 @@ export const libvirtStage = ({ keepDomains = false } = {}): (() => Stage) => {
       libvirtd,
       folder,
       run: async (metrics, options = {}) => {
-        const files: Scratch = scratch(metrics, { period: options.period ?? 1 });
+        const files: Scratch = scratch(metrics, { period: options.period ?? 1, globals: options.globals ?? '' });
         left.push(files.remove);
         const args = ['-f', files.config, '-c', options.uri ?? uri, ...(options.args ?? [])];
         const daemon = await startDaemon(args, { ready: options.ready ?? true, env: options.env ?? {} });
@@ -85,7 +87,7 @@ export const libvirtStage = ({ keepDomains = false } = {}): (() => Stage) => {
           if (daemon.child.exitCode === null && daemon.child.signalCode === null)
             await daemon.stop().catch(async () => await daemon.stop('SIGKILL'));
         });
-        return { daemon, disk: files.disk };
+        return { daemon, disk: files.disk, config: files.config };
       },
     };
   };
