@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import yargs, { type Argv } from 'yargs';
 
+import { DEVICE_KINDS, type DeviceKind } from './attach/devices.ts';
 import { reasonOf } from './reason.ts';
 
 /** Where the configuration is unless -f names another file. */
@@ -23,6 +24,14 @@ export type Command =
     })
   | { readonly kind: 'check'; readonly config: string }
   | (Common & { readonly kind: 'once' })
+  | (Common & {
+      readonly kind: 'attach';
+      readonly domain: string;
+      readonly devices: readonly DeviceKind[];
+      readonly live: boolean;
+      readonly persistent: boolean;
+      readonly detach: boolean;
+    })
   | { readonly kind: 'dump'; readonly target: string; readonly json: boolean }
   /** Help, the version, or a mistake, which is `error`. */
   | { readonly kind: 'text'; readonly text: string; readonly error: boolean };
@@ -46,7 +55,7 @@ const FLAG = { type: 'boolean', nargs: 0, default: false } as const;
 const VALUE = { type: 'string', requiresArg: true } as const;
 const OPTIONS = {
   connect: { ...VALUE, alias: 'c', describe: "URI of libvirt (default: libvirt's own)" },
-  config: { ...VALUE, alias: 'f', default: DEFAULT_CONFIG, describe: 'Configuration file' },
+  f: { ...VALUE, default: DEFAULT_CONFIG, describe: 'Configuration file' },
   verbose: { ...FLAG, alias: 'v', describe: 'Say more, such as a line for each snapshot' },
   'no-daemonize': { ...FLAG, alias: 'd', describe: 'Stay in the foreground' },
   user: { ...VALUE, alias: 'u', describe: 'Run as this user (not root)' },
@@ -56,17 +65,42 @@ const OPTIONS = {
     describe: 'File for the process number (default: /run/vhostmd.pid, in the background only)',
   },
 } as const;
+const ATTACH_OPTIONS = {
+  live: { ...FLAG, describe: 'Change the running domain' },
+  config: { ...FLAG, describe: 'Change the persistent definition, for the next start (the file is -f)' },
+  detach: { ...FLAG, describe: 'Take the devices out instead' },
+  device: {
+    ...VALUE,
+    choices: DEVICE_KINDS,
+    describe: 'Only this device, may be repeated (default: all that the configuration serves)',
+  },
+} as const;
 // yargs must know them before it has found a command, or it takes the command after a flag for the flag's value.
 const DAEMON_ONLY = ['verbose', 'no-daemonize', 'user', 'pid-file'] as const;
+
+/** Index of the command among separated arguments: the first that is neither an option nor an option's value. */
+const commandIndex = (args: readonly string[]): number =>
+  args.findIndex(
+    (arg, index) =>
+      !arg.startsWith('-') && !/^(?:-[cfpu]|--(?:connect|config|user|pid-file))$/.test(args[index - 1] ?? ''),
+  );
+
+/** `--config` names the file everywhere but behind the command `attach`, where it is a flag, as with virsh. */
+const forAttach = (args: readonly string[]): readonly string[] | undefined => {
+  const at = commandIndex(args);
+  if (args[at] !== 'attach') return undefined;
+  return args.map((arg, index) => (index < at ? arg.replace(/^--config(?=$|=)/, '-f') : arg));
+};
 
 const checkOptions = ({
   _: [command],
   ...argv
 }: Readonly<Record<string, unknown>> & { _: readonly (string | number)[] }): true => {
   for (const name of Object.keys(OPTIONS)) {
-    if (Array.isArray(argv[name])) throw new Error(`Option --${name} is given twice`);
+    const option = name !== 'f' ? `--${name}` : command === 'attach' ? '-f' : '--config';
+    if (Array.isArray(argv[name])) throw new Error(`Option ${option} is given twice`);
     // An empty URI is libvirt's default.
-    if (argv[name] === '' && name !== 'connect') throw new Error(`Option --${name} needs a value`);
+    if (argv[name] === '' && name !== 'connect') throw new Error(`Option ${option} needs a value`);
   }
   for (const name of DAEMON_ONLY) {
     const given = argv[name] !== undefined && argv[name] !== false;
@@ -81,6 +115,8 @@ const hideDaemonOnly = <T>(parser: Argv<T>): Argv<T> =>
 /** Reads the command line (without node and script). The flags are those of the C daemon; the commands are ours. */
 export const parseCommandLine = async (args: readonly string[]): Promise<Command> => {
   let command: Command | undefined;
+  const separated = args.filter((arg) => arg !== '--').flatMap(separate);
+  const attachArgs = forAttach(separated);
   const parser = yargs()
     .scriptName('vhostmd')
     .usage('Usage: $0 [OPTION]... [COMMAND]\n\nTells virtual machines about the host that they run on.')
@@ -100,7 +136,7 @@ export const parseCommandLine = async (args: readonly string[]): Promise<Command
       'Argument unexpected for: %s': 'Option %s takes no value',
       'Unknown argument: %s': { one: 'Unknown option or command: %s', other: 'Unknown options or commands: %s' },
     } as unknown as Record<string, string>)
-    .options(OPTIONS)
+    .options(attachArgs === undefined ? { ...OPTIONS, f: { ...OPTIONS.f, alias: 'config' } } : OPTIONS)
     .command(
       '$0',
       'Run the daemon',
@@ -108,7 +144,7 @@ export const parseCommandLine = async (args: readonly string[]): Promise<Command
       (argv) => {
         command = {
           kind: 'run',
-          config: argv.config,
+          config: argv.f,
           verbose: argv.verbose,
           foreground: argv['no-daemonize'],
           ...given('connect', argv.connect),
@@ -121,16 +157,28 @@ export const parseCommandLine = async (args: readonly string[]): Promise<Command
       'check [file]',
       'Validate a configuration file and list its metrics; exit 2 if it is wrong',
       (check) => hideDaemonOnly(check).positional('file', { type: 'string', describe: 'Configuration file' }),
-      ({ file, config }) => {
-        command = { kind: 'check', config: file ?? config };
+      ({ file, f }) => {
+        command = { kind: 'check', config: file ?? f };
       },
     )
     .command(
       'once',
       'Collect one snapshot, print its XML and exit',
       (once) => hideDaemonOnly(once),
-      ({ config, connect }) => {
+      ({ f: config, connect }) => {
         command = { kind: 'once', config, ...given('connect', connect) };
+      },
+    )
+    .command(
+      'attach <domain>',
+      'Print the XML that gives a domain its metrics, or attach it (--live, --config)',
+      (attach) =>
+        hideDaemonOnly(attach)
+          .positional('domain', { type: 'string', demandOption: true, describe: 'Name, UUID or id of the domain' })
+          .options(ATTACH_OPTIONS),
+      ({ domain, f: config, connect, device, live, config: persistent, detach }) => {
+        const devices = device === undefined ? [] : [device].flat();
+        command = { kind: 'attach', domain, devices, live, persistent, detach, config, ...given('connect', connect) };
       },
     )
     .command(
@@ -156,7 +204,7 @@ export const parseCommandLine = async (args: readonly string[]): Promise<Command
   let text = '';
   try {
     await parser.parseAsync(
-      args.filter((arg) => arg !== '--').flatMap(separate),
+      attachArgs ?? separated,
       {},
       (error: Error | undefined | null, _argv: unknown, output: string) => {
         if (error !== undefined && error !== null) throw error;

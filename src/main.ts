@@ -14,6 +14,8 @@ const execute = async (command: Command, args: readonly string[]): Promise<numbe
       return (await import('./commands/check.ts')).check(command.config);
     case 'once':
       return await (await import('./commands/once.ts')).once(command);
+    case 'attach':
+      return await (await import('./commands/attach.ts')).attach(command);
     case 'dump':
       return await (await import('./commands/dump.ts')).dump(command.target, command.json);
     case 'text':

@@ -63,26 +63,17 @@ const element = (node: Node, xml: string): DomainElement => {
   };
 };
 
-const parseDevices = (parser: XMLParser, xml: string, names: readonly string[]): readonly DomainElement[] => {
+/** Reads the devices of these kinds (`disk`, `channel`) of a domain's XML, in order. Throws if it is not well-formed. */
+export const devicesReader = (...names: readonly string[]): ((xml: string) => readonly DomainElement[]) => {
+  const parser = parserFor(names);
   const inside = (from: unknown, name: string): readonly Node[] =>
     elements(from)
       .filter((node) => name in node)
       .flatMap((node) => nodes(node[name]));
-  return elements(inside(inside(parser.parse(xml), 'domain'), 'devices'))
-    .filter((node) => names.includes(nameOf(node)))
-    .map((node) => element(node, xml));
-};
-
-/** Reads the devices of these kinds (`disk`, `channel`) of a domain's XML, in order; none in text that is no such XML. */
-export const devicesReader = (...names: readonly string[]): ((xml: string) => readonly DomainElement[]) => {
-  const parser = parserFor(names);
-  return (xml) => {
-    try {
-      return parseDevices(parser, xml, names);
-    } catch {
-      return [];
-    }
-  };
+  return (xml) =>
+    elements(inside(inside(parser.parse(xml), 'domain'), 'devices'))
+      .filter((node) => names.includes(nameOf(node)))
+      .map((node) => element(node, xml));
 };
 
 /** An attribute of the first child element of that name. */
@@ -107,6 +98,10 @@ const listensAt = (channel: DomainElement): string | undefined =>
 export const channelPathOf = (xml: string): string | undefined => {
   // Most domains have none: spares them the parser. libvirt writes these letters as they are.
   if (!xml.includes(CHANNEL)) return undefined;
-  const channels = channelsOf(xml).filter(isMetricsChannel);
-  return channels.map(listensAt).find((path) => path !== undefined && path !== '');
+  try {
+    const channels = channelsOf(xml).filter(isMetricsChannel);
+    return channels.map(listensAt).find((path) => path !== undefined && path !== '');
+  } catch {
+    return undefined;
+  }
 };
