@@ -1,0 +1,73 @@
+import { chmodSync, mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+
+import { reasonOf } from '../../reason.ts';
+
+/** Stands in the pattern for the UUID of a domain. */
+const TOKEN = 'UUID';
+const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+const WHOLE = new RegExp(`^${UUID}$`);
+const MODE = 0o755;
+
+/** Whether a text is a UUID as libvirt prints it: nothing else may get into a path. */
+export const isUuid = (text: string): boolean => WHOLE.test(text);
+
+/** Where private disks lie. */
+export interface PrivatePaths {
+  /** The folder of all of them: the last one before the token. */
+  readonly folder: string;
+  readonly pathOf: (uuid: string) => string;
+  /** UUIDs for which there is something, be it a disk or not. Throws if the folder cannot be read. */
+  readonly found: () => readonly string[];
+  /** Makes the folder, if there is none. Throws a clear message. */
+  readonly makeFolder: () => void;
+  /** Makes what folders of its own a disk needs, and removes them when it has gone. */
+  readonly makeOwnFolder: (uuid: string) => void;
+  readonly removeOwnFolder: (uuid: string) => void;
+}
+
+const makeFolders = (folder: string): void => {
+  const first = mkdirSync(folder, { recursive: true, mode: MODE });
+  if (first === undefined) return;
+  // Whatever the umask: QEMU of another user must get through.
+  for (let made = folder; made.length >= first.length; made = dirname(made)) chmodSync(made, MODE);
+};
+
+const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+
+/** Takes the pattern of a `<vm_disk>` apart: the token stands in the name of the file or of a folder, or in several. */
+export const privatePaths = (pattern: string): PrivatePaths => {
+  let top = pattern;
+  while (dirname(top).includes(TOKEN)) top = dirname(top);
+  const folder = dirname(top);
+  const [before = '', ...others] = basename(top).split(TOKEN).map(escaped);
+  const name = new RegExp(`^${before}(${UUID})${others.join('\\1')}$`);
+  const pathOf = (uuid: string): string => pattern.replaceAll(TOKEN, uuid);
+  return {
+    folder,
+    pathOf,
+    found: () => readdirSync(folder).flatMap((entry) => name.exec(entry)?.[1] ?? []),
+    makeFolder: () => {
+      try {
+        if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) makeFolders(folder);
+      } catch (cause) {
+        throw new Error(
+          `The folder of the private disks, ${folder}, cannot be made: ${reasonOf(cause)}. ` +
+            'Make it for the user that vhostmd runs as, or name another <path> in <vm_disk>',
+          { cause },
+        );
+      }
+    },
+    makeOwnFolder: (uuid) => {
+      const own = dirname(pathOf(uuid));
+      if (own !== folder) makeFolders(own);
+    },
+    removeOwnFolder: (uuid) => {
+      try {
+        for (let own = dirname(pathOf(uuid)); own !== folder; own = dirname(own)) rmdirSync(own);
+      } catch {
+        // Something else is in it, or it has gone.
+      }
+    },
+  };
+};

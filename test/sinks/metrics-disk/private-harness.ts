@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { asyncScheduler, Subject } from 'rxjs';
+
+import type { GuestMetrics, KnownDomain, Sample, Snapshot } from '../../../src/metric.ts';
+import { CHUNK } from '../../../src/sinks/metrics-disk/format.ts';
+import { privateDisks } from '../../../src/sinks/metrics-disk/private-disks.ts';
+import type { PrivateDisksOptions } from '../../../src/sinks/metrics-disk/private-disks.ts';
+import type { SinkReport } from '../../../src/sinks/sink.ts';
+import { guest, sample, snapshot } from '../snapshots.ts';
+
+/** The UUID that `guest` makes of an id. */
+export const uuidOf = (id: number): string => guest(id).domain.uuid;
+
+/** A domain that is defined and, if it runs, has its id. */
+export const known = (id: number, { running = true, name = `vm${id}` } = {}): KnownDomain => ({
+  uuid: uuidOf(id),
+  name,
+  persistent: true,
+  ...(running ? { id } : {}),
+});
+
+/** A tick at which libvirt knows of these domains. */
+export const tick = (
+  number: number,
+  domains: readonly KnownDomain[] | undefined,
+  guests: readonly GuestMetrics[] = [],
+  host: readonly Sample[] = [sample('Tick', `tick ${number}`)],
+): Snapshot => ({ ...snapshot(number, host, guests), ...(domains === undefined ? {} : { domains }) });
+
+/** The same snapshot, but made between ticks. */
+export const change = (value: Snapshot, at = value.at + 100): Snapshot => ({ ...value, cause: 'change', at });
+
+/** Running private disks in a folder, with their reports and what feeds them. */
+export const startPrivate = (folder: string, options: Partial<PrivateDisksOptions> = {}) => {
+  const snapshots = new Subject<Snapshot>();
+  const reports: SinkReport[] = [];
+  const sink = privateDisks({
+    path: join(folder, 'UUID.disk'),
+    size: CHUNK,
+    scheduler: asyncScheduler,
+    backoff: { first: 10, most: 50 },
+    ...options,
+  });
+  const subscription = sink.run(snapshots).subscribe((report) => reports.push(report));
+  return {
+    publish: (value: Snapshot): void => snapshots.next(value),
+    said: (kind: SinkReport['kind']): readonly string[] =>
+      reports.filter((report) => report.kind === kind).map(({ message }) => message),
+    reports,
+    pathOf: (id: number): string => (options.path ?? join(folder, 'UUID.disk')).replaceAll('UUID', uuidOf(id)),
+    stop: (): void => subscription.unsubscribe(),
+  };
+};
+
+/** Whether a text stands anywhere in a file, behind the content too. */
+export const holds = (path: string, text: string): boolean => readFileSync(path).includes(text);
