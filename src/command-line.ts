@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import yargs, { type Argv } from 'yargs';
 
 import { DEVICE_KINDS, type DeviceKind } from './attach/devices.ts';
+import { didYouMean, quote } from './config/suggest.ts';
 import { reasonOf } from './reason.ts';
 
 /** Where the configuration is unless -f names another file. */
@@ -71,8 +72,7 @@ const ATTACH_OPTIONS = {
   detach: { ...FLAG, describe: 'Take the devices out instead' },
   device: {
     ...VALUE,
-    choices: DEVICE_KINDS,
-    describe: 'Only this device, may be repeated (default: all that the configuration serves)',
+    describe: `One of ${DEVICE_KINDS.join(', ')}; may be repeated (default: all that the configuration serves)`,
   },
 } as const;
 // yargs must know them before it has found a command, or it takes the command after a flag for the flag's value.
@@ -108,6 +108,15 @@ const checkOptions = ({
   }
   return true;
 };
+
+/** The values of --device; throws at one that is none. */
+const deviceKinds = (given: string | readonly string[] | undefined): readonly DeviceKind[] =>
+  [given ?? []].flat().map((value) => {
+    const kind = DEVICE_KINDS.find((known) => known === value);
+    if (kind !== undefined) return kind;
+    const hint = didYouMean(value, DEVICE_KINDS);
+    throw new Error(`Option --device must be one of ${DEVICE_KINDS.join(', ')}, found ${quote(value)}${hint}`);
+  });
 
 const hideDaemonOnly = <T>(parser: Argv<T>): Argv<T> =>
   DAEMON_ONLY.reduce<Argv<T>>((hiding, name) => hiding.hide(name), parser);
@@ -177,19 +186,19 @@ export const parseCommandLine = async (args: readonly string[]): Promise<Command
           .positional('domain', { type: 'string', demandOption: true, describe: 'Name, UUID or id of the domain' })
           .options(ATTACH_OPTIONS),
       ({ domain, f: config, connect, device, live, config: persistent, detach }) => {
-        const devices = device === undefined ? [] : [device].flat();
+        const devices = deviceKinds(device);
         command = { kind: 'attach', domain, devices, live, persistent, detach, config, ...given('connect', connect) };
       },
     )
     .command(
-      'dump <disk>',
-      'Read and verify a metrics disk: a file or a block device',
+      'dump <source>',
+      'Read and verify a metrics disk (a file or a block device) or channel (a socket or a port of the guest)',
       (dump) =>
         hideDaemonOnly(dump)
-          .positional('disk', { type: 'string', demandOption: true, describe: 'Metrics disk' })
+          .positional('source', { type: 'string', demandOption: true, describe: 'Metrics disk or channel' })
           .option('json', { ...FLAG, describe: 'Print JSON instead of XML' }),
-      ({ disk, json }) => {
-        command = { kind: 'dump', target: disk, json };
+      ({ source, json }) => {
+        command = { kind: 'dump', target: source, json };
       },
     )
     .check(checkOptions)
@@ -212,7 +221,9 @@ export const parseCommandLine = async (args: readonly string[]): Promise<Command
       },
     );
   } catch (error) {
-    const message = reasonOf(error);
+    const about = attachArgs?.some((arg) => /^--config(=|$)/.test(arg)) === true;
+    const hint = about ? ' (of attach, --config is a flag; -f FILE names the configuration file)' : '';
+    const message = `${reasonOf(error)}${hint}`;
     return { kind: 'text', text: `vhostmd: ${message}\nTry 'vhostmd --help'.`, error: true };
   }
   return text === '' && command !== undefined ? command : { kind: 'text', text, error: false };

@@ -49,6 +49,16 @@ describe('the command line of the daemon', () => {
   });
 });
 
+const ATTACH = {
+  kind: 'attach',
+  domain: 'web1',
+  config: DEFAULT_CONFIG,
+  devices: [],
+  live: false,
+  persistent: false,
+  detach: false,
+};
+
 describe('the commands', () => {
   it.each([
     ['check', { kind: 'check', config: DEFAULT_CONFIG }],
@@ -59,6 +69,22 @@ describe('the commands', () => {
     ['once', { kind: 'once', config: DEFAULT_CONFIG }],
     ['once -c URI -f a.xml', { kind: 'once', config: 'a.xml', connect: 'URI' }],
     ['-cURI once', { kind: 'once', config: DEFAULT_CONFIG, connect: 'URI' }],
+    ['attach web1', ATTACH],
+    ['attach 007', { ...ATTACH, domain: '007' }],
+    ['attach web1 --live', { ...ATTACH, live: true }],
+    ['attach web1 --config', { ...ATTACH, persistent: true }],
+    ['attach --config web1', { ...ATTACH, persistent: true }],
+    ['attach --live --config --detach web1', { ...ATTACH, live: true, persistent: true, detach: true }],
+    ['attach web1 -c URI -f a.xml --config', { ...ATTACH, connect: 'URI', config: 'a.xml', persistent: true }],
+    ['attach web1 -fa.xml', { ...ATTACH, config: 'a.xml' }],
+    ['-f a.xml attach web1', { ...ATTACH, config: 'a.xml' }],
+    ['--config a.xml attach web1', { ...ATTACH, config: 'a.xml' }],
+    ['--config=a.xml attach web1 --config', { ...ATTACH, config: 'a.xml', persistent: true }],
+    ['attach web1 --device channel', { ...ATTACH, devices: ['channel'] }],
+    ['attach --device=channel --device shared-disk web1', { ...ATTACH, devices: ['channel', 'shared-disk'] }],
+    // Here it is a file.
+    ['-f attach check', { kind: 'check', config: 'attach' }],
+    ['--config attach check', { kind: 'check', config: 'attach' }],
     ['dump /dev/vdb', { kind: 'dump', target: '/dev/vdb', json: false }],
     ['dump --json /dev/vdb', { kind: 'dump', target: '/dev/vdb', json: true }],
     ['dump /dev/vdb --json', { kind: 'dump', target: '/dev/vdb', json: true }],
@@ -94,6 +120,23 @@ describe('mistakes on the command line', () => {
     ['-pa -pb', 'Option --pid-file is given twice'],
     ['-d once', 'Option --no-daemonize is for the daemon, not for "once"'],
     ['check -v', 'Option --verbose is for the daemon, not for "check"'],
+    ['attach', 'An argument is missing'],
+    ['attach a b', 'Unknown option or command: b'],
+    ['attach a -v', 'Option --verbose is for the daemon, not for "attach"'],
+    ['attach a --device floppy', 'Option --device must be one of shared-disk, private-disk, channel, found "floppy"'],
+    [
+      'attach a --device chanel',
+      'Option --device must be one of shared-disk, private-disk, channel, found "chanel"; did you mean "channel"?',
+    ],
+    ['attach a --device', 'Option device needs a value'],
+    ['attach a --live=no', 'Option live takes no value'],
+    ['attach a -f b -f c', 'Option -f is given twice'],
+    [
+      'attach a --config b.xml',
+      'Unknown option or command: b.xml (of attach, --config is a flag; -f FILE names the configuration file)',
+    ],
+    ['attach a --config=b.xml', 'Option config takes no value (of attach, --config is a flag; -f FILE names'],
+    ['check --live', 'Unknown option or command: live'],
     ['dump -u nobody x', 'Option --user is for the daemon, not for "dump"'],
   ])('are said in one clear line: %j', async (line, message) => {
     const { kind, ...rest } = await parse(line);
@@ -119,7 +162,8 @@ describe('help and version', () => {
       '-h, --help',
       'check [file]',
       'once',
-      'dump <disk>',
+      'attach <domain>',
+      'dump <source>',
     ])
       expect('text' in help ? help.text : '').toContain(flag);
   });
@@ -129,6 +173,17 @@ describe('help and version', () => {
     expect(help).toMatchObject({ kind: 'text', error: false });
     expect('text' in help ? help.text : '').toContain('--json');
     expect('text' in help ? help.text : '').not.toContain('--user');
+  });
+
+  it('of attach names the file by -f only, and --config as the flag', async () => {
+    const help = await parse('attach --help');
+    expect(help).toMatchObject({ kind: 'text', error: false });
+    const text = 'text' in help ? help.text : '';
+    expect(text).toMatch(/^ +-f +Configuration file/m);
+    expect(text).toMatch(/^ +--config +Change the persistent definition/m);
+    for (const option of ['--live', '--detach', '--device', 'private-disk', '-c, --connect'])
+      expect(text).toContain(option);
+    expect(text).not.toContain('--user');
   });
 
   it('prints the version of the package', async () => {
