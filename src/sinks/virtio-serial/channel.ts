@@ -1,0 +1,72 @@
+import { catchError, concat, defer, EMPTY, map, of, retry, switchMap, throwError, timer } from 'rxjs';
+import type { Observable, SchedulerLike } from 'rxjs';
+
+import { reasonOf } from '../../reason.ts';
+import type { Backoff } from '../hand-over.ts';
+import { connection$ } from './connection.ts';
+import { allowance } from './session.ts';
+
+/** Whether a channel is connected; with what is to be said about that, which goes on behind its path. */
+export interface ChannelState {
+  readonly connected: boolean;
+  readonly say?: string;
+}
+
+export interface ChannelOptions {
+  readonly path: string;
+  readonly reply: () => string;
+  readonly scheduler: SchedulerLike;
+  readonly backoff: Backoff;
+}
+
+/** First waits, for which a connection that was lost is not yet worth a word: its VM may be ending. */
+const GRACE = 10;
+
+/**
+ * The channel of one domain, for ever: connects, answers, and connects again with backoff. Each different trouble is
+ * said once. All is well again, and the backoff at its start, when a connection has lived for its longest wait.
+ */
+export const channel$ = ({ path, reply, scheduler, backoff }: ChannelOptions): Observable<ChannelState> =>
+  defer(() => {
+    const { first, most } = backoff;
+    const cost = allowance(scheduler);
+    let failures = 0;
+    let said = '';
+    /** Since when there is trouble: from the start if it was never connected. */
+    let troubled: number | undefined;
+    let connectedAt: number | undefined;
+
+    const well = (): void => {
+      failures = 0;
+      said = '';
+      troubled = undefined;
+    };
+    const recovered = (): ChannelState => {
+      well();
+      return { connected: true, say: 'is connected again' };
+    };
+    const up$ = (): Observable<ChannelState> => {
+      connectedAt = scheduler.now();
+      return concat(of({ connected: true }), said === '' ? EMPTY : timer(most, scheduler).pipe(map(recovered)));
+    };
+    const failed = (error: unknown): ChannelState => {
+      const now = scheduler.now();
+      if (connectedAt !== undefined && now - connectedAt >= most) well();
+      troubled ??= connectedAt === undefined ? -Infinity : now;
+      connectedAt = undefined;
+      const reason = reasonOf(error);
+      if (reason === said || now - troubled < first * GRACE) return { connected: false };
+      said = reason;
+      return { connected: false, say: reason };
+    };
+    return connection$(path, cost, reply, scheduler).pipe(
+      switchMap(up$),
+      catchError((error: unknown) =>
+        concat(
+          of(failed(error)),
+          throwError(() => error),
+        ),
+      ),
+      retry({ delay: () => timer(Math.min(first * 2 ** failures++, most), scheduler) }),
+    );
+  });

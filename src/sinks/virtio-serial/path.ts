@@ -1,0 +1,61 @@
+import { lstat } from 'node:fs';
+
+import { Observable } from 'rxjs';
+
+import { escapeForLog } from '../../value.ts';
+
+/** Name of the port in the guest, and of the socket in the directory layouts. */
+export const CHANNEL_NAME = 'org.github.vhostmd.1';
+
+/** struct sockaddr_un has 108 bytes, the last of which is a NUL. */
+const LONGEST_PATH = 107;
+
+const SHOWN = 200;
+
+/** Hostile text for a message, quoted. */
+export const quoted = (text: string): string => `"${escapeForLog(text, SHOWN)}"`;
+
+const MEND: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist; if the VM runs, look whether somebody has removed it',
+  ENOTDIR: 'does not exist: a part of the path is no directory',
+  EACCES: 'may not be used by this user; add the user of vhostmd to the group that owns the socket and its directory',
+  EPERM: 'may not be used by this user; add the user of vhostmd to the group that owns the socket and its directory',
+  ECONNREFUSED: 'is a socket that nobody listens on: what made it has ended; restart the VM',
+  EAGAIN: 'is in use by somebody else, and QEMU serves one client only; stop the other one, maybe a second vhostmd',
+  ELOOP: 'leads through too many symbolic links; give the real path',
+  EMFILE:
+    'cannot be opened: vhostmd has too many files open; raise LimitNOFILE of its service, or lower <max_channels>',
+};
+
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
+/** Why a socket is of no use, and what to do; the path comes before it. */
+export const socketTrouble = (error: unknown): string => {
+  const code = codeOf(error);
+  const known = code === undefined ? undefined : MEND[code];
+  if (known !== undefined) return `${known} (${code})`;
+  return error instanceof Error ? error.message : `cannot be used: ${code ?? String(error)}`;
+};
+
+/** Why this text cannot be the path of a socket; undefined if it can. */
+export const pathTrouble = (path: string): string | undefined => {
+  if (!path.startsWith('/') || path.includes('\0')) return 'is not an absolute path; mend it in the XML of the domain';
+  const bytes = Buffer.byteLength(path);
+  if (bytes <= LONGEST_PATH) return undefined;
+  return `has ${bytes} bytes, and the path of a socket at most ${LONGEST_PATH}; give the channel a shorter one`;
+};
+
+/** Completes if the path itself, not what a link points to, is a socket; an error with the trouble if not. */
+export const checkSocket$ = (path: string): Observable<never> =>
+  new Observable((subscriber) => {
+    const trouble = pathTrouble(path);
+    if (trouble !== undefined) return subscriber.error(new Error(trouble));
+    lstat(path, (error, stats) => {
+      if (error !== null) subscriber.error(new Error(socketTrouble(error)));
+      else if (stats.isSymbolicLink())
+        subscriber.error(new Error('is a symbolic link, which is not followed; put the socket itself there'));
+      else if (!stats.isSocket()) subscriber.error(new Error('is no socket; look what has taken its place'));
+      else subscriber.complete();
+    });
+  });

@@ -1,0 +1,54 @@
+import type { KnownDomain } from '../../metric.ts';
+import { runOf } from './layouts.ts';
+import type { Paths } from './layouts.ts';
+
+/** A channel that is to be connected: one run of a domain with one path. */
+export interface Wanted {
+  readonly key: string;
+  readonly domain: KnownDomain;
+  readonly id: number;
+  readonly path: string;
+}
+
+/** Which channels there are to be, and what is different from before. */
+export interface Plan {
+  readonly channels: ReadonlyMap<string, Wanted>;
+  readonly added: readonly Wanted[];
+  readonly removed: ReadonlySet<string>;
+  /** Those that are too many, in the order in which they come next. */
+  readonly over: readonly Wanted[];
+  /** Those that name the path of another one: whose metrics it would get cannot be known. */
+  readonly shared: readonly Wanted[];
+}
+
+export const NOTHING: Plan = { channels: new Map(), added: [], removed: new Set(), over: [], shared: [] };
+
+const wantedOf = (domain: KnownDomain, path: string | undefined): readonly Wanted[] => {
+  const { id } = domain;
+  return id === undefined || path === undefined ? [] : [{ key: `${runOf(domain)} ${path}`, domain, id, path }];
+};
+
+/** Reconciles the channels with the domains that are known now; what is connected stays, new ones take free places. */
+export const plan = (
+  { channels: before }: Plan,
+  domains: readonly KnownDomain[],
+  found: Paths,
+  maxChannels: number,
+): Plan => {
+  const paths = new Map([...before.values()].map(({ domain, path }) => [runOf(domain), path]));
+  // While it is not known what the XML says, what is connected stays so.
+  const unknown = (domain: KnownDomain): string | undefined =>
+    (domain.channel === undefined ? paths.get(runOf(domain)) : undefined) ?? found.get(runOf(domain));
+  const all = domains.flatMap((domain) => wantedOf(domain, domain.channel ?? unknown(domain)));
+  const uses = new Map<string, number>();
+  for (const { path } of all) uses.set(path, (uses.get(path) ?? 0) + 1);
+  const [shared, alone] = [
+    all.filter(({ path }) => uses.get(path) !== 1),
+    all.filter(({ path }) => uses.get(path) === 1),
+  ];
+  const [kept, fresh] = [alone.filter(({ key }) => before.has(key)), alone.filter(({ key }) => !before.has(key))];
+  const added = fresh.slice(0, Math.max(0, maxChannels - kept.length));
+  const channels = new Map([...kept, ...added].map((wanted) => [wanted.key, wanted]));
+  const removed = new Set([...before.keys()].filter((key) => !channels.has(key)));
+  return { channels, added, removed, over: fresh.slice(added.length), shared };
+};

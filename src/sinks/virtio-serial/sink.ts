@@ -1,0 +1,126 @@
+import {
+  concat,
+  connect,
+  defer,
+  endWith,
+  filter,
+  finalize,
+  ignoreElements,
+  map,
+  merge,
+  mergeMap,
+  of,
+  takeUntil,
+  tap,
+} from 'rxjs';
+import type { Observable, SchedulerLike } from 'rxjs';
+
+import type { Snapshot } from '../../metric.ts';
+import type { Backoff } from '../hand-over.ts';
+import type { Sink, SinkReport } from '../sink.ts';
+import { channel$ } from './channel.ts';
+import { DEFAULT_CHANNEL_PATHS } from './layouts.ts';
+import { NOTHING } from './plan.ts';
+import type { Plan, Wanted } from './plan.ts';
+import { plans$ } from './plans.ts';
+import { metricsReply } from './reply.ts';
+import { channelWarning, connectedOf, planWarnings } from './say.ts';
+
+export interface VirtioSerialOptions {
+  /** Where to look for sockets of domains whose XML names none; by default where libvirt puts them. */
+  readonly channelPath?: string;
+  readonly maxChannels: number;
+  /** Milliseconds after which metrics are too old to be given out. */
+  readonly expirationTime: number;
+  /** The clock of the snapshots. */
+  readonly scheduler: SchedulerLike;
+  readonly backoff?: Backoff;
+}
+
+const DEFAULT_BACKOFF: Backoff = { first: 100, most: 10_000 };
+
+/** What is known while the sink runs. */
+interface Served {
+  newest?: Snapshot;
+  plan: Plan;
+  readonly connected: Set<string>;
+}
+
+/**
+ * Answers the guests that ask for metrics through a virtio-serial port. QEMU listens on a socket for each domain, and
+ * this connects to all of them, each on its own. Nothing is sent unasked: a snapshot is only kept until the next one.
+ */
+export const virtioSerial = (options: VirtioSerialOptions): Sink => {
+  const { channelPath, maxChannels, expirationTime, scheduler, backoff = DEFAULT_BACKOFF } = options;
+  const channelPaths = channelPath === undefined ? DEFAULT_CHANNEL_PATHS : [channelPath];
+
+  const fresh = ({ newest }: Served): Snapshot | undefined =>
+    newest !== undefined && scheduler.now() - newest.at <= expirationTime ? newest : undefined;
+
+  const served$ = (served: Served, wanted: Wanted): Observable<SinkReport> => {
+    const { key, path, domain, id } = wanted;
+    const reply = (): string => metricsReply(fresh(served), domain.uuid, id);
+    return channel$({ path, reply, scheduler, backoff }).pipe(
+      tap(({ connected }) => (connected ? served.connected.add(key) : served.connected.delete(key))),
+      mergeMap(({ say }) => (say === undefined ? [] : [channelWarning(served.plan.channels.get(key) ?? wanted, say)])),
+      finalize(() => served.connected.delete(key)),
+    );
+  };
+
+  const channels$ = (served: Served, snapshot$: Observable<Snapshot>): Observable<SinkReport> =>
+    plans$(snapshot$, channelPaths, maxChannels).pipe(
+      connect((planned$) => {
+        const plan$ = planned$.pipe(filter((planned) => 'plan' in planned));
+        const gone$ = ({ key }: Wanted) => plan$.pipe(filter(({ plan }) => plan.removed.has(key)));
+        return merge(
+          planned$.pipe(
+            mergeMap((planned): readonly SinkReport[] => {
+              // Where libvirt puts its sockets by default is nobody's choice, and may well be closed to this user.
+              if (!('plan' in planned)) return channelPath === undefined ? [] : [unreadable(planned.unreadable)];
+              served.plan = planned.plan;
+              return planWarnings(planned.before, planned.plan, maxChannels);
+            }),
+          ),
+          plan$.pipe(
+            mergeMap(({ plan }) => plan.added),
+            mergeMap((wanted) => served$(served, wanted).pipe(takeUntil(gone$(wanted)))),
+          ),
+        );
+      }),
+    );
+
+  const unreadable = (what: string): SinkReport => ({
+    kind: 'warning',
+    message: `The <channel_path> cannot be read, so channels that the XML of their domain does not name are not found: ${what}`,
+  });
+
+  return {
+    name: 'virtio-serial',
+    run: (snapshot$) =>
+      defer(() => {
+        const served: Served = { plan: NOTHING, connected: new Set() };
+        const take = (snapshot: Snapshot): void => {
+          served.newest = snapshot;
+        };
+        const written = (snapshot: Snapshot): SinkReport => ({
+          kind: 'written',
+          snapshot,
+          message: connectedOf(served.connected.size, served.plan),
+        });
+        const opened: SinkReport = {
+          kind: 'opened',
+          message: `Channels of up to ${maxChannels} domains are connected`,
+        };
+        return concat(
+          of(opened),
+          snapshot$.pipe(
+            tap(take),
+            connect((shared$) => {
+              const end$ = shared$.pipe(ignoreElements(), endWith('end'));
+              return merge(channels$(served, shared$).pipe(takeUntil(end$)), shared$.pipe(map(written)));
+            }),
+          ),
+        );
+      }),
+  };
+};

@@ -1,0 +1,156 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { asyncScheduler, Subject } from 'rxjs';
+import type { SchedulerLike } from 'rxjs';
+
+import type { Domain, GuestMetrics, KnownDomain, Sample, Snapshot } from '../../../src/metric.ts';
+import { virtioSerial } from '../../../src/sinks/virtio-serial/sink.ts';
+import type { VirtioSerialOptions } from '../../../src/sinks/virtio-serial/sink.ts';
+import type { SinkReport } from '../../../src/sinks/sink.ts';
+import { guest, sample } from '../snapshots.ts';
+
+export const REQUEST = 'GET /metrics/XML\n\n';
+
+/** The host's end of a channel as QEMU has it, and the guest behind it. */
+export interface Qemu {
+  readonly path: string;
+  /** The guest writes to its port; what it writes before anybody is connected waits. */
+  readonly send: (bytes: string | Uint8Array) => void;
+  /** All that the guest has read. */
+  readonly received: () => string;
+  /** Bytes of the guest that are not with QEMU any more. */
+  readonly taken: () => number;
+  readonly connections: () => number;
+  readonly connected: () => boolean;
+  /** The guest reads nothing any more. */
+  readonly stopReading: () => void;
+  readonly startReading: () => void;
+  /** QEMU closes the connection that it has. */
+  readonly drop: (how?: 'end' | 'reset') => void;
+  /** From now on each connection is closed as soon as it is made. */
+  readonly refuse: (refuse: boolean) => void;
+  readonly close: () => Promise<void>;
+}
+
+/** Listens on a socket like QEMU. */
+export const startQemu = async (socketPath: string): Promise<Qemu> => {
+  let client: Socket | undefined;
+  let unsent: Uint8Array[] = [];
+  let refusing = false;
+  let reading = true;
+  let connections = 0;
+  const chunks: Buffer[] = [];
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    connections += 1;
+    socket.on('error', () => undefined);
+    if (refusing) return void socket.destroy();
+    client = socket;
+    socket.on('data', (chunk) => chunks.push(chunk));
+    if (!reading) socket.pause();
+    socket.on('close', () => {
+      if (client === socket) client = undefined;
+    });
+    socket.on('end', () => socket.destroy());
+    for (const bytes of unsent.splice(0)) socket.write(bytes);
+  });
+  await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+  return {
+    path: socketPath,
+    send: (bytes) => {
+      const sent = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes;
+      if (client === undefined) unsent = [...unsent, sent];
+      else client.write(sent);
+    },
+    received: () => Buffer.concat(chunks).toString('latin1'),
+    taken: () => (client === undefined ? 0 : client.bytesWritten - client.writableLength),
+    connections: () => connections,
+    connected: () => client !== undefined,
+    stopReading: () => {
+      reading = false;
+      client?.pause();
+    },
+    startReading: () => {
+      reading = true;
+      client?.resume();
+    },
+    drop: (how = 'end') => {
+      if (how === 'end') client?.end();
+      else client?.destroy();
+    },
+    refuse: (refuse) => {
+      refusing = refuse;
+      if (refuse) client?.destroy();
+    },
+    close: () => {
+      client?.destroy();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+};
+
+/** A running domain as snapshots know it, by its id; `guest(id)` has its metrics. */
+export const domain = (id: number, channel?: string | null): KnownDomain & Domain => ({
+  ...guest(id).domain,
+  persistent: true,
+  ...(channel === undefined ? {} : { channel }),
+});
+
+/** Snapshots of now. */
+export const snapshotOf = (
+  domains: readonly KnownDomain[] | undefined,
+  {
+    host = [sample('Host', 'h')],
+    guests = domains?.flatMap(({ id }) => (id === undefined ? [] : [guest(id, sample('Guest', `g${id}`))])) ?? [],
+    tick = 0,
+    at = asyncScheduler.now(),
+    cause = 'tick',
+  }: {
+    host?: readonly Sample[];
+    guests?: readonly GuestMetrics[];
+    tick?: number;
+    at?: number;
+    cause?: Snapshot['cause'];
+  } = {},
+): Snapshot => ({ cause, tick, at, host, guests, problems: [], ...(domains === undefined ? {} : { domains }) });
+
+/** A running sink, its reports, and what feeds it; ended by `close`, with all that was made. */
+export const stage = (options: Partial<VirtioSerialOptions> = {}) => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'serial-'));
+  const snapshots = new Subject<Snapshot>();
+  const reports: SinkReport[] = [];
+  const qemus: Qemu[] = [];
+  const scheduler: SchedulerLike = asyncScheduler;
+  const sink = virtioSerial({
+    channelPath: path.join(directory, 'channels'),
+    maxChannels: 1024,
+    expirationTime: 15_000,
+    scheduler,
+    backoff: { first: 10, most: 80 },
+    ...options,
+  });
+  const subscription = sink.run(snapshots).subscribe((report) => reports.push(report));
+  return {
+    directory,
+    reports,
+    socket: (name: string): string => path.join(directory, name),
+    qemu: async (name: string): Promise<Qemu> => {
+      const qemu = await startQemu(path.join(directory, name));
+      qemus.push(qemu);
+      return qemu;
+    },
+    publish: (snapshot: Snapshot): void => snapshots.next(snapshot),
+    said: (kind: SinkReport['kind']): readonly string[] =>
+      reports.filter((report) => report.kind === kind).map(({ message }) => message),
+    stop: (): void => subscription.unsubscribe(),
+    close: async (): Promise<void> => {
+      subscription.unsubscribe();
+      for (const qemu of qemus) await qemu.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+};
+export type SerialStage = ReturnType<typeof stage>;
