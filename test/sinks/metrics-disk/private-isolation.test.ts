@@ -1,0 +1,95 @@
+import { readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterEach, describe, expect, it } from 'vitest';
+
+import type { KnownDomain } from '../../../src/metric.ts';
+import { guest, sample } from '../snapshots.ts';
+import { directories, documentOn } from './harness.ts';
+import { change, known, startPrivate, tick, uuidOf } from './private-harness.ts';
+
+const { make, removeAll } = directories();
+
+afterEach(removeAll);
+
+/** Repeatable numbers below `bound`. */
+const random = (seed: number) => {
+  let state = seed;
+  return (bound: number): number => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return Math.floor((state / 2_147_483_648) * bound);
+  };
+};
+
+/** What belongs to one domain only, as it could stand in a file: its values and names have this in each few bytes. */
+const markOf = (id: number): string => `<${String.fromCharCode(97 + id).repeat(3)}>`;
+const escapedMark = (id: number): string => String.fromCharCode(97 + id).repeat(3);
+const DOMAINS = Array.from({ length: 12 }, (_, id) => id);
+
+describe('FAULTS 69: private disks over a run with starts, stops, renames and values of very different lengths', () => {
+  it.each([1, 2, 3])('FAULTS 69: hold no byte of another domain, nor is one written to them (run %d)', (seed) => {
+    const folder = join(make(), 'disks');
+    const next = random(seed);
+    const writes: { readonly fd: number; readonly text: string }[] = [];
+    const disks = startPrivate(folder, {
+      pwrite: (fd, bytes, offset, length, position) => {
+        writes.push({ fd, text: Buffer.from(bytes.subarray(offset, offset + length)).toString('latin1') });
+        return writeSync(fd, bytes, offset, length, position);
+      },
+    });
+    const uuids = new Map(DOMAINS.map((id) => [uuidOf(id), id]));
+    const foreign = (text: string, id: number): readonly number[] =>
+      DOMAINS.filter((other) => other !== id && (text.includes(escapedMark(other)) || text.includes(uuidOf(other))));
+    let scanned = 0;
+    let largest = 0;
+    for (let round = 1; round <= 150; round += 1) {
+      const there = DOMAINS.filter(() => next(5) > 0);
+      const domains = there.map((id): KnownDomain => {
+        const name = `${markOf(id)} ${markOf(id).repeat(next(20))} ${next(1000)}`;
+        return known(id, { name, running: next(4) > 0 });
+      });
+      const guests = domains
+        .filter(({ id }) => id !== undefined && next(6) > 0)
+        .map(({ id = 0 }) => {
+          const long = markOf(id).repeat(next(3) === 0 ? next(8000) : next(5));
+          const samples = Array.from({ length: next(4) }, (_, at) => sample(`${markOf(id)}${at}`, `${round}${long}`));
+          const { domain } = guest(id);
+          return { domain: { ...domain, id: id + 100 * round, name: markOf(id) }, samples };
+        });
+      const value = tick(round, domains, guests, [sample('H', `host ${'Z'.repeat(next(3000))}`)]);
+      disks.publish(next(3) === 0 ? change(value) : value);
+      for (const file of readdirSync(folder)) {
+        const bytes = readFileSync(join(folder, file));
+        const id = uuids.get(file.replace('.disk', ''));
+        expect(id, file).toBeDefined();
+        expect(foreign(bytes.toString('latin1'), id ?? -1), `${file} in round ${round}`).toEqual([]);
+        // No rest behind the content either, and valid.
+        largest = Math.max(largest, documentOn(join(folder, file)).length);
+        scanned += 1;
+      }
+    }
+    disks.stop();
+    // What a reader could have seen while it was being written: one write has the text of one domain at most.
+    for (const { text } of writes)
+      expect(DOMAINS.filter((id) => text.includes(escapedMark(id)) || text.includes(uuidOf(id))).length).toBeLessThan(
+        2,
+      );
+    expect(scanned).toBeGreaterThan(1000);
+    expect(largest).toBeGreaterThan(10_000);
+    expect(writes.some(({ text }) => text.includes(escapedMark(3)))).toBe(true);
+  });
+
+  it('FAULTS 69: a document that is taken over has nothing of what stood behind it, once it is replaced', () => {
+    const folder = make();
+    const first = startPrivate(folder);
+    first.publish(tick(1, [known(1)]));
+    first.stop();
+    const bytes = readFileSync(first.pathOf(1));
+    bytes.write('of another domain', 5000);
+    writeFileSync(first.pathOf(1), bytes);
+    const second = startPrivate(folder);
+    second.publish(tick(2, [known(1)]));
+    second.stop();
+    expect(readFileSync(first.pathOf(1)).includes('another')).toBe(false);
+  });
+});
