@@ -16,8 +16,8 @@ afterEach(removeAll);
 const random = (seed: number) => {
   let state = seed;
   return (bound: number): number => {
-    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
-    return Math.floor((state / 2_147_483_648) * bound);
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * bound);
   };
 };
 
