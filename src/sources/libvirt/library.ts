@@ -79,6 +79,7 @@ const bind = () => {
     setKeepAlive: func<(conn: Pointer, seconds: number, count: number) => number>(
       'int virConnectSetKeepAlive(virConnect *conn, int seconds, uint count)',
     ),
+    capabilities: func<(conn: Pointer) => Pointer | null>('void *virConnectGetCapabilities(virConnect *conn)'),
     getType: func<(conn: Pointer) => string | null>('const char *virConnectGetType(virConnect *conn)'),
     nodeInfo: func<(conn: Pointer, info: Partial<NativeNodeInfo>) => number>(
       'int virNodeGetInfo(virConnect *conn, _Out_ virNodeInfo *info)',
