@@ -1,11 +1,13 @@
 import type { SchedulerLike } from 'rxjs';
 
-import type { Config, Diagnostic, SinkConfig, SinkOption } from '../config/config.ts';
+import type { Config, Diagnostic, SinkConfig, SinkOption, TransportConfig } from '../config/config.ts';
 import { didYouMean, quote } from '../config/suggest.ts';
 import type { Place } from '../metric.ts';
 import { LOG_FORMATS, logSink } from './log.ts';
 import { metricsDisk } from './metrics-disk/disk.ts';
+import { privateDisks } from './metrics-disk/private-disks.ts';
 import type { Sink } from './sink.ts';
+import { virtioSerial } from './virtio-serial/sink.ts';
 
 /** What sinks need of the daemon: its monotonic clock, and where lines of text go (without line break). */
 export interface SinkContext {
@@ -83,29 +85,44 @@ const configured = ({ type, module, options, place }: SinkConfig, context: SinkC
   return { sink: { ...kind.make(value, context), key, required: false } };
 };
 
-const transports = ({ transports: used, disk }: Config, { scheduler }: SinkContext): readonly Made[] =>
-  used
-    .filter(({ name }, index) => used.findIndex((other) => other.name === name) === index)
-    .map(({ name, place }): Made => {
-      if (name === 'virtio')
-        return {
-          errors: [diagnostic(place, 'Transport virtio is not supported by this version; remove this <transport>')],
-        };
-      if (disk === undefined)
-        return { errors: [diagnostic(place, 'Transport vbd needs a <disk> with a <path>; add it')] };
-      const key = JSON.stringify([name, disk.path, disk.size]);
-      return { sink: { ...metricsDisk({ path: disk.path, size: disk.size, scheduler }), key, required: true } };
-    });
+const required = (parts: readonly unknown[], sink: Sink): Made => ({
+  sink: { ...sink, key: JSON.stringify(parts), required: true },
+});
+
+const transport = (
+  { name, place }: TransportConfig,
+  { disk, vmDisk, virtio }: Config,
+  { scheduler }: SinkContext,
+): readonly Made[] => {
+  if (name === 'virtio') {
+    if (virtio === undefined) return [];
+    return [required([name, virtio], virtioSerial({ ...virtio, scheduler }))];
+  }
+  if (disk !== undefined) {
+    const { path, size } = disk;
+    return [required([name, path, size], metricsDisk({ path, size, scheduler }))];
+  }
+  // Private disks alone are a way to all VMs, too.
+  if (vmDisk !== undefined) return [];
+  return [{ errors: [diagnostic(place, 'Transport vbd needs a <disk> with a <path>, or a <vm_disk>; add one')] }];
+};
+
+const transports = (config: Config, context: SinkContext): readonly Made[] =>
+  config.transports
+    .filter(({ name }, index, used) => used.findIndex((other) => other.name === name) === index)
+    .flatMap((used) => transport(used, config, context));
+
+const ofEachDomain = ({ vmDisk }: Config, { scheduler }: SinkContext): readonly Made[] => {
+  if (vmDisk === undefined) return [];
+  const { path, size } = vmDisk;
+  return [required(['vm_disk', path, size], privateDisks({ path, size, scheduler }))];
+};
 
 /** The sinks that a configuration asks for; every mistake comes with its place. Nothing is opened yet. */
 export const sinksFor = (config: Config, context: SinkContext): SinksResult => {
-  const privateDisks: readonly Made[] =
-    config.vmDisk === undefined
-      ? []
-      : [{ errors: [diagnostic(config.vmDisk.place, '<vm_disk> is not supported by this version; remove it')] }];
   const made = [
     ...transports(config, context),
-    ...privateDisks,
+    ...ofEachDomain(config, context),
     ...config.sinks.map((sink) => configured(sink, context)),
   ];
   const errors = made.flatMap((one) => ('errors' in one ? one.errors : []));

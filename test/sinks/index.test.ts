@@ -48,21 +48,48 @@ describe('the list of sinks', () => {
 
   it('says where transport vbd lacks its disk', () => {
     expect(errorsOf({ transports: [transport('vbd', 7)] })).toEqual([
-      '7:3 Transport vbd needs a <disk> with a <path>; add it',
+      '7:3 Transport vbd needs a <disk> with a <path>, or a <vm_disk>; add one',
     ]);
   });
 
-  it('says where something stands that this version does not have', () => {
+  it('has a disk for each VM beside the shared one, or alone', () => {
+    const vmDisk = { path: '/run/vhostmd/UUID', size: 65_536, place: place(9) };
+    expect(namesOf({ disk, vmDisk, transports: [transport('vbd')] })).toEqual(['metrics disk', 'private disks']);
+    expect(namesOf({ vmDisk, transports: [transport('vbd')] })).toEqual(['private disks']);
+  });
+
+  it('has the channels for transport virtio, with or without a disk', () => {
+    const virtio = { maxChannels: 1024, expirationTime: 15_000 };
+    expect(namesOf({ virtio, transports: [transport('virtio')] })).toEqual(['virtio-serial']);
+    expect(namesOf({ disk, virtio, transports: [transport('vbd'), transport('virtio')] })).toEqual([
+      'metrics disk',
+      'virtio-serial',
+    ]);
+  });
+
+  it('keeps a sink over a reload only if it is configured alike', () => {
+    const keys = (some: Partial<Config>): readonly string[] => {
+      const result = sinksFor(config(some), context);
+      return result.ok ? result.sinks.map(({ key }) => key) : [];
+    };
+    const virtio = { maxChannels: 1024, expirationTime: 15_000 };
+    const vmDisk = { path: '/run/vhostmd/UUID', size: 65_536, place: place(9) };
+    const before = keys({ virtio, vmDisk, transports: [transport('virtio')] });
+    expect(before).toHaveLength(2);
     expect(
-      errorsOf({
-        disk,
-        transports: [transport('vbd'), transport('virtio', 8)],
-        vmDisk: { path: '/run/UUID', size: 65_536, place: place(9) },
-        sinks: [{ module: './mine.js', options: [], place: place(10) }],
-      }),
-    ).toEqual([
-      '8:3 Transport virtio is not supported by this version; remove this <transport>',
-      '9:3 <vm_disk> is not supported by this version; remove it',
+      keys({ virtio: { ...virtio }, vmDisk: { ...vmDisk, place: place(12) }, transports: [transport('virtio', 3)] }),
+    ).toEqual(before);
+    const [channels, disks] = keys({
+      virtio: { ...virtio, maxChannels: 10 },
+      vmDisk: { ...vmDisk, size: 131_072 },
+      transports: [transport('virtio')],
+    });
+    expect(before).not.toContain(channels);
+    expect(before).not.toContain(disks);
+  });
+
+  it('says where something stands that this version does not have', () => {
+    expect(errorsOf({ sinks: [{ module: './mine.js', options: [], place: place(10) }] })).toEqual([
       '10:3 <sink module=".."> is not supported by this version; remove it',
     ]);
   });
