@@ -40,14 +40,14 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
-/** Starts the tool in a shell. */
+/** Starts the tool in a shell, as a process group of its own. */
 export const startTool = (
   [program, ...rest]: readonly [string, ...string[]],
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Running => {
   const start = performance.now();
-  const child = spawn(program, [...rest, TOOL, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
+  const child = spawn(program, [...rest, TOOL, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env, detached: true });
   const text = { stdout: '', stderr: '' };
   child.stdout.setEncoding('latin1').on('data', (data: string) => (text.stdout += data));
   child.stderr.setEncoding('utf8').on('data', (data: string) => (text.stderr += data));

@@ -1,0 +1,174 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+import { until } from '../support/daemon.ts';
+import { processesWith } from '../support/processes.ts';
+import { busyboxFolder, type Ended, SHELLS, startTool } from './tool.ts';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-tool-'));
+let bin = '';
+let number = 0;
+const left: (() => void)[] = [];
+
+beforeAll(() => {
+  bin = busyboxFolder(path.join(folder, 'bin'));
+});
+afterEach(() => {
+  for (const undo of left.splice(0)) undo();
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const document = (value: string): string =>
+  `<metrics>\n  <metric type='string' context='host'>\n    <name>A</name>\n    <value>${value}</value>\n  </metric>\n</metrics>\n`;
+
+interface Channel {
+  /** A terminal that behaves as a virtio-serial port whose other end is open. */
+  readonly device: string;
+  /** All requests so far. */
+  readonly asked: () => string;
+  readonly send: (text: string) => void;
+}
+
+/** A channel with the host at its other end, which gets each request as it comes, up to its blank line. */
+const openChannel = async (answer: (request: string, count: number) => string | undefined): Promise<Channel> => {
+  const device = path.join(folder, `port${(number += 1)}`);
+  const socket = `${device}.sock`;
+  let all = '';
+  let count = 0;
+  let client: Socket | undefined;
+  const server: Server = createServer((connection) => {
+    client = connection;
+    let text = '';
+    connection.on('data', (data) => {
+      all += data.toString('latin1');
+      text += data.toString('latin1');
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        const reply = answer(text.slice(0, end), (count += 1));
+        text = text.slice(end + 2);
+        if (reply !== undefined) connection.write(reply);
+      }
+    });
+    connection.on('error', () => undefined);
+  });
+  server.listen(socket);
+  const socat = spawn('socat', [`pty,raw,echo=0,link=${device}`, `unix-connect:${socket}`], { stdio: 'ignore' });
+  left.push(() => {
+    socat.kill();
+    client?.destroy();
+    server.close();
+  });
+  await until('the terminal', () => existsSync(device) && client !== undefined);
+  return { device, asked: () => all, send: (text) => void client?.write(text) };
+};
+
+const REQUEST = 'GET /metrics/XML\n\n';
+
+describe.each(SHELLS.map((shell) => ({ shell, name: shell.map((part) => path.basename(part)).join(' ') })))(
+  'vm-dump-metrics in $name, on a channel',
+  ({ shell }) => {
+    const start = (...args: readonly string[]) => startTool(shell, args, { PATH: bin });
+    const ask = async (device: string, ...args: readonly string[]): Promise<Ended> =>
+      await start('--virtio', '--device', device, ...args).ended;
+
+    it('prints the reply as the document that a disk would hold', async () => {
+      const { device, asked } = await openChannel(() => `${document('\\n &amp; $HOME `id`')}\n`);
+      expect(await ask(device)).toMatchObject({ code: 0, stdout: document('\\n &amp; $HOME `id`'), stderr: '' });
+      expect(asked()).toBe(REQUEST);
+      // A character device is a channel without being told so.
+      expect(await start('--device', device, '--value', 'A').ended).toMatchObject({
+        code: 0,
+        stdout: '\\n & $HOME `id`\n',
+      });
+    });
+
+    it('takes a reply of 64 KiB that comes in pieces', async () => {
+      const channel = await openChannel(() => undefined);
+      const running = start('-i', '--device', channel.device);
+      await until('the request', () => channel.asked().includes(REQUEST));
+      const whole = document('x'.repeat(65_536));
+      for (let at = 0; at < whole.length; at += 9000) {
+        channel.send(whole.slice(at, at + 9000));
+        await sleep(20);
+      }
+      channel.send('\n');
+      expect(await running.ended).toMatchObject({ code: 0, stdout: whole });
+    });
+
+    it('drops what an earlier reader has left', async () => {
+      const channel = await openChannel(() => `${document('new')}\n`);
+      channel.send(`${document('old')}\n`);
+      channel.send(document('older').slice(0, 40));
+      await sleep(100);
+      expect(await ask(channel.device)).toMatchObject({ code: 0, stdout: document('new') });
+    });
+
+    it('asks again when the request went wrong behind what another has written', async () => {
+      const channel = await openChannel((request) =>
+        request === REQUEST.trim() ? `${document('a')}\n` : 'INVALID REQUEST\n\n',
+      );
+      writeFileSync(channel.device, 'rubbish');
+      expect(await ask(channel.device)).toMatchObject({ code: 0, stdout: document('a') });
+      expect(channel.asked()).toBe(`rubbish${REQUEST}${REQUEST}`);
+    });
+
+    it('asks again when no answer comes', async () => {
+      const channel = await openChannel((_request, count) => (count === 1 ? undefined : `${document('a')}\n`));
+      const { code, stdout, ms } = await ask(channel.device);
+      expect({ code, stdout }).toEqual({ code: 0, stdout: document('a') });
+      expect(ms).toBeGreaterThan(1500);
+    });
+
+    it('says that the host refuses the request', async () => {
+      const { device } = await openChannel(() => 'INVALID REQUEST\n\n');
+      const { code, stdout, stderr } = await ask(device);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toContain('INVALID REQUEST');
+    });
+
+    it('gives up when nobody answers, also in the middle of a reply', async () => {
+      for (const reply of [undefined, document('a').slice(0, 60), document('a')]) {
+        const { device } = await openChannel(() => reply);
+        const { code, stdout, stderr } = await ask(device, '--wait', '1');
+        expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+        expect(stderr).toContain(`no answer came through ${device} within 1 s`);
+      }
+    });
+
+    it('says that there is no such channel', async () => {
+      const { code, stderr } = await ask('/nowhere/port');
+      expect(code).toBe(1);
+      expect(stderr).toContain('there is no /nowhere/port');
+      const none = await start('--virtio').ended;
+      expect(none.code).toBe(1);
+      expect(none.stderr).toContain('there is no virtio-serial channel org.github.vhostmd.1');
+      const neither = await start().ended;
+      expect(neither).toMatchObject({ code: 1, stdout: '' });
+      expect(neither.stderr).toMatch(/no metrics: there is no metrics disk.*; there is no virtio-serial channel/);
+    });
+
+    it('leaves no process behind, however it ends', async () => {
+      const { device } = await openChannel(() => undefined);
+      const remain = (): number => processesWith('cmdline', `\0${device}\0`).length;
+      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL'] as const) {
+        const running = start('-i', '--device', device, '--wait', '30');
+        await sleep(400);
+        expect(remain()).toBeGreaterThan(1);
+        // A terminal interrupts all processes of the program.
+        process.kill(signal === 'SIGINT' ? -(running.child.pid ?? 0) : (running.child.pid ?? 0), signal);
+        const { code, stdout, ms } = await running.ended;
+        expect({ signal, stdout }).toEqual({ signal, stdout: '' });
+        expect(code).not.toBe(0);
+        expect(ms).toBeLessThan(15_000);
+        await until(`no process is left after ${signal}`, () => remain() === 0, 2000);
+      }
+      await ask(device, '--wait', '1');
+      expect(remain()).toBe(0);
+    });
+  },
+);
