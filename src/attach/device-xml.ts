@@ -32,22 +32,29 @@ export const freeTarget = (disks: readonly DomainElement[], spokenFor: readonly 
 };
 
 /**
- * The device as libvirt takes it. A disk has no cache mode and is not shareable, which would change its label; without
- * the seclabel libvirt gives the file to QEMU's user, and a daemon without root's rights could no longer open it.
+ * The device as libvirt takes it. A disk has no cache mode and is not shareable, which would change its label. `dac`:
+ * libvirt has this security model, and would give the file to QEMU's user and never back, so that a daemon without
+ * root's rights could no longer open it; without the model it refuses such a label.
  */
-export const deviceXml = (device: Device, { dev, bus }: Target): string =>
-  device.kind === 'channel'
-    ? `<channel type='unix'>
+export const deviceXml = (device: Device, { dev, bus }: Target, dac: boolean): string => {
+  if (device.kind === 'channel') {
+    return `<channel type='unix'>
   <source mode='bind'/>
   <target type='virtio' name='${CHANNEL}'/>
 </channel>
-`
-    : `<disk type='file' device='disk'>
-  <driver name='qemu' type='raw'/>
-  <source file='${escapeXml(device.path)}'>
+`;
+  }
+  const file = escapeXml(device.path);
+  const source = dac
+    ? `<source file='${file}'>
     <seclabel model='dac' relabel='no'/>
-  </source>
+  </source>`
+    : `<source file='${file}'/>`;
+  return `<disk type='file' device='disk'>
+  <driver name='qemu' type='raw'/>
+  ${source}
   <target dev='${dev}' bus='${bus}'/>
   <readonly/>
 </disk>
 `;
+};

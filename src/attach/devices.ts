@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import { privatePaths } from '../sinks/metrics-disk/private-paths.ts';
 
 /** What `vhostmd attach` can give to a domain, by the names of the command line. */
 export const DEVICE_KINDS = ['shared-disk', 'private-disk', 'channel'] as const;
@@ -52,9 +53,7 @@ export const toAttach = (config: Config, asked: readonly DeviceKind[]): Choice =
   }
   if (asked.length > 0) return { ok: true, kinds: [...new Set(asked)] };
   const kinds = DEVICE_KINDS.filter((kind) => served[kind] && !(kind === 'shared-disk' && served['private-disk']));
-  return kinds.length > 0
-    ? { ok: true, kinds }
-    : { ok: false, message: `${config.file} has nothing to attach: no <transport>, and no <vm_disk>` };
+  return { ok: true, kinds };
 };
 
 /** What to detach: what is asked, or all of which it is known how to find it. */
@@ -76,7 +75,8 @@ export const deviceFor = (
   realPath: (path: string) => string = (path) => path,
 ): Device => {
   if (kind === 'channel') return { kind };
-  const path = kind === 'shared-disk' ? config.disk?.path : config.vmDisk?.path.replaceAll('UUID', uuid);
+  const own = config.vmDisk && privatePaths(config.vmDisk.path).pathOf(uuid);
+  const path = kind === 'shared-disk' ? config.disk?.path : own;
   if (path === undefined) throw new Error(`no path for the ${TITLES[kind]}`);
   const real = realPath(path);
   return { kind, path, ...(real === path ? {} : { real }) };

@@ -50,8 +50,12 @@ export const devOf = (element: DomainElement): string | undefined =>
 export const isWritable = (element: DomainElement): boolean =>
   element.name === 'disk' && !element.children.some(({ name }) => name === 'readonly');
 
-/** Where each device is, and how to attach it: under a name that is free in all descriptions. */
-export const planSteps = (devices: readonly Device[], definitions: readonly Definition[]): readonly Step[] => {
+/** Where each device is, and how to attach it: under a name that is free in all descriptions. `dac` as of deviceXml. */
+export const planSteps = (
+  devices: readonly Device[],
+  definitions: readonly Definition[],
+  dac: boolean,
+): readonly Step[] => {
   const disks = definitions.flatMap((definition) => definition.devices.filter(({ name }) => name === 'disk'));
   const steps: Step[] = [];
   for (const device of devices) {
@@ -63,7 +67,7 @@ export const planSteps = (devices: readonly Device[], definitions: readonly Defi
       disks,
       steps.flatMap(({ dev }) => (dev === undefined ? [] : [dev])),
     );
-    const xml = deviceXml(device, target);
+    const xml = deviceXml(device, target, dac);
     steps.push({ device, there, xml, ...(device.kind === 'channel' ? {} : { dev: target.dev }) });
   }
   return steps;

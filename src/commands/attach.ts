@@ -78,7 +78,7 @@ const openSession = async (
   const definitions = [];
   for (const where of wheres) definitions.push(definitionOf(where, await firstValueFrom(access.xml$(domain, where))));
   const devices = kinds.map((kind) => deviceFor(kind, config, domain.uuid, realPath));
-  const steps = planSteps(devices, definitions);
+  const steps = planSteps(devices, definitions, await firstValueFrom(access.hasDac$()));
   return { access, domain, definitions, steps, places, scheduler: monotonicScheduler, tell: console.log, note };
 };
 

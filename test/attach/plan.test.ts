@@ -58,6 +58,7 @@ describe('the name of a disk', () => {
     const steps = planSteps(
       [SHARED, CHANNEL, { kind: 'private-disk', path: '/p' }],
       [definition(disk('vda')), definition(disk('vdb'), 'persistent')],
+      true,
     );
     expect(steps.map(({ dev }) => dev)).toEqual(['vdc', undefined, 'vdd']);
     expect(steps[2]?.xml).toContain("<target dev='vdd' bus='virtio'/>");
@@ -66,7 +67,7 @@ describe('the name of a disk', () => {
 
 describe('the XML of a device', () => {
   it('of a disk is read-only, raw, and keeps its owner', () => {
-    expect(deviceXml(SHARED, { dev: 'vdb', bus: 'virtio' })).toBe(`<disk type='file' device='disk'>
+    expect(deviceXml(SHARED, { dev: 'vdb', bus: 'virtio' }, true)).toBe(`<disk type='file' device='disk'>
   <driver name='qemu' type='raw'/>
   <source file='/dev/shm/vhostmd0'>
     <seclabel model='dac' relabel='no'/>
@@ -77,11 +78,17 @@ describe('the XML of a device', () => {
 `);
   });
 
+  it('of a disk has no label where libvirt has no such security model, and would refuse to start the domain', () => {
+    const xml = deviceXml(SHARED, { dev: 'vdb', bus: 'virtio' }, false);
+    expect(xml).toContain("  <source file='/dev/shm/vhostmd0'/>\n");
+    expect(xml).not.toContain('seclabel');
+  });
+
   it.each([`/it's <a> "b" & c`, '/tab\tand\nline', '/Ünicode \u{1f600}', "/'/><shareable/><source file='/etc/shadow"])(
     'has the path escaped, so that it is read back: %j',
     (path) => {
       const device: Device = { kind: 'private-disk', path };
-      const xml = deviceXml(device, { dev: 'vda', bus: 'virtio' });
+      const xml = deviceXml(device, { dev: 'vda', bus: 'virtio' }, true);
       const [found, ...more] = devicesReader('disk')(domain(xml));
       expect(more).toEqual([]);
       expect(found?.children.map(({ name }) => name)).toEqual(['driver', 'source', 'target', 'readonly']);
@@ -91,7 +98,7 @@ describe('the XML of a device', () => {
   );
 
   it('of the channel leaves its socket to libvirt', () => {
-    expect(deviceXml(CHANNEL, { dev: 'vda', bus: 'virtio' })).toBe(`<channel type='unix'>
+    expect(deviceXml(CHANNEL, { dev: 'vda', bus: 'virtio' }, true)).toBe(`<channel type='unix'>
   <source mode='bind'/>
   <target type='virtio' name='org.github.vhostmd.1'/>
 </channel>
@@ -136,12 +143,12 @@ describe('a device that is there', () => {
   ])('is not a look-alike %s', (_what, devices, more) => {
     expect(there(SHARED, devices, more)).toBeUndefined();
     expect(there(CHANNEL, devices, more)).toBeUndefined();
-    const [step] = planSteps([SHARED], [definition(devices, 'live', more)]);
+    const [step] = planSteps([SHARED], [definition(devices, 'live', more)], true);
     expect(step).toMatchObject({ there: [], dev: 'vda' });
   });
 
   it('is said with the description that has it', () => {
-    const [step] = planSteps([SHARED], [definition(''), definition(own, 'persistent')]);
+    const [step] = planSteps([SHARED], [definition(''), definition(own, 'persistent')], true);
     expect(step?.there.map(({ where, element }) => [where, element.xml])).toEqual([['persistent', own]]);
   });
 

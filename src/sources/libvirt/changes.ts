@@ -31,6 +31,11 @@ export interface DomainAccess {
   /** The domains that a word stands for, in the order in which virsh looks: it would take the first. */
   readonly find$: (word: string) => Observable<readonly Match[]>;
   readonly names$: () => Observable<readonly string[]>;
+  /**
+   * libvirt has the security model `dac` there, and gives the files of domains to QEMU's user. Else (a session of one
+   * user) it refuses to start domains with labels of that model.
+   */
+  readonly hasDac$: () => Observable<boolean>;
   readonly isPersistent$: (domain: Domain) => Observable<boolean>;
   readonly xml$: (domain: Domain, where: Where) => Observable<string>;
   readonly attach$: (domain: Domain, xml: string, where: Where) => Observable<undefined>;
@@ -116,6 +121,16 @@ const access = (conn: Pointer): DomainAccess => {
         },
       );
     },
+    hasDac$: () =>
+      call$(
+        'virConnectGetCapabilities',
+        (l) => l.capabilities,
+        [conn],
+        (text) => {
+          if (text === null) throw failed();
+          return /<secmodel>\s*<model>dac<\/model>/.test(takeString(text));
+        },
+      ),
     isPersistent$: (domain) => {
       const handle = handleOf(domain);
       return call$(
