@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 
 import { reasonOf } from '../src/reason.ts';
 import { busy } from './busy.ts';
+import { channels } from './channels.ts';
 import { killAll } from './daemon.ts';
 import { latency } from './latency.ts';
 import { machines } from './machines.ts';
@@ -15,7 +16,7 @@ import { machine, type Outcome, table } from './table.ts';
 import { ticks } from './ticks.ts';
 
 // Those without domains first, then as many domains as they need.
-const ROWS: readonly Row[] = [busy, scale, latency, start, ticks, memoryRow];
+const ROWS: readonly Row[] = [busy, scale, latency, start, channels, ticks, memoryRow];
 
 const USAGE = `Usage: npm run bench [-- [--json] [ROW...]]
 ${ROWS.map(({ name, about }) => `  ${name.padEnd(8)} ${about}`).join('\n')}`;

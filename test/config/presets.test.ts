@@ -68,7 +68,7 @@ const COMMON = {
 describe('the presets', () => {
   it('conf/vhostmd.xml holds the SAP set, and starts no process', () => {
     const config = load('conf/vhostmd.xml');
-    expect(config).toMatchObject({ ...COMMON, transports: [{ name: 'vbd' }] });
+    expect(config).toMatchObject({ ...COMMON, transports: [{ name: 'vbd' }, { name: 'virtio' }] });
     expect(table(config, true)).toEqual(SAP.map(([metric, source]) => `${metric} <- ${source}`));
   });
 
