@@ -29,7 +29,7 @@ const GRACE = 10;
 export const channel$ = ({ path, reply, scheduler, backoff }: ChannelOptions): Observable<ChannelState> =>
   defer(() => {
     const { first, most } = backoff;
-    const cost = allowance(scheduler);
+    const options = { allowance: allowance(scheduler), reply, scheduler };
     let failures = 0;
     let said = '';
     /** Since when there is trouble: from the start if it was never connected. */
@@ -59,7 +59,7 @@ export const channel$ = ({ path, reply, scheduler, backoff }: ChannelOptions): O
       said = reason;
       return { connected: false, say: reason };
     };
-    return connection$(path, cost, reply, scheduler).pipe(
+    return connection$(path, options).pipe(
       switchMap(up$),
       catchError((error: unknown) =>
         concat(

@@ -1,50 +1,67 @@
 import { createConnection } from 'node:net';
 
-import { concat, Observable } from 'rxjs';
+import { Observable } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 
-import { checkSocket$, socketTrouble } from './path.ts';
+import { checkSocket, socketTrouble } from './path.ts';
 import type { Allowance } from './session.ts';
 import { session } from './session.ts';
 
 /** All sockets read into this one: what is read is looked at before the next one reads. */
 const shared = new Uint8Array(4096);
 
-const connected$ = (
+/** A socket that is being connected, and how it ends: with a trouble, whose text goes on behind the path. */
+const open = (
   path: string,
-  allowance: Allowance,
-  reply: () => string,
-  scheduler: SchedulerLike,
-): Observable<'connected'> =>
-  new Observable((subscriber) => {
-    const socket = createConnection({
-      path,
-      onread: { buffer: shared, callback: (length, bytes) => talk.received(bytes, length) },
-    });
-    const write = (text: string): boolean => {
-      let waiting = false;
-      socket.write(text, 'latin1', (error) => {
-        if (waiting && (error === undefined || error === null)) talk.drained();
-      });
-      // What the kernel has taken at once is no longer in Node's buffer.
-      waiting = socket.writableLength > 0;
-      return !waiting;
-    };
-    const talk = session(allowance, { write, resume: () => socket.resume() }, reply, scheduler);
-    const closed = (): void => subscriber.error(new Error('was closed by QEMU; it is connected again when it can be'));
-    socket.on('connect', () => subscriber.next('connected'));
-    socket.on('error', (error) => subscriber.error(new Error(socketTrouble(error))));
-    socket.on('end', closed);
-    socket.on('close', closed);
-    return () => {
-      talk.close();
-      socket.destroy();
-    };
+  { allowance, reply, scheduler }: ConnectionOptions,
+  connected: () => void,
+  ended: (trouble: string) => void,
+): (() => void) => {
+  const socket = createConnection({
+    path,
+    onread: { buffer: shared, callback: (length, bytes) => talk.received(bytes, length) },
   });
+  const write = (text: string): boolean => {
+    let waiting = false;
+    socket.write(text, 'latin1', (error) => {
+      if (waiting && (error === undefined || error === null)) talk.drained();
+    });
+    // What the kernel has taken at once is no longer in Node's buffer.
+    waiting = socket.writableLength > 0;
+    return !waiting;
+  };
+  const talk = session(allowance, { write, resume: () => socket.resume() }, reply, scheduler);
+  const closed = (): void => ended('was closed by QEMU; it is connected again when it can be');
+  socket.on('connect', connected);
+  socket.on('error', (error) => ended(socketTrouble(error)));
+  socket.on('end', closed);
+  socket.on('close', closed);
+  return () => {
+    talk.close();
+    socket.destroy();
+  };
+};
+
+export interface ConnectionOptions {
+  readonly allowance: Allowance;
+  /** The answer to a request for the metrics, made when it is due. */
+  readonly reply: () => string;
+  readonly scheduler: SchedulerLike;
+}
 
 /**
- * One connection to a channel; the replies are asked for one by one. Emits once, when it is connected; an error, whose
- * text goes on behind the path, when it cannot be made or has ended. Unsubscribing closes it, also in mid-write.
+ * One connection to a channel. Emits once, when it is connected; an error, whose text goes on behind the path, when it
+ * cannot be made or has ended. Unsubscribing closes it, also in mid-write.
  */
-export const connection$ = (...of: Parameters<typeof connected$>): Observable<'connected'> =>
-  concat(checkSocket$(of[0]), connected$(...of));
+export const connection$ = (path: string, options: ConnectionOptions): Observable<'connected'> =>
+  new Observable((subscriber) => {
+    let close: (() => void) | undefined;
+    const ended = (trouble: string): void => subscriber.error(new Error(trouble));
+    const connected = (): void => subscriber.next('connected');
+    checkSocket(path, (trouble) => {
+      if (subscriber.closed) return;
+      if (trouble !== undefined) return ended(trouble);
+      close = open(path, options, connected, ended);
+    });
+    return () => close?.();
+  });

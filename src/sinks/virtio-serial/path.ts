@@ -1,7 +1,5 @@
 import { lstat } from 'node:fs';
 
-import { Observable } from 'rxjs';
-
 import { escapeForLog } from '../../value.ts';
 
 /** Name of the port in the guest, and of the socket in the directory layouts. */
@@ -46,16 +44,14 @@ export const pathTrouble = (path: string): string | undefined => {
   return `has ${bytes} bytes, and the path of a socket at most ${LONGEST_PATH}; give the channel a shorter one`;
 };
 
-/** Completes if the path itself, not what a link points to, is a socket; an error with the trouble if not. */
-export const checkSocket$ = (path: string): Observable<never> =>
-  new Observable((subscriber) => {
-    const trouble = pathTrouble(path);
-    if (trouble !== undefined) return subscriber.error(new Error(trouble));
-    lstat(path, (error, stats) => {
-      if (error !== null) subscriber.error(new Error(socketTrouble(error)));
-      else if (stats.isSymbolicLink())
-        subscriber.error(new Error('is a symbolic link, which is not followed; put the socket itself there'));
-      else if (!stats.isSocket()) subscriber.error(new Error('is no socket; look what has taken its place'));
-      else subscriber.complete();
-    });
+/** Looks whether the path itself, not what a link points to, is a socket, and calls back with the trouble if not. */
+export const checkSocket = (path: string, checked: (trouble?: string) => void): void => {
+  const trouble = pathTrouble(path);
+  if (trouble !== undefined) return checked(trouble);
+  lstat(path, (error, stats) => {
+    if (error !== null) return checked(socketTrouble(error));
+    if (stats.isSymbolicLink())
+      return checked('is a symbolic link, which is not followed; put the socket itself there');
+    checked(stats.isSocket() ? undefined : 'is no socket; look what has taken its place');
   });
+};

@@ -23,9 +23,16 @@ export interface Plan {
 
 export const NOTHING: Plan = { channels: new Map(), added: [], removed: new Set(), over: [], shared: [] };
 
+const known = new WeakMap<KnownDomain, Wanted>();
+
 const wantedOf = (domain: KnownDomain, path: string | undefined): readonly Wanted[] => {
   const { id } = domain;
-  return id === undefined || path === undefined ? [] : [{ key: `${runOf(domain)} ${path}`, domain, id, path }];
+  if (id === undefined || path === undefined) return [];
+  const before = known.get(domain);
+  if (before?.path === path) return [before];
+  const wanted = { key: `${runOf(domain)} ${path}`, domain, id, path };
+  known.set(domain, wanted);
+  return [wanted];
 };
 
 /** Reconciles the channels with the domains that are known now; what is connected stays, new ones take free places. */

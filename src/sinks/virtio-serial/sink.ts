@@ -10,6 +10,7 @@ import {
   merge,
   mergeMap,
   of,
+  share,
   takeUntil,
   tap,
 } from 'rxjs';
@@ -61,8 +62,11 @@ export const virtioSerial = (options: VirtioSerialOptions): Sink => {
     const { key, path, domain, id } = wanted;
     const reply = (): string => metricsReply(fresh(served), domain.uuid, id);
     return channel$({ path, reply, scheduler, backoff }).pipe(
-      tap(({ connected }) => (connected ? served.connected.add(key) : served.connected.delete(key))),
-      mergeMap(({ say }) => (say === undefined ? [] : [channelWarning(served.plan.channels.get(key) ?? wanted, say)])),
+      mergeMap(({ connected, say }) => {
+        if (connected) served.connected.add(key);
+        else served.connected.delete(key);
+        return say === undefined ? [] : [channelWarning(served.plan.channels.get(key) ?? wanted, say)];
+      }),
       finalize(() => served.connected.delete(key)),
     );
   };
@@ -71,7 +75,12 @@ export const virtioSerial = (options: VirtioSerialOptions): Sink => {
     plans$(snapshot$, channelPaths, maxChannels).pipe(
       connect((planned$) => {
         const plan$ = planned$.pipe(filter((planned) => 'plan' in planned));
-        const gone$ = ({ key }: Wanted) => plan$.pipe(filter(({ plan }) => plan.removed.has(key)));
+        const removed$ = plan$.pipe(
+          map(({ plan }) => plan.removed),
+          filter((removed) => removed.size > 0),
+          share(),
+        );
+        const gone$ = ({ key }: Wanted) => removed$.pipe(filter((removed) => removed.has(key)));
         return merge(
           planned$.pipe(
             mergeMap((planned): readonly SinkReport[] => {
