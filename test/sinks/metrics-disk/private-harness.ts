@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { asyncScheduler, Subject } from 'rxjs';
+import type { SchedulerLike } from 'rxjs';
 
 import type { GuestMetrics, KnownDomain, Sample, Snapshot } from '../../../src/metric.ts';
 import { CHUNK } from '../../../src/sinks/metrics-disk/format.ts';
@@ -32,6 +33,9 @@ export const tick = (
 /** The same snapshot, but made between ticks. */
 export const change = (value: Snapshot, at = value.at + 100): Snapshot => ({ ...value, cause: 'change', at });
 
+// Its clock stands still, so that all disks of a snapshot are kept in one go, however slow the machine is.
+const scheduler: SchedulerLike = { now: () => 0, schedule: asyncScheduler.schedule.bind(asyncScheduler) };
+
 /** Running private disks in a folder, with their reports and what feeds them. */
 export const startPrivate = (folder: string, options: Partial<PrivateDisksOptions> = {}) => {
   const snapshots = new Subject<Snapshot>();
@@ -39,7 +43,7 @@ export const startPrivate = (folder: string, options: Partial<PrivateDisksOption
   const sink = privateDisks({
     path: join(folder, 'UUID.disk'),
     size: CHUNK,
-    scheduler: asyncScheduler,
+    scheduler,
     backoff: { first: 10, most: 50 },
     ...options,
   });

@@ -1,0 +1,114 @@
+// Drives the private disks of synthetic domains, and sends the CPU time of each kind of snapshot in ms, and the memory.
+// Arguments: the folder of the disks, the number of domains, the number of updates of each.
+import { writeSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { Subject } from 'rxjs';
+
+import type { Domain, GuestMetrics, KnownDomain, Sample, Snapshot } from '../../src/metric.ts';
+import { monotonicScheduler } from '../../src/monotonic.ts';
+import { privateDisks } from '../../src/sinks/metrics-disk/private-disks.ts';
+import { memoryOf } from '../proc.ts';
+
+export interface PrivateDiskCosts {
+  /** Ticks at which everything is new. */
+  readonly changed: readonly number[];
+  /** Ticks at which nothing is new. */
+  readonly touched: readonly number[];
+  /** Snapshots between ticks at which nothing is new. */
+  readonly skipped: readonly number[];
+  /** Longest time in ms that the event loop was held up at any of the changed ones. */
+  readonly heldUp: readonly number[];
+  /** CPU time of making all disks, in ms. */
+  readonly made: number;
+  /** Resident memory in MiB: before the first disk, with all disks, and after all updates. */
+  readonly before: number;
+  readonly after: number;
+  readonly last: number;
+  /** Calls of pwrite in the last of the touched and the skipped snapshots. */
+  readonly writes: number;
+}
+
+const MEASURED = 50;
+
+const [folder = '', domainCount = '', updateCount = ''] = process.argv.slice(2);
+
+const domains = Array.from({ length: Number(domainCount) }, (_, id): Domain & KnownDomain => {
+  const uuid = `00000000-0000-4000-8000-${id.toString(16).padStart(12, '0')}`;
+  return { uuid, id: id + 1, name: `vm-${id}`, persistent: true };
+});
+
+const sample = (name: string, value: number): Sample => ({ name, type: 'uint64', value: String(value) });
+// As many as in the default configuration, and as long.
+const HOST = Array.from({ length: 13 }, (_, index) => `NameOfMetricOfTheHost${index}`);
+const OWN = ['TotalCPUTime', 'ResourceProcessorLimit', 'ResourceMemoryLimit', 'PhysicalMemoryAllocatedToVirtualSystem'];
+
+const hostAt = (round: number): readonly Sample[] => HOST.map((name, index) => sample(name, round * index + 10_000));
+const guestsAt = (round: number): readonly GuestMetrics[] =>
+  domains.map((domain) => ({ domain, samples: OWN.map((name, at) => sample(name, (round * 7 + domain.id) * at)) }));
+
+let tick = 0;
+const snapshotOf = (host: readonly Sample[], guests: readonly GuestMetrics[], cause: Snapshot['cause']): Snapshot => {
+  if (cause === 'tick') tick += 1;
+  return { cause, tick, at: tick * 5000, host, guests, problems: [], domains };
+};
+
+const cpu = (): number => process.cpuUsage().user / 1000 + process.cpuUsage().system / 1000;
+
+let writes = 0;
+let done: () => void = () => undefined;
+const snapshots = new Subject<Snapshot>();
+privateDisks({
+  path: path.join(folder, 'UUID.disk'),
+  size: 65_536,
+  scheduler: monotonicScheduler,
+  pwrite: (fd, bytes, offset, length, position) => {
+    writes += 1;
+    return writeSync(fd, bytes, offset, length, position);
+  },
+})
+  .run(snapshots)
+  .subscribe((report) => {
+    if (report.kind === 'failed' || report.kind === 'warning') throw new Error(report.message);
+    if (report.kind === 'written') done();
+  });
+
+/** CPU time of one snapshot on all disks, and how long the event loop was held up at most. */
+const publish = async (snapshot: Snapshot): Promise<{ readonly cpu: number; readonly heldUp: number }> => {
+  let heldUp = 0;
+  let last = performance.now();
+  const look = (): void => {
+    heldUp = Math.max(heldUp, performance.now() - last);
+    last = performance.now();
+  };
+  const from = cpu();
+  const written = new Promise<void>((resolve) => (done = resolve));
+  const watch = setInterval(look, 1);
+  snapshots.next(snapshot);
+  await written;
+  look();
+  clearInterval(watch);
+  return { cpu: cpu() - from, heldUp };
+};
+
+await sleep(100);
+const before = memoryOf(process.pid).all;
+const made = (await publish(snapshotOf(hostAt(0), guestsAt(0), 'tick'))).cpu;
+const after = memoryOf(process.pid).all;
+const costs = { changed: [] as number[], touched: [] as number[], skipped: [] as number[], heldUp: [] as number[] };
+let [host, guests] = [hostAt(0), guestsAt(0)];
+for (let round = 1; round <= Number(updateCount); round += 1) {
+  [host, guests] = [hostAt(round), guestsAt(round)];
+  const cost = await publish(snapshotOf(host, guests, 'tick'));
+  if (round <= Number(updateCount) - MEASURED) continue;
+  costs.changed.push(cost.cpu);
+  costs.heldUp.push(cost.heldUp);
+}
+const last = memoryOf(process.pid).all;
+writes = 0;
+for (let round = 0; round < MEASURED; round += 1) {
+  costs.touched.push((await publish(snapshotOf([...host], [...guests], 'tick'))).cpu);
+  costs.skipped.push((await publish(snapshotOf(host, [...guests], 'change'))).cpu);
+}
+process.send?.({ ...costs, made, before, after, last, writes } satisfies PrivateDiskCosts, () => process.exit(0));
