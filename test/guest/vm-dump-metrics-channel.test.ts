@@ -126,9 +126,17 @@ describe.each(SHELLS.map((shell) => ({ shell, name: shell.map((part) => path.bas
 
     it('says that the host refuses the request', async () => {
       const { device } = await openChannel(() => 'INVALID REQUEST\n\n');
-      const { code, stdout, stderr } = await ask(device);
+      const { code, stdout, stderr } = await ask(device, '--wait', '1');
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
       expect(stderr).toContain('INVALID REQUEST');
+    });
+
+    it('waits for its answer behind those to what another has written', async () => {
+      const channel = await openChannel((request) =>
+        request === REQUEST.trim() ? `${document('a')}\n` : 'INVALID REQUEST\n\n',
+      );
+      writeFileSync(channel.device, 'rub\n\nbish\n\nand\n\nmore');
+      expect(await ask(channel.device)).toMatchObject({ code: 0, stdout: document('a') });
     });
 
     it('gives up when nobody answers, also in the middle of a reply', async () => {

@@ -1,0 +1,76 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+/** A kernel and the modules that a guest inserts, in this order; what is built in is left out. */
+export interface Kernel {
+  readonly image: string;
+  readonly modules: readonly string[];
+}
+
+const MODULES = [
+  'drivers/virtio/virtio_ring',
+  'drivers/virtio/virtio',
+  'drivers/virtio/virtio_pci_legacy_dev',
+  'drivers/virtio/virtio_pci_modern_dev',
+  'drivers/virtio/virtio_pci',
+  'drivers/block/virtio_blk',
+  'drivers/char/virtio_console',
+];
+
+// One package that depends on that of the newest version, made for virtual machines, and so the smallest.
+const PACKAGE = 'linux-image-cloud-amd64';
+
+/** The kernel under a root folder that has all that guests need, if there is one. */
+const kernelUnder = (root: string): Kernel | undefined => {
+  const boot = path.join(root, 'boot');
+  for (const name of existsSync(boot) ? readdirSync(boot) : []) {
+    if (!name.startsWith('vmlinuz-')) continue;
+    const folder = path.join(root, 'lib/modules', name.slice('vmlinuz-'.length));
+    const builtIn = path.join(folder, 'modules.builtin');
+    const built = existsSync(builtIn) ? readFileSync(builtIn, 'utf8') : '';
+    const wanted = MODULES.filter((module) => !built.includes(`kernel/${module}.ko`));
+    // Compressed ones would need a program to insert them.
+    const modules = wanted.map((module) => path.join(folder, 'kernel', `${module}.ko`));
+    if (modules.every((module) => existsSync(module))) return { image: path.join(boot, name), modules };
+  }
+  return undefined;
+};
+
+const apt = (...args: readonly string[]): string => execFileSync('apt-cache', args, { encoding: 'utf8' });
+
+const newestPackage = (): string | undefined => {
+  try {
+    return /Depends: (linux-image-\S+)/.exec(apt('depends', PACKAGE))?.[1];
+  } catch {
+    return undefined;
+  }
+};
+
+const fetchKernel = (): Kernel => {
+  if (newestPackage() === undefined) execFileSync('apt-get', ['update'], { stdio: 'ignore' });
+  const name = newestPackage();
+  if (name === undefined) throw new Error(`apt knows no package ${PACKAGE}, and this machine has no kernel that fits`);
+  const version = /^Version: (\S+)/m.exec(apt('show', name))?.[1] ?? '';
+  const cache = path.join(tmpdir(), `vhostmd-kernel-${process.getuid?.()}-${name}-${version}`);
+  if (!existsSync(cache)) {
+    const scratch = mkdtempSync(path.join(tmpdir(), 'vhostmd-kernel-'));
+    execFileSync('apt-get', ['download', name], { cwd: scratch, stdio: 'ignore' });
+    const archive = readdirSync(scratch).find((file) => file.endsWith('.deb')) ?? '';
+    const parts = ['./boot', ...MODULES.map((module) => `./lib/modules/*/kernel/${module}.ko`)];
+    execFileSync(
+      '/bin/sh',
+      ['-ec', 'mkdir root; dpkg-deb --fsys-tarfile "$0" | tar -x -C root --wildcards "$@"', ...[archive, ...parts]],
+      { cwd: scratch },
+    );
+    renameSync(path.join(scratch, 'root'), cache);
+    rmSync(scratch, { recursive: true });
+  }
+  const kernel = kernelUnder(cache);
+  if (kernel === undefined) throw new Error(`the kernel of ${name} has not all modules that guests need: ${cache}`);
+  return kernel;
+};
+
+/** A kernel for guests: this machine's own, or that of Debian's package, which is fetched once and kept. */
+export const findKernel = (): Kernel => kernelUnder('/') ?? fetchKernel();

@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { until } from '../support/daemon.ts';
+import { type PrivateLibvirtd, xmlEscape } from '../support/libvirtd.ts';
+import { alive } from '../support/processes.ts';
+import { END, makeInitramfs, MARK } from './initramfs.ts';
+import { findKernel } from './kernel.ts';
+
+// The private libvirtd of a test that runs as root belongs to this user, and so does QEMU.
+const NOBODY = 65534;
+
+/** A Linux guest that runs a script and ends. */
+export interface VirtualMachine {
+  readonly name: string;
+  readonly uuid: string;
+  /** All that it has printed so far, by the names of the sections. */
+  readonly printed: () => ReadonlyMap<string, string>;
+  /** Waits until the guest has begun a section. */
+  readonly reached: (section: string, timeout?: number) => Promise<void>;
+  /** Waits until the guest has ended by itself; what it printed. */
+  readonly ended: (timeout?: number) => Promise<ReadonlyMap<string, string>>;
+}
+
+export interface VirtualMachineOptions {
+  readonly name: string;
+  readonly uuid?: string;
+  /** Further XML of `<devices>`. */
+  readonly devices?: string;
+  /** What must be so before the guest is started; it is defined then. */
+  readonly ready?: () => Promise<void>;
+  /** For `sh` in the guest; `section NAME` begins a section of what it prints. */
+  readonly script: string;
+}
+
+/** A folder that QEMU may read, and in which it may create sockets. */
+export const sharedFolder = (): string => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-guest-'));
+  chmodSync(folder, 0o755);
+  if (process.getuid?.() === 0) chownSync(folder, NOBODY, NOBODY);
+  return folder;
+};
+
+/**
+ * The XML of a metrics disk. Without the `<seclabel>` that users are told to write: the libvirtd of a user changes no
+ * owners, and refuses it.
+ */
+export const diskXml = (file: string, target: string): string =>
+  `<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='${file}'/>` +
+  `<target dev='${target}' bus='virtio'/><readonly/></disk>`;
+
+/** The XML of the channel; libvirt chooses the path of its socket if none is given. */
+export const channelXml = (socket?: string): string =>
+  `<channel type='unix'>${socket === undefined ? '' : `<source mode='bind' path='${socket}'/>`}` +
+  `<target type='virtio' name='org.github.vhostmd.1'/></channel>`;
+
+const sections = (text: string): ReadonlyMap<string, string> =>
+  new Map(
+    text
+      .replaceAll('\r', '')
+      .split(`\n${MARK}`)
+      .slice(1)
+      .map((part) => {
+        const end = part.indexOf('\n');
+        return end < 0 ? [part, ''] : [part.slice(0, end), part.slice(end + 1)];
+      }),
+  );
+
+/** Starts a guest on the private libvirtd. It is emulated, because nested virtualization is not to be had everywhere. */
+export const startVirtualMachine = async (
+  libvirtd: PrivateLibvirtd,
+  { name, uuid = randomUUID(), devices = '', ready, script }: VirtualMachineOptions,
+): Promise<VirtualMachine> => {
+  const folder = sharedFolder();
+  const kernel = findKernel();
+  const image = path.join(folder, 'vmlinuz');
+  copyFileSync(kernel.image, image);
+  chmodSync(image, 0o644);
+  const log = path.join(folder, 'console');
+  const file = path.join(folder, 'domain.xml');
+  writeFileSync(
+    file,
+    `<domain type='qemu'><name>${xmlEscape(name)}</name><uuid>${uuid}</uuid>
+      <memory unit='MiB'>160</memory><vcpu>1</vcpu>
+      <os><type arch='x86_64' machine='pc'>hvm</type><kernel>${image}</kernel>
+        <initrd>${makeInitramfs(kernel, script, folder)}</initrd>
+        <cmdline>console=ttyS0 quiet loglevel=1 panic=-1</cmdline></os>
+      <features><acpi/></features><on_reboot>destroy</on_reboot><on_crash>destroy</on_crash>
+      <devices><emulator>/usr/bin/qemu-system-x86_64</emulator><controller type='usb' model='none'/>
+        <memballoon model='none'/>${devices}
+        <serial type='file'><source path='${log}'/><target port='0'/></serial></devices></domain>`,
+  );
+  await libvirtd.virsh('define', file);
+  await ready?.();
+  await libvirtd.virsh('start', uuid);
+  const pid = libvirtd.qemuPid(uuid);
+  const output = (): string => (existsSync(log) ? readFileSync(log, 'utf8') : '');
+  const reached = async (section: string, timeout = 60_000): Promise<void> => {
+    const found = (): boolean => sections(output()).has(section);
+    // A guest that has died comes no further.
+    await until('', () => found() || !alive(pid), timeout).catch(() => undefined);
+    if (!found())
+      throw new Error(
+        `guest ${name} has ${alive(pid) ? 'not come' : 'ended before it came'} to ${section}:\n${output()}`,
+      );
+  };
+  return {
+    name,
+    uuid,
+    printed: () => sections(output()),
+    reached,
+    ended: async (timeout) => {
+      await reached(END, timeout);
+      await until(`guest ${name} has ended`, () => !alive(pid));
+      const result = sections(output());
+      rmSync(folder, { recursive: true, force: true });
+      return result;
+    },
+  };
+};
