@@ -49,6 +49,9 @@ export const isNotAllowed = (error: unknown): boolean =>
   error instanceof LibvirtError &&
   (NOT_ALLOWED.has(error.code) || /permission denied|access denied/i.test(error.message));
 
+/** By the XML of virConnectGetCapabilities: one of the host's security models is `dac`. */
+export const hasDacModel = (capabilities: string): boolean => /<secmodel>\s*<model>dac<\/model>/.test(capabilities);
+
 const access = (conn: Pointer): DomainAccess => {
   const lib = libvirt();
   const handles = domainHandles(lib);
@@ -128,7 +131,7 @@ const access = (conn: Pointer): DomainAccess => {
         [conn],
         (text) => {
           if (text === null) throw failed();
-          return /<secmodel>\s*<model>dac<\/model>/.test(takeString(text));
+          return hasDacModel(takeString(text));
         },
       ),
     isPersistent$: (domain) => {

@@ -42,8 +42,6 @@ const parserFor = (names: readonly string[]): XMLParser =>
       'domain.metadata',
       ...KINDS.filter((kind) => !names.includes(kind)).map((kind) => `domain.devices.${kind}`),
     ],
-    // libxml2, which has written it, has a limit of its own.
-    maxNestedTags: 1000,
     onDangerousProperty: (name) => name,
   });
 

@@ -2,7 +2,7 @@ import { firstValueFrom } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import { LibvirtError } from '../../../src/sources/libvirt/call.ts';
-import { isNotAllowed, openDomains$ } from '../../../src/sources/libvirt/changes.ts';
+import { hasDacModel, isNotAllowed, openDomains$ } from '../../../src/sources/libvirt/changes.ts';
 
 // libvirt's embedded driver: one running domain, `test`, with id 1.
 const URI = 'test:///default';
@@ -46,6 +46,19 @@ describe('a connection to single domains', () => {
     const refused = firstValueFrom(access.attach$(match.domain, '<disk/>', 'persistent'));
     await expect(refused).rejects.toThrow(/read-only|read only|not permitted|not supported/i);
     await firstValueFrom(access.close$());
+  });
+});
+
+describe('the security model dac', () => {
+  const model = (name: string): string =>
+    `<secmodel>\n      <model>${name}</model>\n      <doi>0</doi>\n    </secmodel>`;
+  it.each([
+    ['of the system instance', model('none') + model('dac'), true],
+    ['beside another one', model('apparmor') + model('dac'), true],
+    ['of the session instance', model('none'), false],
+    ['of a host without any', '<cpu><model>dac</model></cpu>', false],
+  ])('is found in the capabilities %s', (_which, models, expected) => {
+    expect(hasDacModel(`<capabilities>\n  <host>\n    ${models}\n  </host>\n</capabilities>`)).toBe(expected);
   });
 });
 
