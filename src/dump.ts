@@ -1,9 +1,12 @@
+import { statSync } from 'node:fs';
+
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { asyncScheduler, defer, EMPTY, last, map, of, repeat, takeWhile, timer } from 'rxjs';
 import type { Observable, SchedulerLike } from 'rxjs';
 
 import { decodeReferences } from './config/references.ts';
 import { lookAtDisk } from './sinks/metrics-disk/read-disk.ts';
+import { readPort$, readSocket$ } from './sinks/virtio-serial/read-channel.ts';
 import { reasonOf } from './reason.ts';
 
 /** One metric as a reader finds it; text is decoded, numbers stay as they are printed. */
@@ -17,15 +20,15 @@ export interface DumpedMetric {
   readonly uuid?: string;
 }
 
-/** The verified content of a metrics disk, or why there is none: one clear line. */
+/** The verified content of a metrics disk, or the reply of a channel, or why there is none: one clear line. */
 export type Dump =
   | { readonly ok: true; readonly xml: string; readonly metrics: readonly DumpedMetric[] }
   | { readonly ok: false; readonly message: string };
 
 export interface DumpOptions {
-  /** How long to wait at most for a disk that is busy, in milliseconds. */
+  /** How long to wait at most for a disk that is busy, or for a reply, in milliseconds. */
   readonly wait?: number;
-  /** Milliseconds between two looks. */
+  /** Milliseconds between two looks at a disk. */
   readonly poll?: number;
   readonly scheduler?: SchedulerLike;
 }
@@ -100,9 +103,23 @@ export const parseMetrics = (xml: string): readonly DumpedMetric[] => {
   return Array.isArray(list) ? list.map(dumped) : [];
 };
 
-/** The metrics on a disk (a file, or in a guest the block device). Emits once; a failure is a value. */
+const read$ = (path: string, options: DumpOptions): Observable<Read> => {
+  try {
+    const stats = statSync(path);
+    if (stats.isSocket()) return readSocket$(path, options);
+    if (stats.isCharacterDevice()) return readPort$(path, options);
+  } catch {
+    // Reading says why.
+  }
+  return readDisk$(path, options);
+};
+
+/**
+ * The metrics on a disk (a file, or in a guest the block device), or of a channel (a socket, or in a guest the
+ * character device of its port), which is asked for them. Emits once; a failure is a value.
+ */
 export const dump$ = (path: string, options: DumpOptions = {}): Observable<Dump> =>
-  readDisk$(path, options).pipe(
+  defer(() => read$(path, options)).pipe(
     map((read): Dump => {
       if (!read.ok) return read;
       try {

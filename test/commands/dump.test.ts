@@ -1,5 +1,7 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -80,6 +82,32 @@ describe('vhostmd dump', () => {
     expect(stderr).not.toMatch(/\bat .*\.js/);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(performance.now() - start).toBeLessThan(15_000);
+  });
+
+  it.each([
+    ['prints', [] as const, (stdout: string) => expect(stdout).toBe(DOCUMENT)],
+    ['prints as JSON', ['--json'] as const, (stdout: string) => expect(JSON.parse(stdout)).toHaveLength(2)],
+  ])('%s what a channel replies', async (_what, options, check) => {
+    const socket = path.join(directory, `socket-${options.length}`);
+    const server = createServer((client) => client.once('data', () => client.write(`${DOCUMENT}\n`)));
+    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    try {
+      const child = spawn(process.execPath, [PROGRAM, 'dump', ...options, socket]);
+      let [stdout, stderr] = ['', ''];
+      child.stdout.on('data', (bytes: Buffer) => (stdout += bytes.toString()));
+      child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()));
+      const [code] = await once(child, 'close');
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      check(stdout);
+    } finally {
+      server.close();
+    }
+  });
+
+  it('of a channel where nobody answers ends with status 1 and one line, in bounded time', () => {
+    const { code, stdout, stderr } = vhostmd(['dump', '/dev/null']);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^vhostmd: \/dev\/null does not answer within 5 s: [^\n]+\n$/);
   });
 
   it('whose reader goes away does not complain', () => {

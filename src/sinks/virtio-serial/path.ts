@@ -25,7 +25,8 @@ const MEND: Readonly<Record<string, string>> = {
     'cannot be opened: vhostmd has too many files open; raise LimitNOFILE of its service, or lower <max_channels>',
 };
 
-const codeOf = (error: unknown): string | undefined =>
+/** The code of a system error, like ENOENT. */
+export const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
 /** Why a socket is of no use, and what to do; the path comes before it. */

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createConnection, createServer } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -204,26 +205,31 @@ describe('the virtio-serial sink', () => {
   });
 
   it('FAULTS 64: a socket whose queue is full is told, and taken when it is free', async () => {
-    // Listens with a queue of one, and accepts nobody for the first second.
     const path = run.socket('full');
     const script = `
-import socket, sys, time
-s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(0)
-a = socket.socket(socket.AF_UNIX); a.connect(sys.argv[1])
-print('full', flush=True); time.sleep(1)
-s.accept()[0].close(); c = s.accept()[0]
-c.sendall(b'GET /metrics/XML\\n\\n'); print(c.recv(100000).decode(), flush=True); time.sleep(5)`;
-    const child = spawn('python3', ['-c', script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+      require('node:net').createServer((socket) => {
+        socket.on('error', () => undefined).on('data', (bytes) => process.stdout.write(bytes)).write(${JSON.stringify(REQUEST)});
+      }).listen({ path: ${JSON.stringify(path)}, backlog: 1 }, () => process.stdout.write('listens'))`;
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const others: Socket[] = [];
     try {
       let output = '';
       child.stdout.on('data', (bytes: Buffer) => (output += bytes.toString()));
-      await soon(() => expect(output).toContain('full'));
+      await soon(() => expect(output).toContain('listens'));
+      child.kill('SIGSTOP');
+      // As many as wait to be accepted; the last one finds no place.
+      await new Promise<void>((resolve) => {
+        const more = (): void => void others.push(createConnection(path, more).on('error', () => resolve()));
+        more();
+      });
       const good = await run.qemu('good');
       run.publish(snapshotOf([domain(1, path), domain(2, good.path)]));
       await soon(() => expect(good.connected()).toBe(true));
       await soon(() => expect(run.said('warning')[0]).toContain('is in use by somebody else'));
+      child.kill('SIGCONT');
       await soon(() => expect(output).toContain('</metrics>'));
     } finally {
+      for (const other of others) other.destroy();
       child.kill('SIGKILL');
     }
   });
