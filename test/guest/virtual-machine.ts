@@ -31,6 +31,8 @@ export interface VirtualMachine {
   readonly reached: (section: string, timeout?: number) => Promise<void>;
   /** Waits until the guest has ended by itself; what it printed. */
   readonly ended: (timeout?: number) => Promise<ReadonlyMap<string, string>>;
+  /** Ends a guest that does not end by itself. */
+  readonly destroy: () => Promise<void>;
 }
 
 export interface VirtualMachineOptions {
@@ -115,6 +117,10 @@ export const startVirtualMachine = async (
         `guest ${name} has ${alive(pid) ? 'not come' : 'ended before it came'} to ${section}:\n${output()}`,
       );
   };
+  const forget = async (): Promise<void> => {
+    await libvirtd.virsh('undefine', uuid);
+    rmSync(folder, { recursive: true, force: true });
+  };
   return {
     name,
     uuid,
@@ -124,8 +130,12 @@ export const startVirtualMachine = async (
       await reached(END, timeout);
       await until(`guest ${name} has ended`, () => !alive(pid));
       const result = sections(output());
-      rmSync(folder, { recursive: true, force: true });
+      await forget();
       return result;
+    },
+    destroy: async () => {
+      await libvirtd.destroy(uuid);
+      await forget();
     },
   };
 };
