@@ -1,0 +1,284 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { openDisk } from '../../src/sinks/metrics-disk/open-disk.ts';
+import { lookAtDisk } from '../../src/sinks/metrics-disk/read-disk.ts';
+import { uniqueSums } from '../../src/sinks/metrics-disk/unique-sum.ts';
+
+const HOOK = fileURLToPath(new URL('../../conf/libvirt-hook', import.meta.url));
+const ME = '11111111-2222-4333-8444-555555555555';
+const OTHER = '99999999-2222-4333-8444-555555555555';
+
+let root = '';
+let applets = '';
+
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'vhostmd-hook-'));
+  applets = join(root, 'busybox');
+  mkdirSync(applets);
+  // All commands are those of busybox there, not only the shell.
+  spawnSync('busybox', ['--install', '-s', applets]);
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const newFolder = (): string => mkdtempSync(join(root, 'disks-'));
+
+/** A domain's XML as libvirt prints it, before a start. */
+const domain = (sources: string, { name = 'vm', description = '', metadata = '' } = {}): string => `<domain type='kvm'>
+  <name>${name}</name>
+  <uuid>${ME}</uuid>
+  <description>${description}</description>
+  <metadata>
+    ${metadata}
+  </metadata>
+  <memory unit='KiB'>16384</memory>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='qcow2'/>
+      <source file='/var/lib/libvirt/images/vm.qcow2'/>
+      <target dev='vda' bus='virtio'/>
+    </disk>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='raw'/>
+      ${sources}
+      <target dev='vdb' bus='virtio'/>
+      <readonly/>
+    </disk>
+  </devices>
+</domain>
+`;
+
+const relabel = "<seclabel model='dac' relabel='no'/>";
+const source = (file: string): string => `<source file='${file}'>\n        ${relabel}\n      </source>`;
+
+/** A shell by its name, its command, and whether all other commands are those of busybox, too. */
+type Shell = readonly [name: string, command: readonly [string, ...string[]], applets: boolean];
+
+const DASH: Shell = ['dash', ['dash'], false];
+const SHELLS: readonly Shell[] = [DASH, ['busybox', ['busybox', 'sh'], true], ['bash', ['bash', '--posix'], false]];
+
+interface HookOptions {
+  readonly shell?: Shell;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs the hook as libvirt does; it must end well and print nothing on stdout. */
+const hook = (
+  folder: string,
+  xml: string,
+  { shell = DASH, args = ['prepare', 'begin', '-'], env = {} }: HookOptions = {},
+): string => {
+  const [, [command, ...options], busybox] = shell;
+  const { status, stdout, stderr } = spawnSync(command, [...options, HOOK, 'vm', ...args], {
+    input: xml,
+    env: {
+      PATH: busybox ? applets : (process.env['PATH'] ?? ''),
+      VHOSTMD_VM_DISK: join(folder, 'UUID.disk'),
+      ...env,
+    },
+    encoding: 'utf8',
+    timeout: 30_000,
+    maxBuffer: 1 << 30,
+  });
+  expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+  return stderr;
+};
+
+const pathOf = (folder: string, uuid = ME): string => join(folder, `${uuid}.disk`);
+
+describe.each(SHELLS)("libvirt's hook under %s", (...shell) => {
+  it('makes the disk that the XML names, empty and valid, readable by all, and nothing else', () => {
+    const folder = newFolder();
+    expect(hook(folder, domain(source(pathOf(folder))), { shell })).toBe('');
+    const path = pathOf(folder);
+    expect(readdirSync(folder)).toEqual([`${ME}.disk`]);
+    expect(statSync(path)).toMatchObject({ size: 65_536, mode: 0o100644, nlink: 1 });
+    expect(statSync(path).blocks * 512).toBeGreaterThanOrEqual(65_536);
+    const look = lookAtDisk(path);
+    expect(look.kind === 'content' && look.content.toString()).toBe('<metrics>\n</metrics>\n');
+    const bytes = readFileSync(path);
+    expect(bytes.subarray(37).equals(Buffer.alloc(65_536 - 37))).toBe(true);
+    const disk = openDisk({ path, size: 65_536 }, uniqueSums());
+    disk.close();
+    expect(disk.found).toBe('a valid document');
+    expect(readFileSync(path).equals(bytes)).toBe(true);
+  });
+
+  it.each([
+    ['double quotes', (path: string) => domain(`<source file="${path}" index="2"/>`)],
+    ['other attributes', (path: string) => domain(`<source startupPolicy='optional' file='${path}' index='2'/>`)],
+    ['no white space', (path: string) => domain(source(path)).replaceAll(/\n\s*/g, '')],
+    ['line breaks in the name', (path: string) => domain(source(path), { name: 'a\n\n\n&lt;uuid&gt;\nb' })],
+  ])('understands XML with %s', (_, xml) => {
+    const folder = newFolder();
+    hook(folder, xml(pathOf(folder)), { shell });
+    expect(existsSync(pathOf(folder))).toBe(true);
+  });
+
+  it('makes nothing for a VM without a private disk', () => {
+    const folder = newFolder();
+    hook(folder, domain("<source file='/dev/shm/vhostmd0'/>"), { shell });
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it.each([
+    ['release', 'end'],
+    ['start', 'begin'],
+    ['migrate', 'begin'],
+    ['restore', 'begin'],
+    ['reconnect', 'begin'],
+  ])('does nothing at %s %s, and leaves the XML as it is', (...args) => {
+    const folder = newFolder();
+    hook(folder, domain(source(pathOf(folder))), { shell, args: [...args, '-'] });
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('leaves a file that exists as it is, whatever is in it', () => {
+    const folder = newFolder();
+    writeFileSync(pathOf(folder), 'precious');
+    const before = statSync(pathOf(folder));
+    hook(folder, domain(source(pathOf(folder))), { shell });
+    expect(readFileSync(pathOf(folder), 'utf8')).toBe('precious');
+    expect(statSync(pathOf(folder))).toEqual({ ...before, atime: expect.any(Date), atimeMs: expect.any(Number) });
+  });
+
+  it('follows no symbolic link, to a file, a folder, or nothing', () => {
+    for (const target of ['file', 'folder', 'nothing']) {
+      const folder = newFolder();
+      const other = newFolder();
+      if (target === 'file') writeFileSync(join(other, target), 'precious');
+      if (target === 'folder') mkdirSync(join(other, target));
+      symlinkSync(join(other, target), pathOf(folder));
+      hook(folder, domain(source(pathOf(folder))), { shell });
+      expect(readlinkSync(pathOf(folder))).toBe(join(other, target));
+      expect(readdirSync(folder)).toEqual([`${ME}.disk`]);
+      expect(readdirSync(other)).toEqual(target === 'nothing' ? [] : [target]);
+      if (target === 'folder') expect(readdirSync(join(other, target))).toEqual([]);
+    }
+  });
+
+  it('reaches no file but that of the own UUID, whatever the tenant writes into the XML', () => {
+    const [folder, elsewhere] = [newFolder(), newFolder()];
+    const evil = [
+      pathOf(folder, OTHER),
+      join(elsewhere, 'x'),
+      `${folder}/../${ME}.disk`,
+      join(folder, `${ME}.disk.evil`),
+      join(folder, '$(touch evil).disk'),
+      join(folder, '`touch evil`.disk'),
+      `/proc/self/fd/1`,
+    ];
+    const metadata = evil
+      .map((file) => `<a:domain xmlns:a='a'><uuid>${OTHER}</uuid>${source(file)}</a:domain>`)
+      .join('');
+    hook(
+      folder,
+      domain(evil.map(source).join(''), { metadata, name: '-n $(touch evil) &apos;', description: metadata }),
+      {
+        shell,
+      },
+    );
+    expect([...readdirSync(folder), ...readdirSync(elsewhere)]).toEqual([]);
+    expect(existsSync('evil')).toBe(false);
+  });
+
+  it('does nothing where the UUID is none, missing, or behind other XML', () => {
+    const folder = newFolder();
+    const xml = domain(source(pathOf(folder)));
+    for (const uuid of ['', '..', `../${ME}`, `${ME}0`.toUpperCase(), 'x'.repeat(36)])
+      hook(folder, xml.replaceAll(ME, uuid), { shell });
+    hook(folder, xml.replace(/<uuid>.*<\/uuid>/, ''), { shell });
+    hook(folder, '', { shell });
+    hook(folder, 'no XML', { shell });
+    hook(folder, '\0\xff<\0uuid>', { shell });
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('finds the disk behind 10 MB of metadata, on one line or many', () => {
+    for (const filler of ['x'.repeat(1 << 20), '<b>y</b>'.repeat(1 << 17), '<c/>\n'.repeat(1 << 18)]) {
+      const folder = newFolder();
+      hook(folder, domain(source(pathOf(folder)), { metadata: filler.repeat(10) }), { shell });
+      expect(readdirSync(folder)).toEqual([`${ME}.disk`]);
+    }
+  });
+
+  it('makes the folder if it is missing; cannot make it: ends well, and says why on stderr', () => {
+    const folder = join(newFolder(), 'run', 'vhostmd');
+    hook(folder, domain(source(pathOf(folder))), { shell });
+    expect(statSync(folder).mode & 0o7777).toBe(0o755);
+    expect(readdirSync(folder)).toEqual([`${ME}.disk`]);
+    const file = join(newFolder(), 'file');
+    writeFileSync(file, '');
+    const below = join(file, 'folder');
+    expect(hook(below, domain(source(pathOf(below))), { shell })).not.toBe('');
+    expect(hook('/proc/1', domain(source(pathOf('/proc/1'))), { shell })).not.toBe('');
+  });
+
+  it('gives the disk to whom the folder belongs to', () => {
+    const folder = newFolder();
+    chownSync(folder, 65_534, 65_534);
+    hook(folder, domain(source(pathOf(folder))), { shell });
+    expect(statSync(pathOf(folder))).toMatchObject({ uid: 65_534, gid: 65_534, mode: 0o100644 });
+  });
+
+  it('has its size from its settings, and 64 KiB where they make no sense', () => {
+    for (const [kib, size] of [
+      ['128', 128],
+      ['100', 128],
+      ['0', 64],
+      ['08', 64],
+      ['-5', 64],
+      ['1e9', 64],
+      ['99999999999999999999', 64],
+      ['$(touch evil)', 64],
+    ] as const) {
+      const folder = newFolder();
+      hook(folder, domain(source(pathOf(folder))), { shell, env: { VHOSTMD_VM_DISK_KIB: kib } });
+      expect(statSync(pathOf(folder)).size, kib).toBe(size * 1024);
+      expect(lookAtDisk(pathOf(folder)).kind).toBe('content');
+    }
+  });
+
+  it('takes a pattern with the token in a folder, and several times, and none without the token', () => {
+    const folder = newFolder();
+    const path = join(folder, `vm-${ME}`, `disk-${ME}`);
+    hook(folder, domain(source(path)), { shell, env: { VHOSTMD_VM_DISK: join(folder, 'vm-UUID', 'disk-UUID') } });
+    expect(lookAtDisk(path).kind).toBe('content');
+    hook(folder, domain(source(join(folder, 'fixed'))), { shell, env: { VHOSTMD_VM_DISK: join(folder, 'fixed') } });
+    expect(existsSync(join(folder, 'fixed'))).toBe(false);
+  });
+});
+
+describe("libvirt's hook", () => {
+  it('is executable', () => {
+    expect(statSync(HOOK).mode & 0o111).toBe(0o111);
+  });
+
+  it('ends although its stdin never does', () => {
+    const folder = newFolder();
+    const run = `VHOSTMD_VM_DISK='${folder}/UUID.disk' sh '${HOOK}' vm prepare begin -; echo "ended with $?"; kill "$sleep"`;
+    const script = `mkfifo '${folder}/in'; sleep 300 >'${folder}/in' & sleep=$!; { ${run}; } <'${folder}/in'`;
+    const { stdout } = spawnSync('sh', ['-c', script], { encoding: 'utf8', timeout: 50_000 });
+    expect(stdout).toBe('ended with 0\n');
+    expect(readdirSync(folder)).toEqual(['in']);
+  });
+});
