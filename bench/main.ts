@@ -9,6 +9,7 @@ import { killAll } from './daemon.ts';
 import { latency } from './latency.ts';
 import { machines } from './machines.ts';
 import { memoryRow } from './memory.ts';
+import { privateDisksRow } from './private-disks.ts';
 import type { Bench, Row } from './row.ts';
 import { scale } from './scale.ts';
 import { start } from './start.ts';
@@ -16,10 +17,10 @@ import { machine, type Outcome, table } from './table.ts';
 import { ticks } from './ticks.ts';
 
 // Those without domains first, then as many domains as they need.
-const ROWS: readonly Row[] = [busy, scale, latency, start, channels, ticks, memoryRow];
+const ROWS: readonly Row[] = [busy, scale, privateDisksRow, latency, start, channels, ticks, memoryRow];
 
 const USAGE = `Usage: npm run bench [-- [--json] [ROW...]]
-${ROWS.map(({ name, about }) => `  ${name.padEnd(8)} ${about}`).join('\n')}`;
+${ROWS.map(({ name, about }) => `  ${name.padEnd(13)} ${about}`).join('\n')}`;
 
 const say = (text: string): void => console.error(`bench: ${text}`);
 
