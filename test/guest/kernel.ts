@@ -38,37 +38,55 @@ const kernelUnder = (root: string): Kernel | undefined => {
   return undefined;
 };
 
-const apt = (...args: readonly string[]): string => execFileSync('apt-cache', args, { encoding: 'utf8' });
+const apt = (...args: readonly string[]): string =>
+  execFileSync('apt-cache', args, { encoding: 'utf8', stdio: 'pipe' });
 
-const newestPackage = (): string | undefined => {
+/** The newest package as apt's lists have it, and its version. */
+const newestPackage = (): { readonly name: string; readonly version: string } => {
+  const name = /Depends: (linux-image-\S+)/.exec(apt('depends', PACKAGE))?.[1];
+  const version = name === undefined ? undefined : /^Version: (\S+)/m.exec(apt('show', name))?.[1];
+  if (name === undefined || version === undefined) throw new Error(`apt knows no package ${PACKAGE}`);
+  return { name, version };
+};
+
+const unpack = (name: string, folder: string): void => {
+  execFileSync('apt-get', ['download', name], { cwd: folder, stdio: 'pipe' });
+  const archive = readdirSync(folder).find((file) => file.endsWith('.deb')) ?? '';
+  const parts = ['./boot', ...MODULES.map((module) => `./lib/modules/*/kernel/${module}.ko`)];
+  const command = 'mkdir root; dpkg-deb --fsys-tarfile "$0" | tar -x -C root --wildcards "$@"';
+  execFileSync('/bin/sh', ['-ec', command, archive, ...parts], { cwd: folder, stdio: 'pipe' });
+};
+
+const cached = (): string => {
+  const { name, version } = newestPackage();
+  const cache = path.join(tmpdir(), `vhostmd-kernel-${process.getuid?.()}-${name}-${version}`);
+  if (existsSync(cache)) return cache;
+  const scratch = mkdtempSync(path.join(tmpdir(), 'vhostmd-kernel-'));
   try {
-    return /Depends: (linux-image-\S+)/.exec(apt('depends', PACKAGE))?.[1];
-  } catch {
-    return undefined;
+    unpack(name, scratch);
+    // Two tests may do this at the same time.
+    if (!existsSync(cache)) renameSync(path.join(scratch, 'root'), cache);
+  } finally {
+    rmSync(scratch, { recursive: true });
   }
+  return cache;
 };
 
 const fetchKernel = (): Kernel => {
-  if (newestPackage() === undefined) execFileSync('apt-get', ['update'], { stdio: 'ignore' });
-  const name = newestPackage();
-  if (name === undefined) throw new Error(`apt knows no package ${PACKAGE}, and this machine has no kernel that fits`);
-  const version = /^Version: (\S+)/m.exec(apt('show', name))?.[1] ?? '';
-  const cache = path.join(tmpdir(), `vhostmd-kernel-${process.getuid?.()}-${name}-${version}`);
-  if (!existsSync(cache)) {
-    const scratch = mkdtempSync(path.join(tmpdir(), 'vhostmd-kernel-'));
-    execFileSync('apt-get', ['download', name], { cwd: scratch, stdio: 'ignore' });
-    const archive = readdirSync(scratch).find((file) => file.endsWith('.deb')) ?? '';
-    const parts = ['./boot', ...MODULES.map((module) => `./lib/modules/*/kernel/${module}.ko`)];
-    execFileSync(
-      '/bin/sh',
-      ['-ec', 'mkdir root; dpkg-deb --fsys-tarfile "$0" | tar -x -C root --wildcards "$@"', ...[archive, ...parts]],
-      { cwd: scratch },
-    );
-    renameSync(path.join(scratch, 'root'), cache);
-    rmSync(scratch, { recursive: true });
+  let cache: string;
+  try {
+    cache = cached();
+  } catch {
+    // The lists of packages are missing or old.
+    try {
+      execFileSync('apt-get', ['update'], { stdio: 'pipe' });
+      cache = cached();
+    } catch (cause) {
+      throw new Error(`This machine has no kernel that fits, and ${PACKAGE} cannot be fetched`, { cause });
+    }
   }
   const kernel = kernelUnder(cache);
-  if (kernel === undefined) throw new Error(`the kernel of ${name} has not all modules that guests need: ${cache}`);
+  if (kernel === undefined) throw new Error(`The kernel in ${cache} has not all modules that guests need`);
   return kernel;
 };
 

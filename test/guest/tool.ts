@@ -12,11 +12,14 @@ const locate = (program: string): string =>
 /** The statically linked busybox of this machine, which runs in guests as well. */
 export const BUSYBOX = locate('busybox');
 
-/** Shells that guests have, each as a command. */
-export const SHELLS: readonly (readonly [string, ...string[]])[] = [
-  [BUSYBOX, 'sh'],
-  [locate('dash')],
-  [locate('bash')],
+/** A shell as a command. */
+export type Shell = readonly [string, ...string[]];
+
+/** Shells that guests have, by name. */
+export const SHELLS: readonly { readonly name: string; readonly shell: Shell }[] = [
+  { name: 'busybox sh', shell: [BUSYBOX, 'sh'] },
+  { name: 'dash', shell: [locate('dash')] },
+  { name: 'bash', shell: [locate('bash')] },
 ];
 
 /** Makes a folder with the programs of busybox, to be the whole PATH: no other version is used by accident. */
@@ -42,7 +45,7 @@ export interface Running {
 
 /** Starts the tool in a shell, as a process group of its own. */
 export const startTool = (
-  [program, ...rest]: readonly [string, ...string[]],
+  [program, ...rest]: Shell,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Running => {

@@ -1,0 +1,112 @@
+import { execFileSync } from 'node:child_process';
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { describe, expect, it } from 'vitest';
+
+import { guest, sample } from '../sinks/snapshots.ts';
+import { diskStage, documentOn, forge, publish } from './disk-stage.ts';
+import { type Ended, SHELLS, TOOL } from './tool.ts';
+
+const { folder, disk, run } = diskStage();
+const file = (name: string): string => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+
+describe.each(SHELLS)('what vm-dump-metrics prints in $name', ({ shell }) => {
+  const read = async (...args: readonly string[]): Promise<Ended> => await run(shell, ['--device', disk(), ...args]);
+  const value = async (...args: readonly string[]): Promise<string | number | null> => {
+    const { code, stdout } = await read('--value', ...args);
+    return code === 0 ? Buffer.from(stdout, 'latin1').toString('utf8') : code;
+  };
+
+  it('writes to a file, as a whole and without anything beside it', async () => {
+    publish(disk(), [sample('Host', 'a')]);
+    const place = mkdtempSync(path.join(folder, 'place-'));
+    const dest = path.join(place, 'a file');
+    for (const args of [['-d', dest], [`-d${dest}`], ['--dest', dest], [`--dest=${dest}`], ['-bvd', dest]]) {
+      writeFileSync(dest, 'old');
+      const before = statSync(dest).ino;
+      const { code, stdout } = await read(...args);
+      expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+      expect(readFileSync(dest, 'latin1')).toBe(documentOn(disk()));
+      expect(statSync(dest).ino).not.toBe(before);
+    }
+    expect(readdirSync(place)).toEqual(['a file']);
+    const link = path.join(place, 'link');
+    symlinkSync(dest, link);
+    expect(await read('-d', link)).toMatchObject({ code: 0 });
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(await read('-d', '/nowhere/file')).toMatchObject({ code: 1, stdout: '' });
+  });
+
+  it('leaves the file as it was when there are no metrics, and nothing beside it', async () => {
+    const place = mkdtempSync(path.join(folder, 'kept-'));
+    const dest = path.join(place, 'dest');
+    writeFileSync(dest, 'old');
+    expect(await read('-d', dest)).toMatchObject({ code: 1 });
+    publish(disk(), [sample('Host', 'a')]);
+    expect(await read('-d', dest, '--value', 'Missing')).toMatchObject({ code: 3 });
+    expect(readFileSync(dest, 'utf8')).toBe('old');
+    expect(readdirSync(place)).toEqual(['dest']);
+  });
+
+  it('prints one value, with references decoded', async () => {
+    publish(
+      disk(),
+      [sample('Odd', `a<b & "c" 'd' &lt; \\n ä€😀`), sample('Both', 'host')],
+      [guest(1, sample('Both', 'vm'))],
+    );
+    expect(await value('Odd')).toBe(`a<b & "c" 'd' &lt; \\n ä€😀\n`);
+    expect(await value('Both', '--context', 'host')).toBe('host\n');
+    expect(await value('Both', '--context=vm')).toBe('vm\n');
+    expect(await value('Both')).toBe(3);
+    expect(await value('Missing')).toBe(3);
+    expect(await value('Odd', '--context', 'vm')).toBe(3);
+    expect(await value('.*')).toBe(3);
+    expect((await read('--value', 'Both')).stderr).toContain('--context');
+  });
+
+  it('prints no value of some VM where there are several', async () => {
+    publish(disk(), [], [guest(1, sample('Name', 'one')), guest(2, sample('Name', 'two'))]);
+    const { code, stdout, stderr } = await read('--value', 'Name', '--context', 'vm');
+    expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
+    expect(stderr).toContain('several metrics');
+  });
+
+  it('finds values in documents of other programs, whatever their white space and quotes', async () => {
+    forge(
+      disk(),
+      Buffer.from(
+        `<metrics><metric type="string" context="host"><name> A </name><value>1</value></metric>` +
+          `<metric\n context = 'vm' type='string'><name>A</name><value>\n2\n</value></metric></metrics>`,
+      ),
+    );
+    expect(await value('A', '--context', 'host')).toBe('1\n');
+    expect(await value('A', '--context', 'vm')).toBe('2\n');
+  });
+
+  it('knows its options, and no others', async () => {
+    const version = JSON.parse(readFileSync(file('package.json'), 'utf8')) as { version: string };
+    expect(await run(shell, ['--version'])).toMatchObject({ code: 0, stdout: `vm-dump-metrics ${version.version}\n` });
+    const help = await run(shell, ['-h']);
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    expect(await run(shell, ['--help'])).toMatchObject({ code: 0, stdout: help.stdout });
+    for (const args of [['-x'], ['disk'], ['-d'], ['--value'], ['--value', ''], ['--wait', '0'], ['--wait', '1e3']])
+      expect({ args, code: (await run(shell, args)).code }).toEqual({ args, code: 2 });
+    expect(await run(shell, ['--value', 'A', '--context', 'all'])).toMatchObject({ code: 2, stdout: '' });
+  });
+});
+
+describe('the files of vm-dump-metrics', () => {
+  it('pass shellcheck', () => {
+    expect(execFileSync('shellcheck', ['-s', 'sh', TOOL], { encoding: 'utf8' })).toBe('');
+  });
+
+  it('are an executable program and a man page with the same options', async () => {
+    expect(statSync(TOOL).mode & 0o111).toBe(0o111);
+    const help = execFileSync(TOOL, ['--help'], { encoding: 'utf8' });
+    const page = readFileSync(file('guest/vm-dump-metrics.1'), 'utf8').replaceAll('\\-', '-');
+    const options = (text: string): ReadonlySet<string> => new Set(text.match(/(?<![\w-])--?[a-z]+\b/g));
+    expect(options(page)).toEqual(options(help));
+  });
+});
