@@ -51,13 +51,27 @@ build() {
 
 have_libvirt() { ldconfig -p 2>/dev/null | grep -q 'libvirt\.so\.0' || [ -e /usr/lib64/libvirt.so.0 ]; }
 
-# A libvirt that runs virtual machines, and what makes, freezes and observes them, for tests and benchmarks.
-need_virtual_machines() {
-  for program in libvirtd virtlogd virsh qemu-system-x86_64 strace ps pgrep; do
+# need_programs PURPOSE "PROGRAM..." PACKAGE...: installs the packages if one of the programs is missing.
+need_programs() {
+  purpose=$1
+  programs=$2
+  shift 2
+  for program in $programs; do
     command -v "$program" >/dev/null 2>&1 && continue
-    need_packages "$1" libvirt0 libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 strace procps
+    need_packages "$purpose" "$@"
     return
   done
+}
+
+# A libvirt that runs virtual machines, and what makes, freezes and observes them, for tests and benchmarks.
+need_virtual_machines() {
+  need_programs "$1" 'libvirtd virtlogd virsh qemu-system-x86_64 strace ps pgrep' \
+    libvirt0 libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 strace procps
+}
+
+# What guests are made of (their kernel the tests fetch themselves), and what tests their tool and the hook.
+need_guests() {
+  need_programs "$1" 'busybox cpio socat shellcheck dash setpriv' busybox-static cpio socat shellcheck dash util-linux
 }
 
 # Runs a command where, if that is allowed, nothing outlives it, and where a QEMU that has ended is reaped at once: libvirt
