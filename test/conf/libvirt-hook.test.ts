@@ -273,6 +273,11 @@ describe("libvirt's hook", () => {
     expect(statSync(HOOK).mode & 0o111).toBe(0o111);
   });
 
+  it('passes shellcheck', () => {
+    const { stdout, status } = spawnSync('shellcheck', ['-s', 'sh', HOOK], { encoding: 'utf8' });
+    expect([stdout, status]).toEqual(['', 0]);
+  });
+
   it('ends although its stdin never does', () => {
     const folder = newFolder();
     const run = `VHOSTMD_VM_DISK='${folder}/UUID.disk' sh '${HOOK}' vm prepare begin -; echo "ended with $?"; kill "$sleep"`;
