@@ -143,6 +143,18 @@ describe('dump of a channel', () => {
     expect(await dump(target, 3000)).toMatchObject({ ok: true, xml: DOCUMENT });
   });
 
+  it('drops an earlier reply that comes a little later, and asks only then', async () => {
+    let line: Socket | undefined;
+    const target = await port((socket) => {
+      line = socket;
+      socket.on('data', () => setTimeout(() => socket.write(`${DOCUMENT}\n`), 100));
+    });
+    await vi.waitFor(() => expect(line).toBeDefined(), 5000);
+    const result = dump(target, 3000);
+    setTimeout(() => line?.write(`${DOCUMENT.replace('>1<', '>old<')}\n`), 25);
+    expect(await result).toMatchObject({ ok: true, xml: DOCUMENT });
+  });
+
   it('drops the end of an earlier reply also when it comes late', async () => {
     const target = await serve(
       'one',
