@@ -127,7 +127,11 @@ const ofQemu = async (libvirtd: PrivateLibvirtd, directory: string): Promise<Del
   const connection = await new Promise<Connection>((resolve, reject) => {
     observer.add(connect$(libvirtd.uri).subscribe({ next: resolve, error: reject }));
   });
-  observer.add(connection.lifecycle$.subscribe(() => (started = Math.min(started, performance.now()))));
+  observer.add(
+    connection.lifecycle$.subscribe(({ kind }) => {
+      if (kind === 'running') started = Math.min(started, performance.now());
+    }),
+  );
   for (let time = 0; time < QEMUS; time += 1) {
     const socket = path.join('/tmp', `vhostmd-bench-${process.pid}-${time}.sock`);
     const file = path.join(directory, `qemu-${time}.xml`);
