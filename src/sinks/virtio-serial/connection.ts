@@ -3,7 +3,7 @@ import { createConnection } from 'node:net';
 import { Observable } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 
-import { checkSocket, socketTrouble } from './path.ts';
+import { checkSocket, CLOSED, socketTrouble } from './path.ts';
 import type { Allowance } from './session.ts';
 import { session } from './session.ts';
 
@@ -31,7 +31,7 @@ const open = (
     return !waiting;
   };
   const talk = session(allowance, { write, resume: () => socket.resume() }, reply, scheduler);
-  const closed = (): void => ended('was closed by QEMU; it is connected again when it can be');
+  const closed = (): void => ended(CLOSED);
   socket.on('connect', connected);
   socket.on('error', (error) => ended(socketTrouble(error)));
   socket.on('end', closed);

@@ -13,12 +13,17 @@ const SHOWN = 200;
 /** Hostile text for a message, quoted. */
 export const quoted = (text: string): string => `"${escapeForLog(text, SHOWN)}"`;
 
+/** The other end has closed a connection. */
+export const CLOSED = 'was closed by QEMU; it is connected again when it can be';
+
 const MEND: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist; if the VM runs, look whether somebody has removed it',
   ENOTDIR: 'does not exist: a part of the path is no directory',
   EACCES: 'may not be used by this user; add the user of vhostmd to the group that owns the socket and its directory',
   EPERM: 'may not be used by this user; add the user of vhostmd to the group that owns the socket and its directory',
   ECONNREFUSED: 'is a socket that nobody listens on: what made it has ended; restart the VM',
+  EPIPE: CLOSED,
+  ECONNRESET: CLOSED,
   EAGAIN: 'is in use by somebody else, and QEMU serves one client only; stop the other one, maybe a second vhostmd',
   ELOOP: 'leads through too many symbolic links; give the real path',
   EMFILE:

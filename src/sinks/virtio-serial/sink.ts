@@ -118,7 +118,7 @@ export const virtioSerial = (options: VirtioSerialOptions): Sink => {
         });
         const opened: SinkReport = {
           kind: 'opened',
-          message: `Channels of up to ${maxChannels} domains are connected`,
+          message: `Serves the channels of up to ${maxChannels} domains`,
         };
         return concat(
           of(opened),
