@@ -11,7 +11,7 @@ import type { Dump, DumpOptions } from '../src/dump.ts';
 import { document, metricsXml } from '../src/metrics-xml.ts';
 import type { Snapshot } from '../src/metric.ts';
 import { plain, start } from './sinks/metrics-disk/harness.ts';
-import { guest, sample, snapshot } from './sinks/snapshots.ts';
+import { guest, sample, snapshot } from '../src/testing/snapshots.ts';
 
 let directory = '';
 let path = '';

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { parseMarbleFile } from './marbles/parse.ts';
-import { runMarbleFile } from './marbles/run.ts';
+import { playMarbles } from '../src/testing/marbles/play.ts';
+import { subjects } from './marbles/subjects.ts';
 
 const root = join(import.meta.dirname, '..', 'marbles');
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
@@ -16,7 +16,7 @@ describe('marbles', () => {
 
   it.each(files)('%s', (name) => {
     const text = readFileSync(join(root, name), 'utf8');
-    const { seen, expected } = runMarbleFile(text);
-    expect(seen, parseMarbleFile(text).sentence).toEqual(expected);
+    const { sentence, seen, expected } = playMarbles(text, subjects);
+    expect(seen, sentence).toEqual(expected);
   });
 });

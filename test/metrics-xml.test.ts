@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { document, escapeXml, metricsXml } from '../src/metrics-xml.ts';
-import { guest, sample, snapshot } from './sinks/snapshots.ts';
+import { guest, sample, snapshot } from '../src/testing/snapshots.ts';
 
 const xmlOf = (value: string, name = 'A'): string => document(metricsXml(snapshot(1, [sample(name, value)])));
 const valueIn = (xml: string): string | undefined => /<value>([^]*)<\/value>/.exec(xml)?.[1];

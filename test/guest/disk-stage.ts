@@ -9,7 +9,7 @@ import { metricsXml } from '../../src/metrics-xml.ts';
 import { HEADER_SIZE, parseHeader, sumOf, words } from '../../src/sinks/metrics-disk/format.ts';
 import { openDisk } from '../../src/sinks/metrics-disk/open-disk.ts';
 import { uniqueSums } from '../../src/sinks/metrics-disk/unique-sum.ts';
-import { snapshot } from '../sinks/snapshots.ts';
+import { snapshot } from '../../src/testing/snapshots.ts';
 import { busyboxFolder, type Ended, type Shell, startTool } from './tool.ts';
 
 /** The document on a disk, byte by byte. */

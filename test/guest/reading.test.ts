@@ -7,7 +7,7 @@ import { metricsXml } from '../../src/metrics-xml.ts';
 import { openDisk } from '../../src/sinks/metrics-disk/open-disk.ts';
 import { uniqueSums } from '../../src/sinks/metrics-disk/unique-sum.ts';
 import { action } from '../integration/libvirt-stage.ts';
-import { sample, snapshot } from '../sinks/snapshots.ts';
+import { sample, snapshot } from '../../src/testing/snapshots.ts';
 import { guestStage } from './guest-stage.ts';
 import { channelXml, diskXml, startVirtualMachine } from './virtual-machine.ts';
 

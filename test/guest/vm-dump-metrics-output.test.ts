@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import { describe, expect, it } from 'vitest';
 
-import { guest, sample } from '../sinks/snapshots.ts';
+import { guest, sample } from '../../src/testing/snapshots.ts';
 import { diskStage, documentOn, forge, publish } from './disk-stage.ts';
 import { type Ended, SHELLS, TOOL } from './tool.ts';
 

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { KnownDomain, Snapshot } from '../../src/metric.ts';
 import { virtioSerial } from '../../src/sinks/virtio-serial/sink.ts';
 import type { SinkReport } from '../../src/sinks/sink.ts';
-import { sample } from '../sinks/snapshots.ts';
+import { sample } from '../../src/testing/snapshots.ts';
 import { libvirtStage } from './libvirt-stage.ts';
 
 const CHANNEL = `<controller type='virtio-serial' index='0'><address type='virtio-mmio'/></controller>

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseMarbleFile } from './parse.ts';
-import { runMarbleFile } from './run.ts';
+import { parseMarbleFile } from '../../src/testing/marbles/parse.ts';
+import { playMarbles } from '../../src/testing/marbles/play.ts';
+import { subjects } from './subjects.ts';
+
+const runMarbleFile = (text: string) => playMarbles(text, subjects);
 
 const GOOD = `% A VM is published.
 % 1 dash = 100 ms

@@ -1,6 +1,4 @@
-import type { Observable } from 'rxjs';
-
-import type { Stage } from './stage.ts';
+import type { Subjects } from '../../src/testing/marbles/play.ts';
 import { newestWinsSubject, sinksSubject } from './subjects/hand-over.ts';
 import { inventorySubject } from './subjects/inventory.ts';
 import { snapshotSubject } from './subjects/snapshot.ts';
@@ -8,7 +6,7 @@ import { switchOverSubject } from './subjects/switch-over.ts';
 import { tickSubject } from './subjects/tick.ts';
 
 /** What may stand behind `>` in a marble file. */
-export const subjects: Readonly<Record<string, (on: Stage) => Observable<unknown>>> = {
+export const subjects: Subjects = {
   inventory: inventorySubject,
   newestWins: newestWinsSubject,
   sinks: sinksSubject,

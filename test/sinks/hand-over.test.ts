@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Snapshot } from '../../src/metric.ts';
 import { handOver, newestWins } from '../../src/sinks/hand-over.ts';
 import type { Opener, SinkReport, Writer } from '../../src/sinks/sink.ts';
-import { snapshot } from './snapshots.ts';
+import { snapshot } from '../../src/testing/snapshots.ts';
 
 const scheduler = (): TestScheduler => new TestScheduler((actual, expected) => expect(actual).toEqual(expected));
 const failed = (stage: 'open' | 'write', message: string): SinkReport => ({ kind: 'failed', stage, message });

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Config, SinkConfig, TransportConfig } from '../../src/config/config.ts';
 import type { Place } from '../../src/metric.ts';
 import { sinksFor } from '../../src/sinks/index.ts';
-import { snapshot } from './snapshots.ts';
+import { snapshot } from '../../src/testing/snapshots.ts';
 
 const place = (line: number): Place => ({ file: 'vhostmd.conf', line, column: 3 });
 const transport = (name: 'vbd' | 'virtio', line = 1): TransportConfig => ({ name, place: place(line) });

@@ -5,7 +5,7 @@ import type { Snapshot } from '../../src/metric.ts';
 import { logSink } from '../../src/sinks/log.ts';
 import type { LogFormat } from '../../src/sinks/log.ts';
 import { describeSinkContract } from './contract.ts';
-import { guest, sample, snapshot } from './snapshots.ts';
+import { guest, sample, snapshot } from '../../src/testing/snapshots.ts';
 
 const linesOf = (format: LogFormat, value: Snapshot): readonly string[] => {
   const lines: string[] = [];

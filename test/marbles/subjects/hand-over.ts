@@ -3,7 +3,7 @@ import { map, merge, NEVER, type Observable, of, startWith } from 'rxjs';
 import type { Snapshot } from '../../../src/metric.ts';
 import { handOver, newestWins } from '../../../src/sinks/hand-over.ts';
 import type { SinkReport, Writer } from '../../../src/sinks/sink.ts';
-import type { Stage } from '../stage.ts';
+import type { Stage } from '../../../src/testing/marbles/stage.ts';
 
 /** `> newestWins`: from `values` to `done`; what one `writes` run emits stands for the value that it was started with. */
 export const newestWinsSubject = (on: Stage): Observable<unknown> => {

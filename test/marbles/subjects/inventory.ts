@@ -1,7 +1,7 @@
 import { NEVER, type Observable } from 'rxjs';
 
 import { type Inventory, inventory$ } from '../../../src/streams/inventory.ts';
-import type { Stage } from '../stage.ts';
+import type { Stage } from '../../../src/testing/marbles/stage.ts';
 import { domainEventOf } from './domains.ts';
 
 const show = ({ connected, domains }: Inventory): string => {

@@ -3,7 +3,7 @@ import { forkJoin, map, merge, type Observable, of } from 'rxjs';
 import type { Domain, MetricDefinition, Outcome, Reading, Sample, Snapshot } from '../../../src/metric.ts';
 import { tick$ } from '../../../src/sources/tick.ts';
 import { snapshot$ } from '../../../src/streams/snapshot.ts';
-import type { Stage } from '../stage.ts';
+import type { Stage } from '../../../src/testing/marbles/stage.ts';
 import { domainEventOf, showKnown } from './domains.ts';
 
 const PLACE = { file: 'marbles', line: 1, column: 1 };

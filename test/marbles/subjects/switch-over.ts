@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 
 import { switchOver } from '../../../src/streams/switch-over.ts';
-import type { Stage } from '../stage.ts';
+import type { Stage } from '../../../src/testing/marbles/stage.ts';
 
 /** `> switchOver`: each of `configurations` starts the next of `pipelines`; what they emit comes out on `published`. */
 export const switchOverSubject = (on: Stage): Observable<unknown> => {

@@ -2,7 +2,7 @@ import { finalize, ignoreElements, merge, type Observable, type SchedulerLike, t
 import { vi } from 'vitest';
 
 import { tick$ } from '../../../src/sources/tick.ts';
-import type { Stage } from '../stage.ts';
+import type { Stage } from '../../../src/testing/marbles/stage.ts';
 
 const number = (text: string | undefined, what: string): number => {
   if (text === undefined || !/^\d+$/.test(text)) throw new Error(`expected a number: ${what}`);

@@ -4,7 +4,7 @@ import { metricsXml } from '../../../src/metrics-xml.ts';
 import { compose, decompose, emptyBody, fit, sameBody, seal } from '../../../src/sinks/metrics-disk/content.ts';
 import type { Body } from '../../../src/sinks/metrics-disk/content.ts';
 import { CHUNK, sumOf } from '../../../src/sinks/metrics-disk/format.ts';
-import { guest, sample, snapshot } from '../snapshots.ts';
+import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
 
 const none = { front: 0, spaces: 0, tabs: 0, sum: 0 };
 const sealed = (body: Body, padding = none): string => seal(body, padding).toString('latin1');

@@ -19,7 +19,7 @@ import { document, metricsXml } from '../../../src/metrics-xml.ts';
 import { metricsDisk } from '../../../src/sinks/metrics-disk/disk.ts';
 import { CHUNK, sumOf } from '../../../src/sinks/metrics-disk/format.ts';
 import { describeSinkContract } from '../contract.ts';
-import { guest, sample, snapshot } from '../snapshots.ts';
+import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
 import { directories, documentOn, plain, start, watchedPwrite } from './harness.ts';
 
 const { make, removeAll } = directories();

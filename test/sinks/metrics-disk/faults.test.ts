@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { document, metricsXml } from '../../../src/metrics-xml.ts';
 import { CHUNK, parseHeader } from '../../../src/sinks/metrics-disk/format.ts';
-import { guest, sample, snapshot } from '../snapshots.ts';
+import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
 import { directories, documentOn, plain, start, watchedPwrite, withTmpfs } from './harness.ts';
 
 const { make, removeAll } = directories();

@@ -20,7 +20,7 @@ import { document, metricsXml } from '../../../src/metrics-xml.ts';
 import { CHUNK } from '../../../src/sinks/metrics-disk/format.ts';
 import { privateDisks } from '../../../src/sinks/metrics-disk/private-disks.ts';
 import { describeSinkContract } from '../contract.ts';
-import { guest, sample, snapshot } from '../snapshots.ts';
+import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
 import { directories, documentOn, plain, watchedPwrite } from './harness.ts';
 import { change, known, startPrivate, tick, uuidOf } from './private-harness.ts';
 

@@ -9,7 +9,7 @@ import { CHUNK } from '../../../src/sinks/metrics-disk/format.ts';
 import { privateDisks } from '../../../src/sinks/metrics-disk/private-disks.ts';
 import type { PrivateDisksOptions } from '../../../src/sinks/metrics-disk/private-disks.ts';
 import type { SinkReport } from '../../../src/sinks/sink.ts';
-import { guest, sample, snapshot } from '../snapshots.ts';
+import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
 
 /** The UUID that `guest` makes of an id. */
 export const uuidOf = (id: number): string => guest(id).domain.uuid;

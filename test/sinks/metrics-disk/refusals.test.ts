@@ -14,7 +14,7 @@ import { join } from 'node:path';
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { snapshot } from '../snapshots.ts';
+import { snapshot } from '../../../src/testing/snapshots.ts';
 import { directories, documentOn, start } from './harness.ts';
 
 const { make, removeAll } = directories();

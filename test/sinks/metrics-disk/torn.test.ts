@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 
 import { CHUNK } from '../../../src/sinks/metrics-disk/format.ts';
 import type { Snapshot } from '../../../src/metric.ts';
-import { guest, sample, snapshot } from '../snapshots.ts';
+import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
 import { start } from './harness.ts';
 
 interface Counts {

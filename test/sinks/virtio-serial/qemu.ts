@@ -11,7 +11,7 @@ import type { Domain, GuestMetrics, KnownDomain, Sample, Snapshot } from '../../
 import { virtioSerial } from '../../../src/sinks/virtio-serial/sink.ts';
 import type { VirtioSerialOptions } from '../../../src/sinks/virtio-serial/sink.ts';
 import type { SinkReport } from '../../../src/sinks/sink.ts';
-import { guest, sample } from '../snapshots.ts';
+import { guest, sample } from '../../../src/testing/snapshots.ts';
 
 export const REQUEST = 'GET /metrics/XML\n\n';
 

@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { dump$ } from '../../../src/dump.ts';
 import type { Dump } from '../../../src/dump.ts';
-import { sample } from '../snapshots.ts';
+import { sample } from '../../../src/testing/snapshots.ts';
 import { domain, REQUEST, snapshotOf, stage } from './qemu.ts';
 
 let directory = '';

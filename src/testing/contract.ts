@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { asyncScheduler, Subject } from 'rxjs';
+import type { SchedulerLike } from 'rxjs';
+
+import type { Snapshot } from '../metric.ts';
+import type { Sink, SinkReport } from '../sinks/sink.ts';
+import { snapshot } from './snapshots.ts';
+
+/** A sink with a target of its own, and the handles that the contract needs. Waits between tries: 50 ms at most. */
+export interface SinkUnderTest {
+  readonly sink: Sink;
+  /** From now on nothing can be delivered: a slow reader, or a target that does not open. Returns what ends that. */
+  readonly hold: () => () => void;
+  /** From now on every write fails. Returns what ends that. */
+  readonly fail: () => () => void;
+  /** What the target holds or has received, as text. */
+  readonly target: () => string;
+  readonly dispose?: () => void | Promise<void>;
+}
+
+/** One rule of the contract, for the `test(name, run)` of any test runner. It rejects where the sink breaks it. */
+export interface ContractCase {
+  readonly name: string;
+  readonly run: () => Promise<void>;
+}
+
+const PATIENCE = 5000;
+// Longer than the waits of the sink under test: what it does again by itself has happened then.
+const SETTLED = 120;
+
+/** Files and sockets that this process has open, by number and what they are. */
+export const openFiles = (): readonly string[] =>
+  readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return [`${fd} ${readlinkSync(`/proc/self/fd/${fd}`)}`];
+    } catch {
+      return [];
+    }
+  });
+
+/** Tries a check again until it does not throw, for 5 s at most. */
+const eventually = async (check: () => void): Promise<void> => {
+  for (const end = performance.now() + PATIENCE; ; await sleep(10)) {
+    try {
+      return check();
+    } catch (error) {
+      if (performance.now() > end) throw error;
+    }
+  }
+};
+
+const running = (subject: SinkUnderTest) => {
+  const snapshots = new Subject<Snapshot>();
+  const reports: SinkReport[] = [];
+  const errors: unknown[] = [];
+  let completed = false;
+  const subscription = subject.sink.run(snapshots).subscribe({
+    next: (report) => reports.push(report),
+    error: (error: unknown) => errors.push(error),
+    complete: () => (completed = true),
+  });
+  const written = (): readonly number[] =>
+    reports.flatMap((report) => (report.kind === 'written' ? [report.snapshot.tick] : []));
+  return {
+    give: (...ticks: readonly number[]): void => ticks.forEach((tick) => snapshots.next(snapshot(tick))),
+    end: (): void => snapshots.complete(),
+    stop: (): void => subscription.unsubscribe(),
+    reports,
+    errors,
+    written,
+    completes: async () => await eventually(() => assert.ok(completed, 'the sink does not complete')),
+    reported: async (kind: SinkReport['kind']) =>
+      await eventually(() =>
+        assert.ok(
+          reports.some((report) => report.kind === kind),
+          `nothing ${kind} is reported`,
+        ),
+      ),
+    delivered: async (tick: number) =>
+      await eventually(() => assert.ok(written().includes(tick), `snapshot ${tick} is not reported as written`)),
+    shows: (tick: number): void => assert.match(subject.target(), new RegExp(`tick ${tick}(?!\\d)`)),
+    hides: (tick: number): void => assert.doesNotMatch(subject.target(), new RegExp(`tick ${tick}(?!\\d)`)),
+  };
+};
+
+type Running = ReturnType<typeof running>;
+
+const RULES: Readonly<Record<string, (subject: SinkUnderTest, start: () => Running) => Promise<void>>> = {
+  'delivers what comes, and says so': async (_subject, start) => {
+    const sink = start();
+    await sink.reported('opened');
+    for (const tick of [1, 2]) {
+      sink.give(tick);
+      await sink.delivered(tick);
+      sink.shows(tick);
+    }
+  },
+  'delivers the last snapshot before it completes': async (_subject, start) => {
+    const sink = start();
+    sink.give(7);
+    sink.end();
+    await sink.completes();
+    assert.deepEqual(sink.written(), [7]);
+  },
+  'keeps only the newest snapshot while it is slow': async (subject, start) => {
+    const release = subject.hold();
+    const sink = start();
+    sink.give(1, 2, 3, 4);
+    release();
+    await sink.delivered(4);
+    for (const tick of [2, 3]) assert.ok(!sink.written().includes(tick), `snapshot ${tick} was out of date`);
+    sink.shows(4);
+    sink.hides(3);
+  },
+  'reports a failed write once, and the next one still goes out': async (subject, start) => {
+    const sink = start();
+    await sink.reported('opened');
+    const mend = subject.fail();
+    sink.give(1);
+    await sink.reported('failed');
+    sink.give(2);
+    await sleep(SETTLED);
+    assert.equal(sink.reports.filter(({ kind }) => kind === 'failed').length, 1);
+    assert.deepEqual(sink.written(), []);
+    mend();
+    sink.give(3);
+    await sink.delivered(3);
+    sink.shows(3);
+  },
+  'tries again what failed, if nothing newer comes': async (subject, start) => {
+    const sink = start();
+    await sink.reported('opened');
+    const mend = subject.fail();
+    sink.give(1);
+    await sink.reported('failed');
+    mend();
+    await sink.delivered(1);
+    sink.shows(1);
+  },
+  'frees every file and socket when it is unsubscribed': async (_subject, start) => {
+    const before = openFiles();
+    const sink = start();
+    sink.give(1);
+    await sink.delivered(1);
+    sink.stop();
+    await eventually(() => assert.deepEqual(openFiles(), before));
+  },
+  'can be closed during a write': async (subject, start) => {
+    const before = openFiles();
+    const release = subject.hold();
+    const sink = start();
+    sink.give(1);
+    sink.stop();
+    release();
+    await eventually(() => assert.deepEqual(openFiles(), before));
+    const said = sink.reports.length;
+    sink.give(2);
+    await sleep(SETTLED);
+    assert.equal(sink.reports.length, said);
+    assert.deepEqual(sink.written(), []);
+  },
+};
+
+/**
+ * What every sink must do, rule by rule. `make` makes a sink with a target of its own for each; the target must come to
+ * show the text `tick N` for snapshot N, which is the value of its one host metric.
+ */
+export const sinkContract = (
+  make: (scheduler: SchedulerLike) => SinkUnderTest | Promise<SinkUnderTest>,
+): readonly ContractCase[] =>
+  Object.entries(RULES).map(([name, rule]) => ({
+    name,
+    run: async () => {
+      const subject = await make(asyncScheduler);
+      let sink: Running | undefined;
+      try {
+        await rule(subject, () => (sink = running(subject)));
+        assert.deepEqual(sink?.errors, [], 'an error on the stream of reports is a bug');
+      } finally {
+        sink?.stop();
+        await subject.dispose?.();
+      }
+    },
+  }));
