@@ -11,7 +11,7 @@ const execute = async (command: Command, args: readonly string[]): Promise<numbe
       return undefined;
     }
     case 'check':
-      return (await import('./commands/check.ts')).check(command.config);
+      return await (await import('./commands/check.ts')).check(command.config);
     case 'once':
       return await (await import('./commands/once.ts')).once(command);
     case 'attach':

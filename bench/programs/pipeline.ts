@@ -22,7 +22,7 @@ const logger = createLog({ verbose: false, background: false });
 const log: typeof logger = (level, component, message) => {
   if (level === 'err' || level === 'warning') logger(level, component, message);
 };
-const loaded = loadSetup(file, { scheduler: monotonicScheduler, write: () => undefined });
+const loaded = await loadSetup(file, { scheduler: monotonicScheduler, write: () => undefined });
 if (!loaded.ok) throw new Error(loaded.errors.join('\n'));
 const { config, sinks } = loaded.setup;
 const quick = { ...config, updatePeriod: Number(period) };

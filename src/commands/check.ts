@@ -11,8 +11,8 @@ const source = ({ source: from, every }: MetricDefinition): string => {
 };
 
 /** `vhostmd check`: prints what is wrong with a configuration file, or what is in it. Exit status 2 if it is wrong. */
-export const check = (file: string): number => {
-  const loaded = loadSetup(file, { scheduler: monotonicScheduler, write: () => undefined });
+export const check = async (file: string): Promise<number> => {
+  const loaded = await loadSetup(file, { scheduler: monotonicScheduler, write: () => undefined });
   for (const line of loaded.warnings) console.error(`${line} (warning)`);
   if (!loaded.ok) {
     for (const line of loaded.errors) console.error(line);

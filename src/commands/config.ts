@@ -1,7 +1,8 @@
 import { formatDiagnostic, type Config, type Diagnostic } from '../config/config.ts';
 import { readConfig } from '../config/parse.ts';
 import type { Setup } from '../daemon.ts';
-import { sinksFor, type SinkContext } from '../sinks/index.ts';
+import type { SinkContext } from '../sinks/definition.ts';
+import { sinksFor } from '../sinks/index.ts';
 
 /** A configuration that can be run, or the lines that say why not. */
 export type Loaded =
@@ -11,12 +12,12 @@ export type Loaded =
 const lines = (diagnostics: readonly Diagnostic[]): readonly string[] => diagnostics.map(formatDiagnostic);
 
 /** Reads and checks a configuration file, the sinks it asks for included. Opens nothing. */
-export const loadSetup = (file: string, context: SinkContext): Loaded => {
+export const loadSetup = async (file: string, context: SinkContext): Promise<Loaded> => {
   const result = readConfig(file);
   const warnings = lines(result.warnings);
   if (!result.ok) return { ok: false, errors: lines(result.errors), warnings };
   const config: Config = result.config;
-  const sinks = sinksFor(config, context);
+  const sinks = await sinksFor(config, context);
   if (!sinks.ok) return { ok: false, errors: lines(sinks.errors), warnings };
   return { ok: true, setup: { config, sinks: sinks.sinks }, warnings };
 };

@@ -15,7 +15,7 @@ const KILL = 2000;
 
 /** `vhostmd once`: collects everything once, slow actions included, prints the XML. Nothing is opened or written. */
 export const once = async (options: { readonly config: string; readonly connect?: string }): Promise<number> => {
-  const loaded = loadSetup(options.config, { scheduler: monotonicScheduler, write: () => undefined });
+  const loaded = await loadSetup(options.config, { scheduler: monotonicScheduler, write: () => undefined });
   for (const line of loaded.warnings) console.error(`${line} (warning)`);
   if (!loaded.ok) {
     for (const line of loaded.errors) console.error(line);

@@ -1,6 +1,16 @@
 import path from 'node:path';
 
-import { EMPTY, fromEvent, mergeMap, type Observable, of, startWith, type Subscription, throttleTime } from 'rxjs';
+import {
+  concatMap,
+  EMPTY,
+  fromEvent,
+  mergeMap,
+  type Observable,
+  of,
+  startWith,
+  type Subscription,
+  throttleTime,
+} from 'rxjs';
 
 import { daemon$, type DaemonReport, loadActions, type Setup } from '../daemon.ts';
 import { createLog, type Log } from '../log.ts';
@@ -25,8 +35,11 @@ export interface RunOptions {
   readonly pidFile?: string;
 }
 
-const load = (file: string, log: Log): Setup | undefined => {
-  const loaded = loadSetup(file, { scheduler: monotonicScheduler, write: (line) => process.stdout.write(`${line}\n`) });
+const load = async (file: string, log: Log): Promise<Setup | undefined> => {
+  const loaded = await loadSetup(file, {
+    scheduler: monotonicScheduler,
+    write: (line) => process.stdout.write(`${line}\n`),
+  });
   for (const line of loaded.warnings) log('warning', 'configuration', line);
   if (loaded.ok) return loaded.setup;
   for (const line of loaded.errors) log('err', 'configuration', line);
@@ -36,8 +49,8 @@ const load = (file: string, log: Log): Setup | undefined => {
 const reload$ = (file: string, log: Log): Observable<Setup> =>
   fromEvent(process, 'SIGHUP').pipe(
     throttleTime(RELOAD_PAUSE, monotonicScheduler, { leading: true, trailing: true }),
-    mergeMap(() => {
-      const setup = load(file, log);
+    concatMap(async () => await load(file, log)),
+    mergeMap((setup) => {
       if (setup === undefined) {
         log('err', 'configuration', 'Not reloaded: the former configuration stays in force');
         return EMPTY;
@@ -85,7 +98,8 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
   process.on('SIGHUP', () => undefined);
 
   const config = path.resolve(options.config);
-  const setup = load(config, log);
+  const setup = await load(config, log);
+  if (stopping) return;
   if (setup === undefined) return stop(2);
   try {
     // Another user may not be able to read our files.

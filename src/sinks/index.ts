@@ -1,19 +1,12 @@
-import type { SchedulerLike } from 'rxjs';
-
-import type { Config, Diagnostic, SinkConfig, SinkOption, TransportConfig } from '../config/config.ts';
+import type { Config, Diagnostic, SinkConfig, TransportConfig } from '../config/config.ts';
 import { didYouMean, quote } from '../config/suggest.ts';
 import type { Place } from '../metric.ts';
-import { LOG_FORMATS, logSink } from './log.ts';
-import { metricsDisk } from './metrics-disk/disk.ts';
-import { privateDisks } from './metrics-disk/private-disks.ts';
+import { reasonOf } from '../reason.ts';
+import type { SinkContext, SinkDefinition } from './definition.ts';
+import { isolated } from './isolated.ts';
+import { loadModule } from './module.ts';
+import { diagnostic, list, readOptions } from './options.ts';
 import type { Sink } from './sink.ts';
-import { virtioSerial } from './virtio-serial/sink.ts';
-
-/** What sinks need of the daemon: its monotonic clock, and where lines of text go (without line break). */
-export interface SinkContext {
-  readonly scheduler: SchedulerLike;
-  readonly write: (line: string) => void;
-}
 
 /** A sink with what the configuration says of it. */
 export interface ConfiguredSink extends Sink {
@@ -27,104 +20,98 @@ export type SinksResult =
   | { readonly ok: true; readonly sinks: readonly ConfiguredSink[] }
   | { readonly ok: false; readonly errors: readonly Diagnostic[] };
 
-/** A `<sink type="..">`: its options with what each allows, the default first, and how to make it of them. */
-interface SinkKind {
-  readonly options: Readonly<Record<string, readonly string[]>>;
-  readonly make: (option: (name: string) => string, context: SinkContext) => Sink;
-}
-
-/** The list: a new sink is one file and one line here. */
-const KINDS: Readonly<Record<string, SinkKind>> = {
-  log: {
-    options: { format: LOG_FORMATS },
-    make: (option, context) => logSink({ ...context, format: option('format') === 'lines' ? 'lines' : 'json' }),
-  },
+/** The list: a new sink is one file and one line here. Loaded as needed: a start takes the time of what it uses. */
+const KINDS: Readonly<Record<string, () => Promise<SinkDefinition>>> = {
+  log: async () => (await import('./log.ts')).logDefinition,
 };
 
 type Made = { readonly sink: ConfiguredSink } | { readonly errors: readonly Diagnostic[] };
 
-const diagnostic = ({ file, line, column }: Place, message: string): Diagnostic => ({ file, line, column, message });
+const wrong = (place: Place, message: string): Made => ({ errors: [diagnostic(place, message)] });
 
-const list = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
-
-const optionError = (type: string, { options }: SinkKind, option: SinkOption): readonly Diagnostic[] => {
-  const names = Object.keys(options);
-  const allowed = Object.hasOwn(options, option.name) ? options[option.name] : undefined;
-  const found = quote(option.name);
-  if (allowed === undefined) {
-    const hint = didYouMean(option.name, names);
-    return [diagnostic(option.place, `Sink ${type} has no option ${found}, only ${list(names)}${hint}`)];
-  }
-  if (allowed.includes(option.value)) return [];
-  const hint = didYouMean(option.value, allowed);
-  const message = `Option ${found} of sink ${type} must be one of ${list(allowed)}, found ${quote(option.value)}${hint}`;
-  return [diagnostic(option.place, message)];
+const configured = (
+  definition: SinkDefinition,
+  origin: string,
+  { options, place }: SinkConfig,
+  context: SinkContext,
+): Made => {
+  const read = readOptions(definition.name, definition.options, options, place);
+  if (!read.ok) return { errors: read.errors };
+  const key = JSON.stringify([origin, read.values]);
+  return { sink: { ...definition.make(read.values, context), key, required: false } };
 };
 
-const duplicates = (options: readonly SinkOption[]): readonly Diagnostic[] =>
-  options
-    .filter(({ name }, index) => options.findIndex((other) => other.name === name) < index)
-    .map(({ name, place }) => diagnostic(place, `Option ${quote(name)} is given twice; remove one`));
-
-const configured = ({ type, module, options, place }: SinkConfig, context: SinkContext): Made => {
-  if (module !== undefined)
-    return { errors: [diagnostic(place, '<sink module=".."> is not supported by this version; remove it')] };
+const builtIn = async (sink: SinkConfig, context: SinkContext): Promise<Made> => {
+  const { type, place } = sink;
   const known = list(Object.keys(KINDS));
-  if (type === undefined) return { errors: [diagnostic(place, `<sink> needs a type, one of ${known}`)] };
+  if (type === undefined) return wrong(place, `<sink> needs a type, one of ${known}, or a module`);
   const kind = Object.hasOwn(KINDS, type) ? KINDS[type] : undefined;
-  if (kind === undefined) {
-    const hint = didYouMean(type, Object.keys(KINDS));
-    const message = `Sink type ${quote(type)} is not supported by this version, which knows ${known}${hint}`;
-    return { errors: [diagnostic(place, message)] };
+  if (kind !== undefined) return configured(await kind(), type, sink, context);
+  return wrong(place, `There is no sink type ${quote(type)}, only ${known}${didYouMean(type, Object.keys(KINDS))}`);
+};
+
+/** Somebody else's: whatever it does, the others go on. */
+const ofModule = async (module: string, file: string, sink: SinkConfig, context: SinkContext): Promise<Made> => {
+  const { place } = sink;
+  const loaded = await loadModule(module, file);
+  if (!loaded.ok) return wrong(place, `Sink module ${quote(module)} ${loaded.message}`);
+  const { definition } = loaded;
+  try {
+    const made = configured(definition, module, sink, context);
+    if ('errors' in made) return made;
+    const { key } = made.sink;
+    return { sink: { ...isolated({ ...made.sink, name: definition.name }, context), key, required: false } };
+  } catch (error) {
+    return wrong(place, `Sink module ${quote(module)} cannot be made of these options: ${reasonOf(error)}`);
   }
-  const errors = [...options.flatMap((option) => optionError(type, kind, option)), ...duplicates(options)];
-  if (errors.length > 0) return { errors };
-  const value = (name: string): string =>
-    options.find((option) => option.name === name)?.value ?? kind.options[name]?.[0] ?? '';
-  const key = JSON.stringify([type, ...Object.keys(kind.options).map(value)]);
-  return { sink: { ...kind.make(value, context), key, required: false } };
 };
 
 const required = (parts: readonly unknown[], sink: Sink): Made => ({
   sink: { ...sink, key: JSON.stringify(parts), required: true },
 });
 
-const transport = (
+const transport = async (
   { name, place }: TransportConfig,
   { disk, vmDisk, virtio }: Config,
   { scheduler }: SinkContext,
-): readonly Made[] => {
+): Promise<readonly Made[]> => {
   if (name === 'virtio') {
     if (virtio === undefined) return [];
+    const { virtioSerial } = await import('./virtio-serial/sink.ts');
     return [required([name, virtio], virtioSerial({ ...virtio, scheduler }))];
   }
   if (disk !== undefined) {
     const { path, size } = disk;
+    const { metricsDisk } = await import('./metrics-disk/disk.ts');
     return [required([name, path, size], metricsDisk({ path, size, scheduler }))];
   }
   // Private disks alone are a way to all VMs, too.
   if (vmDisk !== undefined) return [];
-  return [{ errors: [diagnostic(place, 'Transport vbd needs a <disk> with a <path>, or a <vm_disk>; add one')] }];
+  return [wrong(place, 'Transport vbd needs a <disk> with a <path>, or a <vm_disk>; add one')];
 };
 
-const transports = (config: Config, context: SinkContext): readonly Made[] =>
-  config.transports
-    .filter(({ name }, index, used) => used.findIndex((other) => other.name === name) === index)
-    .flatMap((used) => transport(used, config, context));
-
-const ofEachDomain = ({ vmDisk }: Config, { scheduler }: SinkContext): readonly Made[] => {
+const ofEachDomain = async ({ vmDisk }: Config, { scheduler }: SinkContext): Promise<readonly Made[]> => {
   if (vmDisk === undefined) return [];
   const { path, size } = vmDisk;
+  const { privateDisks } = await import('./metrics-disk/private-disks.ts');
   return [required(['vm_disk', path, size], privateDisks({ path, size, scheduler }))];
 };
 
-/** The sinks that a configuration asks for; every mistake comes with its place. Nothing is opened yet. */
-export const sinksFor = (config: Config, context: SinkContext): SinksResult => {
-  const made = [
-    ...transports(config, context),
-    ...ofEachDomain(config, context),
-    ...config.sinks.map((sink) => configured(sink, context)),
+const oneOfEach = (used: readonly TransportConfig[]): readonly TransportConfig[] =>
+  used.filter(({ name }, index) => used.findIndex((other) => other.name === name) === index);
+
+/** The sinks that a configuration asks for; every mistake comes with its place. Modules are loaded, nothing is opened yet. */
+export const sinksFor = async (config: Config, context: SinkContext): Promise<SinksResult> => {
+  const sinks = [
+    ...oneOfEach(config.transports).map(async (used) => await transport(used, config, context)),
+    ofEachDomain(config, context),
+    ...config.sinks.map(async (sink) => [
+      sink.module === undefined
+        ? await builtIn(sink, context)
+        : await ofModule(sink.module, config.file, sink, context),
+    ]),
   ];
+  const made = (await Promise.all(sinks)).flat();
   const errors = made.flatMap((one) => ('errors' in one ? one.errors : []));
   if (errors.length > 0) return { ok: false, errors };
   return { ok: true, sinks: made.flatMap((one) => ('sink' in one ? [one.sink] : [])) };

@@ -5,6 +5,7 @@ import type { Sample, Snapshot } from '../metric.ts';
 import { escapeForLog } from '../value.ts';
 import { handOver } from './hand-over.ts';
 import type { Backoff } from './hand-over.ts';
+import { defineSink } from './definition.ts';
 import type { Sink } from './sink.ts';
 
 /** `json`: one object per snapshot. `lines`: one line per metric, for eyes and grep. */
@@ -53,3 +54,10 @@ export const logSink = ({ format, write, ...options }: LogOptions): Sink =>
     }),
     options,
   );
+
+/** `<sink type="log">` */
+export const logDefinition = defineSink({
+  name: 'log',
+  options: { format: { type: 'choice', values: LOG_FORMATS, default: 'json' } },
+  make: ({ format }, context) => logSink({ ...context, format }),
+});

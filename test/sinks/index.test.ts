@@ -31,55 +31,59 @@ const context = {
     lines.push(line);
   },
 };
-const errorsOf = (some: Partial<Config>): readonly string[] => {
-  const result = sinksFor(config(some), context);
+const errorsOf = async (some: Partial<Config>): Promise<readonly string[]> => {
+  const result = await sinksFor(config(some), context);
   return result.ok ? [] : result.errors.map(({ line, column, message }) => `${line}:${column} ${message}`);
 };
-const namesOf = (some: Partial<Config>): readonly string[] => {
-  const result = sinksFor(config(some), context);
+const namesOf = async (some: Partial<Config>): Promise<readonly string[]> => {
+  const result = await sinksFor(config(some), context);
   return result.ok ? result.sinks.map(({ name }) => name) : [];
 };
 const disk = { name: 'host', path: '/dev/shm/vhostmd0', size: 65_536 };
 
-describe('the list of sinks', () => {
-  it('has the metrics disk for transport vbd, once', () => {
-    expect(namesOf({ disk, transports: [transport('vbd'), transport('vbd', 2)] })).toEqual(['metrics disk']);
+describe('the list of sinks', async () => {
+  it('has the metrics disk for transport vbd, once', async () => {
+    expect(await namesOf({ disk, transports: [transport('vbd'), transport('vbd', 2)] })).toEqual(['metrics disk']);
   });
 
-  it('says where transport vbd lacks its disk', () => {
-    expect(errorsOf({ transports: [transport('vbd', 7)] })).toEqual([
+  it('says where transport vbd lacks its disk', async () => {
+    expect(await errorsOf({ transports: [transport('vbd', 7)] })).toEqual([
       '7:3 Transport vbd needs a <disk> with a <path>, or a <vm_disk>; add one',
     ]);
   });
 
-  it('has a disk for each VM beside the shared one, or alone', () => {
+  it('has a disk for each VM beside the shared one, or alone', async () => {
     const vmDisk = { path: '/run/vhostmd/UUID', size: 65_536, place: place(9) };
-    expect(namesOf({ disk, vmDisk, transports: [transport('vbd')] })).toEqual(['metrics disk', 'private disks']);
-    expect(namesOf({ vmDisk, transports: [transport('vbd')] })).toEqual(['private disks']);
+    expect(await namesOf({ disk, vmDisk, transports: [transport('vbd')] })).toEqual(['metrics disk', 'private disks']);
+    expect(await namesOf({ vmDisk, transports: [transport('vbd')] })).toEqual(['private disks']);
   });
 
-  it('has the channels for transport virtio, with or without a disk', () => {
+  it('has the channels for transport virtio, with or without a disk', async () => {
     const virtio = { maxChannels: 1024, expirationTime: 15_000 };
-    expect(namesOf({ virtio, transports: [transport('virtio')] })).toEqual(['virtio-serial']);
-    expect(namesOf({ disk, virtio, transports: [transport('vbd'), transport('virtio')] })).toEqual([
+    expect(await namesOf({ virtio, transports: [transport('virtio')] })).toEqual(['virtio-serial']);
+    expect(await namesOf({ disk, virtio, transports: [transport('vbd'), transport('virtio')] })).toEqual([
       'metrics disk',
       'virtio-serial',
     ]);
   });
 
-  it('keeps a sink over a reload only if it is configured alike', () => {
-    const keys = (some: Partial<Config>): readonly string[] => {
-      const result = sinksFor(config(some), context);
+  it('keeps a sink over a reload only if it is configured alike', async () => {
+    const keys = async (some: Partial<Config>): Promise<readonly string[]> => {
+      const result = await sinksFor(config(some), context);
       return result.ok ? result.sinks.map(({ key }) => key) : [];
     };
     const virtio = { maxChannels: 1024, expirationTime: 15_000 };
     const vmDisk = { path: '/run/vhostmd/UUID', size: 65_536, place: place(9) };
-    const before = keys({ virtio, vmDisk, transports: [transport('virtio')] });
+    const before = await keys({ virtio, vmDisk, transports: [transport('virtio')] });
     expect(before).toHaveLength(2);
     expect(
-      keys({ virtio: { ...virtio }, vmDisk: { ...vmDisk, place: place(12) }, transports: [transport('virtio', 3)] }),
+      await keys({
+        virtio: { ...virtio },
+        vmDisk: { ...vmDisk, place: place(12) },
+        transports: [transport('virtio', 3)],
+      }),
     ).toEqual(before);
-    const [channels, disks] = keys({
+    const [channels, disks] = await keys({
       virtio: { ...virtio, maxChannels: 10 },
       vmDisk: { ...vmDisk, size: 131_072 },
       transports: [transport('virtio')],
@@ -88,38 +92,40 @@ describe('the list of sinks', () => {
     expect(before).not.toContain(disks);
   });
 
-  it('says where something stands that this version does not have', () => {
-    expect(errorsOf({ sinks: [{ module: './mine.js', options: [], place: place(10) }] })).toEqual([
+  it('says where something stands that this version does not have', async () => {
+    expect(await errorsOf({ sinks: [{ module: './mine.js', options: [], place: place(10) }] })).toEqual([
       '10:3 <sink module=".."> is not supported by this version; remove it',
     ]);
   });
 
-  it('has the log sink, which writes JSON unless told otherwise', () => {
+  it('has the log sink, which writes JSON unless told otherwise', async () => {
     lines.length = 0;
     for (const options of [[], [['format', 'lines'] as const]]) {
-      const result = sinksFor(config({ sinks: [sink('log', options)] }), context);
+      const result = await sinksFor(config({ sinks: [sink('log', options)] }), context);
       if (result.ok) result.sinks[0]?.run(of(snapshot(1))).subscribe();
     }
     expect(lines).toEqual([expect.stringMatching(/^\{"cause":"tick"/), 'host Tick string tick 1']);
   });
 
-  it('proposes the type that was meant', () => {
-    expect(errorsOf({ sinks: [sink('logg')] })).toEqual([
+  it('proposes the type that was meant', async () => {
+    expect(await errorsOf({ sinks: [sink('logg')] })).toEqual([
       '10:3 Sink type "logg" is not supported by this version, which knows "log"; did you mean "log"?',
     ]);
-    expect(errorsOf({ sinks: [sink('constructor')] })).toEqual([
+    expect(await errorsOf({ sinks: [sink('constructor')] })).toEqual([
       '10:3 Sink type "constructor" is not supported by this version, which knows "log"',
     ]);
-    expect(errorsOf({ sinks: [{ options: [], place: place(4) }] })).toEqual(['4:3 <sink> needs a type, one of "log"']);
+    expect(await errorsOf({ sinks: [{ options: [], place: place(4) }] })).toEqual([
+      '4:3 <sink> needs a type, one of "log"',
+    ]);
   });
 
-  it('refuses unknown, wrong and repeated options, each at its place', () => {
+  it('refuses unknown, wrong and repeated options, each at its place', async () => {
     const options = [
       ['fromat', 'json'],
       ['format', 'line'],
       ['format', 'json'],
     ] as const;
-    expect(errorsOf({ sinks: [sink('log', options)] })).toEqual([
+    expect(await errorsOf({ sinks: [sink('log', options)] })).toEqual([
       '20:3 Sink log has no option "fromat", only "format"; did you mean "format"?',
       '21:3 Option "format" of sink log must be one of "json", "lines", found "line"; did you mean "lines"?',
       '22:3 Option "format" is given twice; remove one',

@@ -1,0 +1,25 @@
+/** What a sink of one's own is made with: the package's entry `vhostmd`. docs/write-a-sink.md tells how. */
+export type {
+  Context,
+  Domain,
+  GuestMetrics,
+  KnownDomain,
+  MetricDefinition,
+  Problem,
+  Sample,
+  Snapshot,
+  Stage,
+  ValueType,
+} from './metric.ts';
+export { document, escapeXml, metricsXml, type GuestXml, type MetricsXml } from './metrics-xml.ts';
+export {
+  defineSink,
+  SINK_API,
+  type OptionRule,
+  type OptionRules,
+  type OptionValues,
+  type SinkContext,
+  type SinkDefinition,
+} from './sinks/definition.ts';
+export { handOver, newestWins, type Backoff } from './sinks/hand-over.ts';
+export type { Opener, Sink, SinkReport, Writer } from './sinks/sink.ts';

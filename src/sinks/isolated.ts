@@ -1,0 +1,84 @@
+import { catchError, concat, defer, EMPTY, from, map, of, retry, tap, throwError, timer } from 'rxjs';
+import type { Observable, SchedulerLike } from 'rxjs';
+
+import type { Snapshot } from '../metric.ts';
+import { reasonOf } from '../reason.ts';
+import { escapeForLog } from '../value.ts';
+import type { Backoff } from './hand-over.ts';
+import type { Sink, SinkReport } from './sink.ts';
+
+const DEFAULT_BACKOFF: Backoff = { first: 1000, most: 30_000 };
+const MESSAGE = 512;
+
+/** Freezes a value and all that it holds; what is frozen already is taken to be so throughout. */
+const frozen = <T>(value: T): T => {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const part of Object.values(value)) frozen(part);
+  return Object.freeze(value);
+};
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+// What comes from others may be anything; the log and the daemon rely on the shape.
+const reportOf = (report: unknown): SinkReport => {
+  const { kind, message, snapshot, stage, bytes, leftOut } = isRecord(report) ? report : {};
+  const text = escapeForLog(typeof message === 'string' ? message : '', MESSAGE);
+  if (kind === 'opened' || kind === 'warning') return { kind, message: text };
+  if (kind === 'failed') return { kind, stage: stage === 'write' ? 'write' : 'open', message: text };
+  if (kind === 'written' && isRecord(snapshot) && typeof snapshot['at'] === 'number') {
+    return {
+      kind,
+      // Its own snapshot, as it was given to it.
+      snapshot: snapshot as unknown as Snapshot,
+      message: text,
+      ...(typeof bytes === 'number' ? { bytes } : {}),
+      ...(typeof leftOut === 'number' ? { leftOut } : {}),
+    };
+  }
+  return {
+    kind: 'warning',
+    message: `The sink reported something that is no report: ${escapeForLog(String(kind), 64)}`,
+  };
+};
+
+/**
+ * Somebody else's sink, from which nothing gets out: it sees frozen snapshots, its reports are checked, and if it throws,
+ * fails or ends by itself it is reported and run again with backoff.
+ */
+export const isolated = (
+  { name, run }: Sink,
+  { scheduler, backoff = DEFAULT_BACKOFF }: { readonly scheduler: SchedulerLike; readonly backoff?: Backoff },
+): Sink => ({
+  name,
+  run: (snapshot$) =>
+    defer(() => {
+      let failures = 0;
+      let said = '';
+      let completed = false;
+      const frozen$ = snapshot$.pipe(map(frozen), tap({ complete: () => (completed = true) }));
+      const noted = (report: SinkReport): void => {
+        if (report.kind !== 'written') return;
+        failures = 0;
+        said = '';
+      };
+      const failed$ = (error: unknown): Observable<SinkReport> => {
+        const message = escapeForLog(reasonOf(error), MESSAGE);
+        if (message === said) return EMPTY;
+        said = message;
+        return of({ kind: 'failed', stage: 'open', message });
+      };
+      // Its observables may be those of another copy of RxJS.
+      const attempt$ = defer(() => from(run(frozen$))).pipe(map(reportOf), tap(noted));
+      const ended$ = defer(() => (completed ? EMPTY : throwError(() => new Error('The sink has ended by itself'))));
+      return concat(attempt$, ended$).pipe(
+        catchError((error: unknown) =>
+          concat(
+            failed$(error),
+            throwError(() => error),
+          ),
+        ),
+        retry({ delay: () => timer(Math.min(backoff.first * 2 ** failures++, backoff.most), scheduler) }),
+      );
+    }),
+});

@@ -1,0 +1,102 @@
+import { existsSync } from 'node:fs';
+import * as nodeModule from 'node:module';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+
+import { reasonOf } from '../reason.ts';
+import { SINK_API, type OptionRule, type SinkDefinition } from './definition.ts';
+import { resolve } from './module-hooks.ts';
+
+/** A loaded sink, or what is wrong: a message goes on behind `Sink module ".." `. */
+export type LoadedModule =
+  | { readonly ok: true; readonly definition: SinkDefinition }
+  | { readonly ok: false; readonly message: string };
+
+/** Milliseconds that a module may take to load. */
+const PATIENCE = 10_000;
+
+const OPTION_TYPES: readonly OptionRule['type'][] = ['text', 'integer', 'seconds', 'boolean', 'choice'];
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+const ruleError = ([name, rule]: readonly [string, unknown]): string | undefined => {
+  const type = isRecord(rule) ? rule['type'] : undefined;
+  if (!OPTION_TYPES.some((known) => known === type))
+    return `its option "${name}" has no type, which is one of ${OPTION_TYPES.join(', ')}`;
+  if (type === 'choice' && isRecord(rule) && !Array.isArray(rule['values']))
+    return `its option "${name}" of type choice has no list of values`;
+  return undefined;
+};
+
+/** What is wrong with the default export of a module, if anything is. */
+const shapeError = (exported: unknown): string | undefined => {
+  if (!isRecord(exported)) return 'has no default export; it must be what defineSink returns';
+  const { api, name, options, make } = exported;
+  if (typeof name !== 'string' || name === '' || typeof make !== 'function' || !isRecord(options))
+    return 'is no sink: its default export must be what defineSink returns, with a name, options and make';
+  if (api !== SINK_API)
+    return `was written for interface ${String(api)} of sinks, and this version has ${SINK_API}; look for another version of it`;
+  const wrong = Object.entries(options)
+    .map(ruleError)
+    .find((error) => error !== undefined);
+  return wrong === undefined ? undefined : `is no sink that can be configured: ${wrong}`;
+};
+
+let hooked = false;
+const hook = (): void => {
+  if (hooked) return;
+  hooked = true;
+  // Newer than the types: Node 22.15.
+  const { registerHooks } = nodeModule as { readonly registerHooks?: (hooks: { readonly resolve: unknown }) => void };
+  if (registerHooks === undefined) nodeModule.register('./module-hooks.js', import.meta.url);
+  else registerHooks({ resolve });
+};
+
+const load = async (url: string): Promise<LoadedModule> => {
+  hook();
+  try {
+    const late = sleep(PATIENCE, undefined, { ref: false });
+    const loaded: unknown = await Promise.race([import(url), late]);
+    if (loaded === undefined)
+      return {
+        ok: false,
+        message: `does not load within ${PATIENCE / 1000} s: does it await something at its top level?`,
+      };
+    const exported = isRecord(loaded) ? loaded['default'] : undefined;
+    const error = shapeError(exported);
+    // Its shape has just been looked at.
+    return error === undefined ? { ok: true, definition: exported as SinkDefinition } : { ok: false, message: error };
+  } catch (error) {
+    return { ok: false, message: `fails when it is loaded: ${reasonOf(error)}` };
+  }
+};
+
+// A module is looked at once, also because after --user its file may be out of reach.
+const known = new Map<string, Promise<LoadedModule>>();
+
+/**
+ * Loads the module of a `<sink module="..">`: a path (from the folder of the configuration, if it is not absolute), or the
+ * name of a package that is installed beside this one.
+ */
+export const loadModule = async (name: string, configuration: string): Promise<LoadedModule> => {
+  const isPath = /^\.{0,2}\//.test(name);
+  const file = path.resolve(path.dirname(configuration), name);
+  const url = isPath ? pathToFileURL(file).href : name;
+  const before = known.get(url);
+  if (before !== undefined) return await before;
+  if (isPath && !existsSync(file)) return { ok: false, message: `cannot be found: there is no ${file}` };
+  const loading = load(url);
+  known.set(url, loading);
+  const loaded = await loading;
+  // What could not be loaded may be mended by the next reload.
+  if (!loaded.ok) known.delete(url);
+  return loaded;
+};
+
+/** The module, by its URL, out of whose code an error has come; undefined if it is none of them. */
+export const moduleOf = (error: unknown): string | undefined => {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  return [...known.keys()].find((url) => url.startsWith('file:') && stack.includes(url));
+};
