@@ -92,10 +92,10 @@ describe('the list of sinks', async () => {
     expect(before).not.toContain(disks);
   });
 
-  it('says where something stands that this version does not have', async () => {
-    expect(await errorsOf({ sinks: [{ module: './mine.js', options: [], place: place(10) }] })).toEqual([
-      '10:3 <sink module=".."> is not supported by this version; remove it',
-    ]);
+  it('says where a module stands that cannot be found', async () => {
+    const module = './no/such/module.js';
+    const [error] = await errorsOf({ file: '/etc/vhostmd.conf', sinks: [{ module, options: [], place: place(10) }] });
+    expect(error).toBe('10:3 Sink module "./no/such/module.js" cannot be found: there is no /etc/no/such/module.js');
   });
 
   it('has the log sink, which writes JSON unless told otherwise', async () => {
@@ -109,13 +109,13 @@ describe('the list of sinks', async () => {
 
   it('proposes the type that was meant', async () => {
     expect(await errorsOf({ sinks: [sink('logg')] })).toEqual([
-      '10:3 Sink type "logg" is not supported by this version, which knows "log"; did you mean "log"?',
+      '10:3 There is no sink type "logg", only "log"; did you mean "log"?',
     ]);
     expect(await errorsOf({ sinks: [sink('constructor')] })).toEqual([
-      '10:3 Sink type "constructor" is not supported by this version, which knows "log"',
+      '10:3 There is no sink type "constructor", only "log"',
     ]);
     expect(await errorsOf({ sinks: [{ options: [], place: place(4) }] })).toEqual([
-      '4:3 <sink> needs a type, one of "log"',
+      '4:3 <sink> needs a type, one of "log", or a module',
     ]);
   });
 
