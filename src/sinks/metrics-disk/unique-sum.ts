@@ -9,11 +9,14 @@ const REMEMBERED = 4096;
 const SPACE = 0x20;
 const TAB = 0x09;
 const TABS_MOST = 31;
-/** A reader may be held up over some updates: so many documents in a row have different ends. */
-const ENDS = 64;
+/**
+ * A reader may be held up over many updates, where it has no processor for some ten milliseconds and the writer does not
+ * pause: so many documents in a row have different ends.
+ */
+const ENDS = 1024;
 
-/** Most bytes that can be needed: up to 31 tabs among spaces give different sums each, 32 * 151 - 496 = 4,336 of them. */
-export const PADDING_MOST = 150;
+/** Most bytes that can be needed: up to 31 tabs among spaces give different sums each, 32 * 181 - 496 = 5,296 of them. */
+export const PADDING_MOST = 180;
 
 /** Length of the white space behind `<metrics>`. */
 export const FRONT = 3;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { PADDING_MOST } from '../../../src/sinks/metrics-disk/unique-sum.ts';
 import { metricsXml } from '../../../src/metrics-xml.ts';
 import { compose, decompose, emptyBody, fit, sameBody, seal } from '../../../src/sinks/metrics-disk/content.ts';
 import type { Body } from '../../../src/sinks/metrics-disk/content.ts';
@@ -61,6 +62,6 @@ describe('the content of a metrics disk', () => {
     let length = CHUNK;
     while (longest(length) === 0) length -= 1;
     const body = compose(fit(metricsXml(snapshot(1, [big(length)])), CHUNK).parts, Buffer.alloc(0));
-    expect(seal(body, { front: 0, spaces: 150, tabs: 0, sum: 0 })).toHaveLength(CHUNK - 24);
+    expect(seal(body, { front: 0, spaces: PADDING_MOST, tabs: 0, sum: 0 })).toHaveLength(CHUNK - 24);
   });
 });
