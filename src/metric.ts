@@ -122,6 +122,8 @@ export interface Snapshot {
    * object as before if nothing changed. Missing until libvirt has been reached; while it is away, as it was before.
    */
   readonly domains?: readonly KnownDomain[];
+  /** The metrics of the configuration that it is of; the daemon gives them, tests may leave them out. */
+  readonly metrics?: readonly MetricDefinition[];
 }
 
 /**

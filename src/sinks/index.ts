@@ -23,6 +23,7 @@ export type SinksResult =
 /** The list: a new sink is one file and one line here. Loaded as needed: a start takes the time of what it uses. */
 const KINDS: Readonly<Record<string, () => Promise<SinkDefinition>>> = {
   log: async () => (await import('./log.ts')).logDefinition,
+  prometheus: async () => (await import('./prometheus/sink.ts')).prometheusDefinition,
 };
 
 type Made = { readonly sink: ConfiguredSink } | { readonly errors: readonly Diagnostic[] };

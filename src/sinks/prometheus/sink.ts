@@ -1,0 +1,114 @@
+import { defer, finalize, map, merge, NEVER, type Observable, of, type SchedulerLike, Subject } from 'rxjs';
+
+import type { Family } from '../../figures/family.ts';
+import type { Snapshot } from '../../metric.ts';
+import type { Listening } from '../../unix-socket.ts';
+import { defineSink, type SinkContext } from '../definition.ts';
+import { type Backoff, handOver } from '../hand-over.ts';
+import type { Sink, SinkReport, Writer } from '../sink.ts';
+import { type Address, addressOf, isLocal, listening$ } from './listen.ts';
+import { snapshotPage } from './page.ts';
+import { pageServer } from './server.ts';
+import { familiesText } from './text.ts';
+
+export interface PrometheusOptions {
+  readonly address: Address;
+  /** Where the page is, such as `/metrics`. */
+  readonly path: string;
+  readonly scheduler: SchedulerLike;
+  readonly backoff?: Backoff;
+  /** The daemon's own figures, shown on the same page. */
+  readonly figures?: () => readonly Family[];
+}
+
+const placeOf = (address: Address, path: string): string => {
+  if (address.kind === 'unix') return `${address.path} (a unix socket), path ${path}`;
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+  return `http://${host}:${address.port}${path}`;
+};
+
+// Made at the first scrape after a snapshot, so it costs nothing while nobody scrapes.
+const cached = (newest: () => Snapshot | undefined) => {
+  let of: Snapshot | undefined;
+  let made = { bytes: Buffer.alloc(0), leftOut: 0 };
+  return () => {
+    const snapshot = newest();
+    if (snapshot !== of && snapshot !== undefined) {
+      of = snapshot;
+      const { text, leftOut } = snapshotPage(snapshot);
+      made = { bytes: Buffer.from(text), leftOut };
+    }
+    return made;
+  };
+};
+
+// Rendered at the scrape: a metric that cannot be shown is no failure of a write.
+const unshown = (value: number): Family => ({
+  name: 'vhostmd_prometheus_unshown_values',
+  help: 'Values of the snapshot that are not on this page: a second one of the same name, or no number',
+  type: 'gauge',
+  series: [{ labels: {}, value }],
+});
+
+/** Serves the newest snapshot to Prometheus. A scrape collects nothing and waits for nothing. */
+export const prometheus = ({ address, path, figures = () => [], ...options }: PrometheusOptions): Sink => {
+  const place = placeOf(address, path);
+  const open$ = defer(() => {
+    const lost$ = new Subject<never>();
+    let newest: Snapshot | undefined;
+    const page = cached(() => newest);
+    const render = (): readonly Buffer[] => {
+      const { bytes, leftOut } = page();
+      return [bytes, Buffer.from(familiesText([unshown(leftOut), ...figures()]))];
+    };
+    const { server, closeAll } = pageServer({ path, render });
+    const write = ({ lost }: Listening, snapshot: Snapshot): Observable<SinkReport> => {
+      const reason = lost();
+      if (reason !== undefined) {
+        lost$.error(new Error(reason));
+        return NEVER;
+      }
+      newest = snapshot;
+      return of({ kind: 'written', snapshot, message: `Ready to be read at ${place}` });
+    };
+    const warning = isLocal(address) ? '' : '; everyone who can reach this address can read them';
+    return merge(
+      lost$,
+      listening$(server, address).pipe(
+        map((listening): Writer => ({
+          opened: `Metrics are served at ${place}${warning}`,
+          write$: (snapshot) => defer(() => write(listening, snapshot)),
+        })),
+      ),
+    ).pipe(finalize(closeAll));
+  });
+  return handOver('prometheus', open$, options);
+};
+
+/** What the daemon gives to this sink besides what every sink gets. */
+export interface PrometheusContext extends SinkContext {
+  readonly figures?: () => readonly Family[];
+}
+
+/** `<sink type="prometheus">` */
+export const prometheusDefinition = defineSink({
+  name: 'prometheus',
+  options: {
+    listen: {
+      type: 'text',
+      default: '127.0.0.1:9177',
+      check: (text) =>
+        addressOf(text) === undefined ? 'an address and a port like 127.0.0.1:9177, or unix:/path' : undefined,
+    },
+    path: {
+      type: 'text',
+      default: '/metrics',
+      check: (text) => (/^\/[\w./~-]*$/.test(text) ? undefined : 'a path like /metrics'),
+    },
+  },
+  make: ({ listen, path }, { scheduler, figures }: PrometheusContext) => {
+    const address = addressOf(listen);
+    if (address === undefined) throw new Error(`no address: ${listen}`);
+    return prometheus({ address, path, scheduler, ...(figures === undefined ? {} : { figures }) });
+  },
+});
