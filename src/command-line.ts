@@ -5,6 +5,7 @@ import yargs, { type Argv } from 'yargs';
 import { DEVICE_KINDS, type DeviceKind } from './attach/devices.ts';
 import { didYouMean, quote } from './config/suggest.ts';
 import { reasonOf } from './reason.ts';
+import { SORTS, type Sort } from './watch/view.ts';
 
 /** Where the configuration is unless -f names another file. */
 export const DEFAULT_CONFIG = '/etc/vhostmd/vhostmd.conf';
@@ -34,6 +35,13 @@ export type Command =
       readonly detach: boolean;
     })
   | { readonly kind: 'dump'; readonly target: string; readonly json: boolean }
+  | {
+      readonly kind: 'watch';
+      readonly disk?: string;
+      readonly config: string;
+      readonly sort: Sort;
+      readonly count?: number;
+    }
   /** Help, the version, or a mistake, which is `error`. */
   | { readonly kind: 'text'; readonly text: string; readonly error: boolean };
 
@@ -74,6 +82,11 @@ const ATTACH_OPTIONS = {
     ...VALUE,
     describe: `One of ${DEVICE_KINDS.join(', ')}; may be repeated (default: all that the configuration serves)`,
   },
+} as const;
+const WATCH_OPTIONS = {
+  once: { ...FLAG, describe: 'Print the table once, as text, and exit' },
+  count: { ...VALUE, describe: 'Print it this often, once for each new document, and exit' },
+  sort: { ...VALUE, default: 'cpu', describe: `Sort by ${SORTS.join(', ')}` },
 } as const;
 // yargs must know them before it has found a command, or it takes the command after a flag for the flag's value.
 const DAEMON_ONLY = ['verbose', 'no-daemonize', 'user', 'pid-file'] as const;
@@ -117,6 +130,21 @@ const deviceKinds = (given: string | readonly string[] | undefined): readonly De
     const hint = didYouMean(value, DEVICE_KINDS);
     throw new Error(`Option --device must be one of ${DEVICE_KINDS.join(', ')}, found ${quote(value)}${hint}`);
   });
+
+/** The count of --count or --once; throws at a mistake. */
+const countOf = (once: boolean, count: string | undefined): number | undefined => {
+  if (count === undefined) return once ? 1 : undefined;
+  if (once) throw new Error('Options --once and --count exclude each other');
+  if (/^[1-9]\d{0,8}$/.test(count)) return Number(count);
+  throw new Error(`Option --count must be a number from 1 to 999999999, found ${quote(count)}`);
+};
+
+const sortOf = (given: string): Sort => {
+  const sort = SORTS.find((known) => known === given);
+  if (sort !== undefined) return sort;
+  const hint = didYouMean(given, SORTS);
+  throw new Error(`Option --sort must be one of ${SORTS.join(', ')}, found ${quote(given)}${hint}`);
+};
 
 const hideDaemonOnly = <T>(parser: Argv<T>): Argv<T> =>
   DAEMON_ONLY.reduce<Argv<T>>((hiding, name) => hiding.hide(name), parser);
@@ -199,6 +227,26 @@ export const parseCommandLine = async (args: readonly string[]): Promise<Command
           .option('json', { ...FLAG, describe: 'Print JSON instead of XML' }),
       ({ source, json }) => {
         command = { kind: 'dump', target: source, json };
+      },
+    )
+    .command(
+      'watch [disk]',
+      'Show the domains on a metrics disk, live in a terminal, else as text',
+      (watch) =>
+        hideDaemonOnly(watch)
+          .positional('disk', { type: 'string', describe: 'Metrics disk (default: that of the configuration)' })
+          .options(WATCH_OPTIONS),
+      ({ disk, f: config, once, count, sort }) => {
+        for (const [name, value] of Object.entries({ count, sort }))
+          if (Array.isArray(value)) throw new Error(`Option --${name} is given twice`);
+        const blocks = countOf(once, count);
+        command = {
+          kind: 'watch',
+          config,
+          sort: sortOf(sort),
+          ...given('disk', disk),
+          ...(blocks === undefined ? {} : { count: blocks }),
+        };
       },
     )
     .check(checkOptions)

@@ -18,6 +18,8 @@ const execute = async (command: Command, args: readonly string[]): Promise<numbe
       return await (await import('./commands/attach.ts')).attach(command);
     case 'dump':
       return await (await import('./commands/dump.ts')).dump(command.target, command.json);
+    case 'watch':
+      return await (await import('./commands/watch.ts')).watch(command);
     case 'text':
       (command.error ? console.error : console.log)(command.text);
       return command.error ? 2 : 0;

@@ -1,0 +1,155 @@
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+
+import {
+  filter,
+  fromEvent,
+  lastValueFrom,
+  map,
+  merge,
+  NEVER,
+  share,
+  take,
+  takeUntil,
+  tap,
+  type Observable,
+} from 'rxjs';
+
+import { DEFAULT_CONFIG } from '../command-line.ts';
+import { formatDiagnostic, type Config } from '../config/config.ts';
+import { readConfig } from '../config/parse.ts';
+import { monotonicScheduler } from '../monotonic.ts';
+import { reasonOf } from '../reason.ts';
+import { escapeForLog } from '../value.ts';
+import { disk$, diskReader } from '../watch/disk.ts';
+import { meanings } from '../watch/meaning.ts';
+import { printed$ } from '../watch/plain.ts';
+import { drawn$, key$, size$, type Owner } from '../watch/screen.ts';
+import type { Sort } from '../watch/view.ts';
+import { frame$, type Watched } from '../watch/watch.ts';
+
+/** What `vhostmd watch` was asked for. */
+export interface WatchOptions {
+  /** By default the one of the configuration. */
+  readonly disk?: string;
+  readonly config: string;
+  readonly sort: Sort;
+  /** How many blocks of plain text; without it until the end, in a terminal as a screen. */
+  readonly count?: number;
+}
+
+const DEFAULT_DISK = '/dev/shm/vhostmd0';
+/** Milliseconds between two looks at the header of the disk. */
+const POLL = 200;
+
+type Found =
+  | { readonly ok: true; readonly disk: string; readonly config?: Config }
+  | { readonly ok: false; readonly lines: readonly string[]; readonly code: number };
+
+// In a guest there is no configuration; on a host it tells the period, and what its metrics stand for.
+const findDisk = ({ disk, config: file }: WatchOptions): Found => {
+  const usual = file === DEFAULT_CONFIG;
+  if (usual && !existsSync(file)) return { ok: true, disk: disk ?? DEFAULT_DISK };
+  const result = readConfig(file);
+  if (result.ok) {
+    const { config } = result;
+    const path = disk ?? config.disk?.path;
+    if (path !== undefined) return { ok: true, disk: path, config };
+    const line = `vhostmd: ${file} has no <disk>; name one: vhostmd watch DISK`;
+    return { ok: false, lines: [line], code: 1 };
+  }
+  if (usual && disk !== undefined) return { ok: true, disk };
+  return { ok: false, lines: result.errors.map(formatDiagnostic), code: 2 };
+};
+
+// The status of a process that a signal ends.
+const codeOf = (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): number => 128 + constants.signals[signal];
+
+const signal$ = (): Observable<number> =>
+  merge(
+    ...(['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) =>
+      fromEvent(process, signal).pipe(map(() => codeOf(signal))),
+    ),
+  );
+
+// Whoever reads the output, or the terminal, may go away.
+const gone$ = (): Observable<number> => fromEvent(process.stdout, 'error').pipe(map(() => 0));
+
+const isUnicode = (): boolean => {
+  const { LC_ALL, LC_CTYPE, LANG } = process.env;
+  return /utf-?8/i.test([LC_ALL, LC_CTYPE, LANG].find((value) => value !== undefined && value !== '') ?? '');
+};
+
+const owner: Owner = {
+  on: (event, listener) => process.on(event, listener),
+  off: (event, listener) => process.off(event, listener),
+  stop: () => process.kill(process.pid, 'SIGSTOP'),
+};
+
+// Runs a stream to its end, or until it has to stop; emits nothing but the exit status.
+const finished = async (work$: Observable<unknown>, stop$: Observable<number>): Promise<number> => {
+  let code = 0;
+  const stopped$ = stop$.pipe(
+    take(1),
+    tap((status) => (code = status)),
+  );
+  try {
+    await lastValueFrom(work$.pipe(takeUntil(stopped$)), { defaultValue: undefined });
+    return code;
+  } catch (error) {
+    console.error(`vhostmd: ${escapeForLog(reasonOf(error))}`);
+    return 1;
+  }
+};
+
+const onTerminal = async (watched: Watched, sort: Sort, unicode: boolean): Promise<number> => {
+  const input = process.stdin.isTTY ? process.stdin : undefined;
+  const pressed$ = input === undefined ? NEVER : key$(input).pipe(share());
+  const toStop$ = pressed$.pipe(
+    filter((key) => key === 'ctrl-c'),
+    map(() => codeOf('SIGINT')),
+  );
+  // In raw mode the terminal does not do it; its whole group, as it would.
+  const key_$ = pressed$.pipe(tap((key) => key === 'ctrl-z' && process.kill(0, 'SIGTSTP')));
+  const frames$ = frame$(watched, { key$: key_$, size$: size$(process.stdout), unicode, sort });
+  return await finished(drawn$(frames$, process.stdout, input, owner), merge(toStop$, signal$(), gone$()));
+};
+
+const asText = async (watched: Watched, { sort, count }: WatchOptions, unicode: boolean): Promise<number> => {
+  let first = true;
+  const blocks$ = printed$(watched, { unicode, sort, ...(count === undefined ? {} : { count }) }).pipe(
+    tap((printed) => {
+      if (printed.kind === 'trouble') {
+        console.error(`vhostmd: ${printed.message}`);
+        return;
+      }
+      process.stdout.write(first ? printed.text : `\n${printed.text}`);
+      first = false;
+    }),
+  );
+  return await finished(blocks$, merge(signal$(), gone$()));
+};
+
+/**
+ * `vhostmd watch`: the domains on a metrics disk, as a screen in a terminal, else as text. Exit status 0 at its end, 1 if
+ * the disk cannot be read at the start (a terminal waits for it), 2 if the configuration is wrong.
+ */
+export const watch = async (options: WatchOptions): Promise<number> => {
+  const found = findDisk(options);
+  if (!found.ok) {
+    for (const line of found.lines) console.error(line);
+    return found.code;
+  }
+  const { disk, config } = found;
+  const scheduler = monotonicScheduler;
+  const watched: Watched = {
+    path: disk,
+    disk$: disk$(diskReader(disk), POLL, scheduler),
+    meaningOf: meanings(config?.metrics),
+    scheduler,
+    ...(config === undefined ? {} : { usual: config.updatePeriod }),
+  };
+  const screen = process.stdout.isTTY && options.count === undefined && process.env['TERM'] !== 'dumb';
+  const unicode = isUnicode();
+  return await (screen ? onTerminal(watched, options.sort, unicode) : asText(watched, options, unicode));
+};

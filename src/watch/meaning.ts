@@ -1,0 +1,147 @@
+import type { Context, MetricDefinition } from '../metric.ts';
+import { unitFactor } from './units.ts';
+
+/** What the table knows how to show. Times are in seconds, memory in bytes, shares in %. */
+export type Quantity =
+  | 'name'
+  | 'time'
+  | 'cpuTime'
+  | 'cpus'
+  | 'memory'
+  | 'memoryMaximum'
+  | 'memoryTotal'
+  | 'memoryUsed'
+  | 'memoryFree'
+  | 'memoryAvailable'
+  | 'load1'
+  | 'load5'
+  | 'load15'
+  | 'stealTime'
+  | 'stealShare';
+
+/** What a metric stands for, and the factor that makes seconds or bytes of its values. */
+export interface Meaning {
+  /** Missing for a metric that is shown under its own name. */
+  readonly quantity?: Quantity;
+  readonly factor: number;
+  /** The factor makes bytes. */
+  readonly memory: boolean;
+  /** It only grows, so that its growth per second is what is worth seeing. */
+  readonly counter: boolean;
+}
+
+/** What a document says of a metric besides its value. */
+export interface Label {
+  readonly context: string;
+  readonly name: string;
+  readonly type: string;
+  readonly unit?: string;
+}
+
+interface Known {
+  readonly name: RegExp;
+  readonly quantity: Quantity;
+  /** The dimension of its unit, and the factor where it has none. */
+  readonly dimension?: 'memory' | 'time';
+  readonly factor?: number;
+}
+
+const MIB = 1024 ** 2;
+// Names of the two presets, of libvirt's and the host's statistics, and what else is usual; lower case, without punctuation.
+const HOST: readonly Known[] = [
+  { name: /^(host)?name$|^hosthostname$/, quantity: 'name' },
+  { name: /^(host)?time$/, quantity: 'time', dimension: 'time' },
+  { name: /^(host|total)?cputime$/, quantity: 'cpuTime', dimension: 'time' },
+  { name: /^numberofphysicalcpus$|^totalphycpus$|^numcpus$|^(host)?cpus$/, quantity: 'cpus' },
+  { name: /^totalphymem$|^totalmemory$|^memorytotal$/, quantity: 'memoryTotal', dimension: 'memory', factor: MIB },
+  {
+    name: /^memoryallocatedtovirtualservers$|^usedmem(ory)?$/,
+    quantity: 'memoryUsed',
+    dimension: 'memory',
+    factor: MIB,
+  },
+  { name: /^freephysicalmemory$|^freemem(ory)?$/, quantity: 'memoryFree', dimension: 'memory', factor: MIB },
+  { name: /^availablemem(ory)?$/, quantity: 'memoryAvailable', dimension: 'memory', factor: MIB },
+  { name: /^hostmemorytotal$/, quantity: 'memoryTotal', dimension: 'memory', factor: 1024 },
+  { name: /^hostmemoryused$/, quantity: 'memoryUsed', dimension: 'memory', factor: 1024 },
+  { name: /^hostmemoryfree$/, quantity: 'memoryFree', dimension: 'memory', factor: 1024 },
+  { name: /^hostmemoryavailable$/, quantity: 'memoryAvailable', dimension: 'memory', factor: 1024 },
+  { name: /^(host)?load(avg|average)?1?(m|min)?$/, quantity: 'load1' },
+  { name: /^(host)?load(avg|average)?5(m|min)?$/, quantity: 'load5' },
+  { name: /^(host)?load(avg|average)?15(m|min)?$/, quantity: 'load15' },
+];
+const VM: readonly Known[] = [
+  { name: /^totalcputime$/, quantity: 'cpuTime', dimension: 'time' },
+  { name: /^cputime$/, quantity: 'cpuTime', dimension: 'time', factor: 1e-9 },
+  { name: /^resourceprocessorlimit$|^vcpucurrent$|^(num|numberof)?(v|virtual)cpus$/, quantity: 'cpus' },
+  { name: /^physicalmemoryallocatedtovirtualsystem$/, quantity: 'memory', dimension: 'memory', factor: MIB },
+  { name: /^(current)?mem(ory)?$/, quantity: 'memory', dimension: 'memory', factor: MIB },
+  { name: /^ballooncurrent$/, quantity: 'memory', dimension: 'memory', factor: 1024 },
+  { name: /^resourcememorylimit$/, quantity: 'memoryMaximum', dimension: 'memory', factor: MIB },
+  { name: /^max(imum)?mem(ory)?$/, quantity: 'memoryMaximum', dimension: 'memory', factor: MIB },
+  { name: /^balloonmaximum$/, quantity: 'memoryMaximum', dimension: 'memory', factor: 1024 },
+];
+const STEAL = /steal|^v?cpus?(ready|delay)$/;
+const COUNTER =
+  /\b(rx|tx)\.(bytes|pkts|errs|drop)$|\b(rd|wr|fl)\.(reqs|times|bytes)$|\.sum$|^vcpu\..*\.(time|wait|delay)$|^cpu\./;
+const NUMBER = /^(u?int(32|64)|real(32|64))$/;
+
+const bare = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '');
+
+const plain = (counter: boolean, factor = 1, memory = false): Meaning => ({ factor, memory, counter });
+
+const steal = ({ type, unit = '' }: Label, name: string): Meaning => {
+  const share = unit.trim() === '%' || /percent|pct|share/.test(name);
+  if (share) return { quantity: 'stealShare', factor: 1, memory: false, counter: false };
+  // Without a unit: libvirt's own integers are nanoseconds; a real number is what a scale made of them.
+  const bareFactor = type.startsWith('real') ? 1 : 1e-9;
+  return { quantity: 'stealTime', factor: unitFactor('time', unit) ?? bareFactor, memory: false, counter: true };
+};
+
+const byName = (label: Label): Meaning => {
+  const { context, name, unit } = label;
+  const key = bare(name);
+  const known = (context === 'host' ? HOST : VM).find((row) => row.name.test(key));
+  if (known !== undefined) {
+    const { quantity, dimension, factor = 1 } = known;
+    const given = dimension === undefined || unit === undefined ? undefined : unitFactor(dimension, unit);
+    return { quantity, factor: given ?? factor, memory: dimension === 'memory', counter: quantity === 'cpuTime' };
+  }
+  if (context === 'vm' && STEAL.test(key)) return steal(label, key);
+  const bytes = unit === undefined ? undefined : unitFactor('memory', unit);
+  return plain(COUNTER.test(name), bytes, bytes !== undefined);
+};
+
+// What a `<stat>` counts is known exactly, whatever the metric's name: its own unit, less the scale.
+const byStat = (label: Label, stat: string, scale: number): Meaning => {
+  const type = /^vcpu\.\*\.delay$/.test(stat) ? 'uint64' : label.type;
+  const meaning =
+    stat === 'vcpu.*.delay'
+      ? steal({ ...label, type, unit: 'ns' }, '')
+      : byName({ context: label.context, type, name: stat });
+  if (meaning.quantity !== undefined) return { ...meaning, factor: meaning.factor / scale };
+  return { ...byName(label), counter: meaning.counter || COUNTER.test(stat) };
+};
+
+const idOf = ({ context, name, type, unit }: Label): string => `${context}\n${type}\n${unit ?? ''}\n${name}`;
+
+/** Whether the values of a metric of that type are numbers. */
+export const isNumeric = (type: string): boolean => NUMBER.test(type);
+
+/** Finds what a metric stands for: by the statistic that the configuration gives it, else by its name and unit. */
+export const meanings = (definitions: readonly MetricDefinition[] = []): ((label: Label) => Meaning) => {
+  const stats = new Map<`${Context}\n${string}`, { readonly stat: string; readonly scale: number }>();
+  for (const { context, name, source } of definitions)
+    if (source.kind === 'stat') stats.set(`${context}\n${name}`, { stat: source.stat, scale: source.scale ?? 1 });
+  // Bounded, because labels come from a disk that anybody may have written.
+  const found = new Map<string, Meaning>();
+  return (label) => {
+    const id = idOf(label);
+    const known = found.get(id);
+    if (known !== undefined) return known;
+    const given = stats.get(`${label.context as Context}\n${label.name}`);
+    const meaning = given === undefined ? byName(label) : byStat(label, given.stat, given.scale);
+    if (found.size < 10_000) found.set(id, meaning);
+    return meaning;
+  };
+};

@@ -1,0 +1,90 @@
+import {
+  audit,
+  connect,
+  distinctUntilChanged,
+  filter,
+  map,
+  merge,
+  scan,
+  skipWhile,
+  take,
+  takeUntil,
+  takeWhile,
+  timer,
+  type Observable,
+} from 'rxjs';
+
+import { periodOf } from './rates.ts';
+import { SILENT_PERIODS, stateOf } from './state.ts';
+import { block } from './table.ts';
+import type { Sort } from './view.ts';
+import { followed$, type Followed, type Watched } from './watch.ts';
+
+/** What is printed: a block for a document, or a line of trouble. */
+export type Printed =
+  | { readonly kind: 'block'; readonly text: string }
+  | { readonly kind: 'trouble'; readonly message: string };
+
+export interface PlainOptions {
+  readonly unicode: boolean;
+  readonly sort: Sort;
+  /** How many blocks; without it there is no end. */
+  readonly count?: number;
+}
+
+const failIfNone = (followed: Followed): Followed => {
+  if (followed.trouble !== undefined && followed.model.stamp === undefined) throw new Error(followed.trouble);
+  return followed;
+};
+
+const kindOf = ({ trouble, silence }: Followed): string => trouble ?? (silence === undefined ? '' : 'silence');
+
+const trouble$ = (followed$: Observable<Followed>, path: string): Observable<Printed> =>
+  followed$.pipe(
+    distinctUntilChanged((one, other) => kindOf(one) === kindOf(other)),
+    map((followed) => stateOf(path, followed.model, followed)),
+    filter(({ bad }) => bad),
+    map(({ text }): Printed => ({ kind: 'trouble', message: text })),
+  );
+
+const block$ = (
+  followed$: Observable<Followed>,
+  { usual, scheduler }: Watched,
+  { sort, unicode }: PlainOptions,
+): Observable<Printed> => {
+  const known$ = followed$.pipe(filter(({ model }) => model.stamp !== undefined));
+  const rated$ = known$.pipe(
+    map(({ model }) => model),
+    distinctUntilChanged(),
+    skipWhile(({ collections }) => collections < 2),
+  );
+  const silent$ = known$.pipe(filter(({ silence }) => silence !== undefined));
+  const late$ = known$.pipe(audit(({ model }) => timer(SILENT_PERIODS * periodOf(model, usual), scheduler)));
+  const unrated$ = merge(silent$, late$).pipe(
+    map(({ model }) => model),
+    take(1),
+    takeUntil(rated$),
+  );
+  return merge(rated$, unrated$).pipe(
+    map((model): Printed => ({ kind: 'block', text: block(model, { sort, reverse: false }, { unicode }) })),
+  );
+};
+
+/**
+ * The table as text. The first block comes with the second document, because shares of CPU need two, or without if there
+ * is none for three periods; then comes one for each document. It is an error if the disk cannot be read at the start.
+ */
+export const printed$ = (watched: Watched, options: PlainOptions): Observable<Printed> => {
+  const { count = Number.POSITIVE_INFINITY } = options;
+  return followed$(watched).pipe(
+    map(failIfNone),
+    connect((all$) => merge(trouble$(all$, watched.path), block$(all$, watched, options))),
+    scan(({ blocks }, printed) => ({ blocks: blocks + (printed.kind === 'block' ? 1 : 0), printed }), {
+      blocks: 0,
+      printed: undefined as Printed | undefined,
+    }),
+    takeWhile(({ blocks }) => blocks < count, true),
+    map(({ printed }) => printed),
+    filter((printed) => printed !== undefined),
+  );
+};

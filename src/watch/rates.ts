@@ -1,0 +1,207 @@
+import type { Metric, Metrics, VmMetrics } from './document.ts';
+import { advance, type Counter, type Stamp } from './counter.ts';
+import { isNumeric, type Label, type Meaning, type Quantity } from './meaning.ts';
+
+/** How many shares of CPU are kept of a domain. */
+export const HISTORY = 60;
+/** Milliseconds between two documents, until that has been seen. */
+export const USUAL_PERIOD = 5000;
+const GAPS = 5;
+
+/** A further metric, shown under its own name. */
+export interface Extra {
+  readonly name: string;
+  readonly unit: string;
+  /** Its values are bytes. */
+  readonly memory: boolean;
+  /** Its values are per second. */
+  readonly counter: boolean;
+}
+
+/** One domain. Memory is in bytes, shares in % of one CPU; what is not known is missing. */
+export interface Row {
+  readonly id: string;
+  readonly uuid: string;
+  readonly cpu?: number;
+  readonly cpus?: number;
+  readonly memory?: number;
+  readonly memoryMaximum?: number;
+  readonly steal?: number;
+  /** Shares of CPU, the newest last. */
+  readonly history: readonly number[];
+  /** By name. */
+  readonly extras: ReadonlyMap<string, number>;
+  readonly counters: ReadonlyMap<string, Counter>;
+}
+
+/** The host; units as in rows, and `cpu` in % of all its CPUs if their number is known, else of one. */
+export interface Host {
+  readonly name?: string;
+  readonly cpu?: number;
+  readonly numbers: ReadonlyMap<Quantity, number>;
+  readonly counter?: Counter;
+}
+
+/** All that is known after some documents. */
+export interface Model {
+  readonly host: Host;
+  /** By uuid, or by id where there is none; in the order of the document. */
+  readonly rows: ReadonlyMap<string, Row>;
+  readonly extras: readonly Extra[];
+  /** How many collections have been seen. */
+  readonly collections: number;
+  /** Of the last document, and of the last that was a collection. */
+  readonly stamp?: Stamp;
+  readonly collected?: Stamp;
+  /** Milliseconds between the last few collections. */
+  readonly gaps: readonly number[];
+  /** The host's values as one text, and whether that has ever changed. */
+  readonly hostText: string;
+  readonly lively: boolean;
+}
+
+/** Nothing is known. */
+export const NOTHING: Model = {
+  host: { numbers: new Map() },
+  rows: new Map(),
+  extras: [],
+  collections: 0,
+  gaps: [],
+  hostText: '',
+  lively: false,
+};
+
+/** Milliseconds from one collection to the next; `usual` is for as long as that has not been seen. */
+export const periodOf = ({ gaps }: Model, usual = USUAL_PERIOD): number =>
+  gaps.length === 0 ? usual : (gaps.toSorted((a, b) => a - b)[Math.floor(gaps.length / 2)] ?? usual);
+
+type MeaningOf = (label: Label) => Meaning;
+
+const numberOf = ({ type, value }: Metric): number | undefined => {
+  if (!isNumeric(type) || value.trim() === '') return undefined;
+  const number = Number(value);
+  return Number.isFinite(number) ? number : undefined;
+};
+
+const present = <K extends string, V>(key: K, value: V | undefined): { readonly [key in K]?: V } =>
+  (value === undefined ? {} : { [key]: value }) as { readonly [key in K]?: V };
+
+interface Step {
+  readonly stamp: Stamp;
+  readonly collected: boolean;
+  readonly patience: number;
+}
+
+const hostOf = (before: Host, metrics: readonly Metric[], meaningOf: MeaningOf, step: Step): Host => {
+  const numbers = new Map<Quantity, number>();
+  let name: string | undefined;
+  for (const metric of metrics) {
+    const { quantity, factor } = meaningOf({ context: 'host', ...metric });
+    const number = numberOf(metric);
+    if (quantity === 'name') name ??= metric.value;
+    else if (quantity !== undefined && number !== undefined && !numbers.has(quantity))
+      numbers.set(quantity, number * factor);
+  }
+  const time = numbers.get('cpuTime');
+  const counter = time === undefined ? undefined : advance(before.counter, time, step.stamp, step);
+  const share = counter?.rate === undefined ? undefined : (100 * counter.rate) / Math.max(1, numbers.get('cpus') ?? 1);
+  return { numbers, ...present('name', name), ...present('counter', counter), ...present('cpu', share) };
+};
+
+const rowOf = (
+  before: Row | undefined,
+  { id, uuid, metrics }: VmMetrics,
+  meaningOf: MeaningOf,
+  step: Step,
+  onExtra: (metric: Metric, meaning: Meaning) => void,
+): Row => {
+  const numbers = new Map<Quantity, number>();
+  const counters = new Map<string, Counter>();
+  const extras = new Map<string, number>();
+  const rate = (name: string, value: number): number | undefined => {
+    const counter = advance(before?.counters.get(name), value, step.stamp, step);
+    counters.set(name, counter);
+    return counter.rate;
+  };
+  for (const metric of metrics) {
+    const number = numberOf(metric);
+    if (number === undefined) continue;
+    const meaning = meaningOf({ context: 'vm', ...metric });
+    const { quantity, factor, counter } = meaning;
+    if (quantity === undefined) {
+      const shown = counter ? rate(metric.name, number * factor) : number * factor;
+      if (shown !== undefined && !extras.has(metric.name)) extras.set(metric.name, shown);
+      onExtra(metric, meaning);
+    } else if (!numbers.has(quantity)) numbers.set(quantity, number * factor);
+  }
+  const share = (quantity: Quantity): number | undefined => {
+    const seconds = numbers.get(quantity);
+    const perSecond = seconds === undefined ? undefined : rate(`\n${quantity}`, seconds);
+    return perSecond === undefined ? undefined : perSecond * 100;
+  };
+  const cpu = share('cpuTime');
+  const steal = share('stealTime') ?? numbers.get('stealShare');
+  const old = before?.history ?? [];
+  const moved = counters.get('\ncpuTime') !== before?.counters.get('\ncpuTime');
+  // A value that came late takes the place of the one that it corrects.
+  const kept = step.collected ? old.slice(-HISTORY + 1) : old.slice(0, -1);
+  return {
+    id,
+    uuid,
+    ...present('cpu', cpu),
+    ...present('cpus', numbers.get('cpus')),
+    ...present('memory', numbers.get('memory')),
+    ...present('memoryMaximum', numbers.get('memoryMaximum')),
+    ...present('steal', steal),
+    history: cpu !== undefined && moved ? [...kept, cpu] : old,
+    extras,
+    counters,
+  };
+};
+
+// Columns that a hostile disk may ask for.
+const MOST_EXTRAS = 64;
+
+const isCollection = (model: Model, hostText: string, at: number): boolean => {
+  if (model.collected === undefined || hostText !== model.hostText) return true;
+  // A host of which only the name is published says nothing of when; changes come within milliseconds, periods take seconds.
+  return !model.lively && at - model.collected.at > 900;
+};
+
+/** What is known with one document more. Pure; parts of a document that are no numbers, or out of range, are left out. */
+export const nextModel = (
+  model: Model,
+  metrics: Metrics,
+  { at, sure }: Pick<Stamp, 'at' | 'sure'>,
+  meaningOf: MeaningOf,
+): Model => {
+  const hostText = metrics.host.map(({ name, value }) => `${name}\n${value}`).join('\n');
+  const collected = isCollection(model, hostText, at);
+  const clock = metrics.host.find((metric) => meaningOf({ context: 'host', ...metric }).quantity === 'time');
+  const stamp: Stamp = { at, sure, ...present('time', clock === undefined ? undefined : numberOf(clock)) };
+  const step: Step = { stamp, collected, patience: 3 * periodOf(model) };
+  const extras = new Map(model.extras.map((extra) => [extra.name, extra]));
+  const onExtra = ({ name, unit = '' }: Metric, { memory, counter }: Meaning): void => {
+    if (extras.size < MOST_EXTRAS && !extras.has(name)) extras.set(name, { name, unit, memory, counter });
+  };
+  const rows = new Map(
+    metrics.vms.map((vm) => {
+      const key = vm.uuid === '' ? vm.id : vm.uuid;
+      const before = model.rows.get(key);
+      // Another id is another run of the domain, whose counters start anew.
+      return [key, rowOf(before?.id === vm.id ? before : undefined, vm, meaningOf, step, onExtra)];
+    }),
+  );
+  const since = model.collected?.sure === true && collected && sure ? at - model.collected.at : undefined;
+  return {
+    host: hostOf(model.host, metrics.host, meaningOf, step),
+    rows,
+    extras: [...extras.values()],
+    collections: model.collections + (collected ? 1 : 0),
+    stamp,
+    ...present('collected', collected ? stamp : model.collected),
+    gaps: since === undefined ? model.gaps : [...model.gaps, since].slice(-GAPS),
+    hostText,
+    lively: model.lively || (model.collected !== undefined && hostText !== model.hostText),
+  };
+};
