@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+import { asyncScheduler } from 'rxjs';
+
+import type { OptionValues, SinkContext, SinkDefinition } from '../../src/sinks/definition.ts';
+import type { Backoff } from '../../src/sinks/hand-over.ts';
+import type { Sink } from '../../src/sinks/sink.ts';
+
+/** Path of a file in `examples/`. */
+export const exampleFile = (name: string): string => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url));
+
+/** All that an example exports. Loaded as it is, so it sees the built package. */
+export const loadExample = async <Exports extends object>(name: string): Promise<Exports> =>
+  (await import(exampleFile(name))) as Exports;
+
+/** A context whose waits between tries are short enough for the contract. */
+export const context = (backoff: Backoff = { first: 10, most: 50 }): SinkContext & { readonly backoff: Backoff } => ({
+  scheduler: asyncScheduler,
+  write: () => undefined,
+  backoff,
+});
+
+/** The sink of an example with the given values of options, and the defaults of the others. */
+export const makeExample = async (name: string, values: Readonly<Record<string, unknown>>): Promise<Sink> => {
+  const { default: definition } = await loadExample<{ readonly default: SinkDefinition }>(name);
+  const defaults = Object.entries(definition.options).map(([option, rule]) => [option, rule.default] as const);
+  const all = { ...Object.fromEntries(defaults), ...values } as OptionValues<SinkDefinition['options']>;
+  return definition.make(all, context());
+};
+
+/** `vhostmd/testing` as a user of the package gets it. */
+export const testing = async (): Promise<typeof import('../../src/testing/index.ts')> => {
+  // Not a literal: the types are there before the package is built.
+  const name: string = 'vhostmd/testing';
+  return (await import(name)) as typeof import('../../src/testing/index.ts');
+};
+
+/** A `<sink>` of an example for a configuration, with its options. */
+export const sinkElement = (module: string, options: Readonly<Record<string, string>> = {}): string => {
+  const elements = Object.entries(options).map(([name, value]) => `<option name="${name}">${value}</option>`);
+  return `<sink module="${module}">${elements.join('')}</sink>`;
+};
+
+export const textOf = (name: string): string => readFileSync(exampleFile(name), 'utf8');
