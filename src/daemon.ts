@@ -20,6 +20,7 @@ import {
 } from 'rxjs';
 
 import type { Config } from './config/config.ts';
+import type { Figures } from './figures/figures.ts';
 import type { Log } from './log.ts';
 import type { Snapshot } from './metric.ts';
 import { problemLines$ } from './problems.ts';
@@ -42,6 +43,8 @@ export interface DaemonOptions {
   readonly connect?: string;
   readonly scheduler: SchedulerLike;
   readonly log: Log;
+  /** Watches the work. */
+  readonly figures?: Figures;
 }
 
 const sayLink =
@@ -66,7 +69,7 @@ export const loadActions = (): NonNullable<typeof loading> => (loading ??= impor
 /** The way of the data from the sources to snapshots, for one configuration. Subscribing starts everything. */
 export const pipeline$ = (
   config: Config,
-  { connect, scheduler, log }: DaemonOptions,
+  { connect, scheduler, log, figures }: DaemonOptions,
   patience = patienceOf(config.updatePeriod),
 ): Observable<Snapshot> => {
   const { metrics, updatePeriod, path, maxParallelActions } = config;
@@ -76,6 +79,7 @@ export const pipeline$ = (
       if (link.up) ({ node } = link.connection);
     }),
     tap(sayLink(log, connect)),
+    tap((link) => figures?.linked(link)),
     share({ connector: () => new ReplaySubject(1) }),
   );
   const uri = connect === undefined ? {} : { connect };
@@ -90,7 +94,9 @@ export const pipeline$ = (
     domainCollectors: domainCollectors(metrics, linked$, scheduler),
     action$: (request: ActionRequest) => action$.pipe(switchMap((run$) => run$(request))),
   };
-  return snapshot$(sources, metrics, updatePeriod, scheduler, patience);
+  return snapshot$(figures?.watched(sources) ?? sources, metrics, updatePeriod, scheduler, patience).pipe(
+    map((snapshot) => ({ ...snapshot, metrics })),
+  );
 };
 
 /** One sink with its report. */
@@ -112,6 +118,7 @@ export interface Setup {
 export const daemon$ = (setup$: Observable<Setup>, options: DaemonOptions): Observable<DaemonReport> => {
   const published$ = setup$.pipe(
     switchOver((setup) => pipeline$(setup.config, options).pipe(map((snapshot) => ({ setup, snapshot })))),
+    tap(({ setup, snapshot }) => options.figures?.published(setup, snapshot)),
     share({ connector: () => new ReplaySubject(1) }),
   );
   const snapshots$ = published$.pipe(map(({ snapshot }) => snapshot));
@@ -127,6 +134,7 @@ export const daemon$ = (setup$: Observable<Setup>, options: DaemonOptions): Obse
     sink.run(snapshots$).pipe(
       takeUntil(phase$.pipe(filter(({ starts, sinks }) => !starts && !has(sinks, sink)))),
       map((report) => ({ sink, report })),
+      tap((report) => options.figures?.reported(report)),
     );
   const reports$ = phase$.pipe(
     filter(({ starts }) => starts),
