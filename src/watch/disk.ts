@@ -98,7 +98,7 @@ const read = (memory: Memory, found: Look, key: string, now: number, at: number 
   } catch (error) {
     const step = troubled(
       { ...fresh, ...(memory.trouble === undefined ? {} : { trouble: memory.trouble }) },
-      `It holds no well-formed document: ${reasonOf(error)}`,
+      `The disk holds no well-formed document: ${reasonOf(error)}`,
     );
     return { ...step, memory: { ...step.memory, again: false } };
   }

@@ -32,7 +32,6 @@ export interface Meaning {
 
 /** What a document says of a metric besides its value. */
 export interface Label {
-  readonly context: string;
   readonly name: string;
   readonly type: string;
   readonly unit?: string;
@@ -98,8 +97,8 @@ const steal = ({ type, unit = '' }: Label, name: string): Meaning => {
   return { quantity: 'stealTime', factor: unitFactor('time', unit) ?? bareFactor, memory: false, counter: true };
 };
 
-const byName = (label: Label): Meaning => {
-  const { context, name, unit } = label;
+const byName = (context: Context, label: Label): Meaning => {
+  const { name, unit } = label;
   const key = bare(name);
   const known = (context === 'host' ? HOST : VM).find((row) => row.name.test(key));
   if (known !== undefined) {
@@ -113,35 +112,38 @@ const byName = (label: Label): Meaning => {
 };
 
 // What a `<stat>` counts is known exactly, whatever the metric's name: its own unit, less the scale.
-const byStat = (label: Label, stat: string, scale: number): Meaning => {
-  const type = /^vcpu\.\*\.delay$/.test(stat) ? 'uint64' : label.type;
+const byStat = (context: Context, label: Label, stat: string, scale: number): Meaning => {
   const meaning =
-    stat === 'vcpu.*.delay'
-      ? steal({ ...label, type, unit: 'ns' }, '')
-      : byName({ context: label.context, type, name: stat });
+    stat === 'vcpu.*.delay' ? steal({ ...label, unit: 'ns' }, '') : byName(context, { name: stat, type: label.type });
   if (meaning.quantity !== undefined) return { ...meaning, factor: meaning.factor / scale };
-  return { ...byName(label), counter: meaning.counter || COUNTER.test(stat) };
+  return { ...byName(context, label), counter: meaning.counter || COUNTER.test(stat) };
 };
-
-const idOf = ({ context, name, type, unit }: Label): string => `${context}\n${type}\n${unit ?? ''}\n${name}`;
 
 /** Whether the values of a metric of that type are numbers. */
 export const isNumeric = (type: string): boolean => NUMBER.test(type);
 
-/** Finds what a metric stands for: by the statistic that the configuration gives it, else by its name and unit. */
-export const meanings = (definitions: readonly MetricDefinition[] = []): ((label: Label) => Meaning) => {
-  const stats = new Map<`${Context}\n${string}`, { readonly stat: string; readonly scale: number }>();
+/** Finds what a metric stands for. */
+export type MeaningOf = (context: Context, metric: Label) => Meaning;
+
+// Bounded, because names come from a disk that anybody may have written.
+const MOST_KNOWN = 10_000;
+
+/** Finds what metrics stand for: by the statistic that the configuration gives them, else by their names and units. */
+export const meanings = (definitions: readonly MetricDefinition[] = []): MeaningOf => {
+  const stats = new Map<string, { readonly stat: string; readonly scale: number }>();
   for (const { context, name, source } of definitions)
-    if (source.kind === 'stat') stats.set(`${context}\n${name}`, { stat: source.stat, scale: source.scale ?? 1 });
-  // Bounded, because labels come from a disk that anybody may have written.
-  const found = new Map<string, Meaning>();
-  return (label) => {
-    const id = idOf(label);
-    const known = found.get(id);
-    if (known !== undefined) return known;
-    const given = stats.get(`${label.context as Context}\n${label.name}`);
-    const meaning = given === undefined ? byName(label) : byStat(label, given.stat, given.scale);
-    if (found.size < 10_000) found.set(id, meaning);
+    if (source.kind === 'stat') stats.set(`${context} ${name}`, { stat: source.stat, scale: source.scale ?? 1 });
+  // Asked for every metric of every document, so what was said of the same name last is at hand.
+  const last = {
+    host: new Map<string, { readonly label: Label; readonly meaning: Meaning }>(),
+    vm: new Map<string, { readonly label: Label; readonly meaning: Meaning }>(),
+  };
+  return (context, metric) => {
+    const known = last[context].get(metric.name);
+    if (known?.label.type === metric.type && known.label.unit === metric.unit) return known.meaning;
+    const given = stats.get(`${context} ${metric.name}`);
+    const meaning = given === undefined ? byName(context, metric) : byStat(context, metric, given.stat, given.scale);
+    if (last[context].size < MOST_KNOWN) last[context].set(metric.name, { label: metric, meaning });
     return meaning;
   };
 };

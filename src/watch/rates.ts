@@ -1,6 +1,6 @@
 import type { Metric, Metrics, VmMetrics } from './document.ts';
 import { advance, type Counter, type Stamp } from './counter.ts';
-import { isNumeric, type Label, type Meaning, type Quantity } from './meaning.ts';
+import { isNumeric, type Meaning, type MeaningOf, type Quantity } from './meaning.ts';
 
 /** How many shares of CPU are kept of a domain. */
 export const HISTORY = 60;
@@ -75,8 +75,6 @@ export const NOTHING: Model = {
 export const periodOf = ({ gaps }: Model, usual = USUAL_PERIOD): number =>
   gaps.length === 0 ? usual : (gaps.toSorted((a, b) => a - b)[Math.floor(gaps.length / 2)] ?? usual);
 
-type MeaningOf = (label: Label) => Meaning;
-
 const numberOf = ({ type, value }: Metric): number | undefined => {
   if (!isNumeric(type) || value.trim() === '') return undefined;
   const number = Number(value);
@@ -96,7 +94,7 @@ const hostOf = (before: Host, metrics: readonly Metric[], meaningOf: MeaningOf, 
   const numbers = new Map<Quantity, number>();
   let name: string | undefined;
   for (const metric of metrics) {
-    const { quantity, factor } = meaningOf({ context: 'host', ...metric });
+    const { quantity, factor } = meaningOf('host', metric);
     const number = numberOf(metric);
     if (quantity === 'name') name ??= metric.value;
     else if (quantity !== undefined && number !== undefined && !numbers.has(quantity))
@@ -126,7 +124,7 @@ const rowOf = (
   for (const metric of metrics) {
     const number = numberOf(metric);
     if (number === undefined) continue;
-    const meaning = meaningOf({ context: 'vm', ...metric });
+    const meaning = meaningOf('vm', metric);
     const { quantity, factor, counter } = meaning;
     if (quantity === undefined) {
       const shown = counter ? rate(metric.name, number * factor) : number * factor;
@@ -177,7 +175,7 @@ export const nextModel = (
 ): Model => {
   const hostText = metrics.host.map(({ name, value }) => `${name}\n${value}`).join('\n');
   const collected = isCollection(model, hostText, at);
-  const clock = metrics.host.find((metric) => meaningOf({ context: 'host', ...metric }).quantity === 'time');
+  const clock = metrics.host.find((metric) => meaningOf('host', metric).quantity === 'time');
   const stamp: Stamp = { at, sure, ...present('time', clock === undefined ? undefined : numberOf(clock)) };
   const step: Step = { stamp, collected, patience: 3 * periodOf(model) };
   const extras = new Map(model.extras.map((extra) => [extra.name, extra]));

@@ -14,7 +14,7 @@ import {
 } from 'rxjs';
 
 import type { DiskEvent } from './disk.ts';
-import type { Label, Meaning } from './meaning.ts';
+import type { MeaningOf } from './meaning.ts';
 import { nextModel, NOTHING, periodOf, type Model } from './rates.ts';
 import { SILENT_PERIODS, stateOf } from './state.ts';
 import { frame, pageOf, type Line, type Size } from './table.ts';
@@ -24,7 +24,7 @@ import { FIRST_VIEW, press, type Names, type View } from './view.ts';
 export interface Watched {
   readonly path: string;
   readonly disk$: Observable<DiskEvent>;
-  readonly meaningOf: (label: Label) => Meaning;
+  readonly meaningOf: MeaningOf;
   /** Milliseconds between two documents, as far as that is known beforehand. */
   readonly usual?: number;
   readonly scheduler: SchedulerLike;
@@ -96,7 +96,7 @@ export const frame$ = (
   { key$, size$, names$, unicode, sort = 'cpu' }: Terminal,
 ): Observable<Frame> => {
   type Change = (situation: Situation) => Situation;
-  const { path, usual } = watched;
+  const { path } = watched;
   const pressed$ = key$.pipe(share());
   const change$ = merge(
     size$.pipe(
@@ -123,7 +123,7 @@ export const frame$ = (
     distinctUntilChanged(),
     filter((situation): situation is Situation & { readonly size: Size } => situation.size !== undefined),
     map(({ followed, view, names, size }): Frame => {
-      const state = stateOf(path, followed.model, usual === undefined ? followed : { ...followed, usual });
+      const state = stateOf(path, followed.model, followed);
       return { size, lines: frame(followed.model, view, state, size, { unicode, names }) };
     }),
     takeUntil(pressed$.pipe(filter((key) => key === QUIT))),
