@@ -42,6 +42,7 @@ export type Command =
       readonly sort: Sort;
       readonly count?: number;
     }
+  | { readonly kind: 'status'; readonly json: boolean; readonly socket?: string }
   /** Help, the version, or a mistake, which is `error`. */
   | { readonly kind: 'text'; readonly text: string; readonly error: boolean };
 
@@ -247,6 +248,18 @@ export const parseCommandLine = async (args: readonly string[]): Promise<Command
           ...given('disk', disk),
           ...(blocks === undefined ? {} : { count: blocks }),
         };
+      },
+    )
+    .command(
+      'status',
+      'Ask the running daemon how it is; exit 0 if it is well, 1 if not, 2 if there is none',
+      (status) =>
+        hideDaemonOnly(status)
+          .option('json', { ...FLAG, describe: 'Print all that is known, as JSON' })
+          .option('socket', { ...VALUE, describe: 'Socket of the daemon (default: in its runtime directory)' }),
+      ({ json, socket }) => {
+        if (Array.isArray(socket)) throw new Error('Option --socket is given twice');
+        command = { kind: 'status', json, ...given('socket', socket) };
       },
     )
     .check(checkOptions)

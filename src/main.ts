@@ -20,6 +20,8 @@ const execute = async (command: Command, args: readonly string[]): Promise<numbe
       return await (await import('./commands/dump.ts')).dump(command.target, command.json);
     case 'watch':
       return await (await import('./commands/watch.ts')).watch(command);
+    case 'status':
+      return await (await import('./commands/status.ts')).status(command);
     case 'text':
       (command.error ? console.error : console.log)(command.text);
       return command.error ? 2 : 0;

@@ -1,15 +1,9 @@
-import { chmodSync, chownSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
+import { lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { createConnection, type Server } from 'node:net';
 
 import { Observable, switchMap } from 'rxjs';
 
 import { reasonOf } from './reason.ts';
-
-/** A user and a group, by number. */
-export interface Owner {
-  readonly uid: number;
-  readonly gid: number;
-}
 
 /** A socket that listens at its path. */
 export interface Listening {
@@ -54,14 +48,10 @@ const identityOf = (path: string): string => {
 };
 
 /**
- * Lets a server listen on a unix socket until it is unsubscribed; emits once. A stale socket is taken over, and at the
+ * Lets a server listen on a unix socket of this mode until it is unsubscribed; emits once. A stale socket is taken over, and at the
  * end only our own is removed. Errors: the path is in use, in the way or cannot be written.
  */
-export const unixListening$ = (
-  server: Server,
-  path: string,
-  { mode, owner }: { readonly mode: number; readonly owner?: Owner },
-): Observable<Listening> =>
+export const unixListening$ = (server: Server, path: string, mode: number): Observable<Listening> =>
   vacant$(path).pipe(
     switchMap(
       () =>
@@ -79,10 +69,10 @@ export const unixListening$ = (
           const fail = (error: unknown): void =>
             subscriber.error(new Error(`${path} cannot be opened: ${reasonOf(error)}`, { cause: error }));
           server.once('error', fail);
+          // The socket is made within this call; a chmod would follow a link that somebody puts there.
+          const umask = process.umask(0o777 & ~mode);
           server.listen(draft, () => {
             try {
-              chmodSync(draft, mode);
-              if (owner !== undefined) chownSync(draft, owner.uid, owner.gid);
               renameSync(draft, path);
               identity = identityOf(path);
               subscriber.next({ lost });
@@ -90,6 +80,7 @@ export const unixListening$ = (
               fail(error);
             }
           });
+          process.umask(umask);
           return () => {
             try {
               if (isOurs()) unlinkSync(path);

@@ -19,9 +19,11 @@ import { reportReady } from '../process/background.ts';
 import { keepDescriptorsFromChildren } from '../process/descriptors.ts';
 import { exitWithoutChildren } from '../process/exit.ts';
 import { claimPidFile, DEFAULT_PID_FILE } from '../process/pid-file.ts';
-import { dropPrivileges } from '../process/privileges.ts';
-import { loadSetup } from './config.ts';
+import { dropPrivileges, ownerOf } from '../process/privileges.ts';
 import { reasonOf } from '../reason.ts';
+import type { PrometheusContext } from '../sinks/prometheus/sink.ts';
+import { createSelf, type Self } from '../status/self.ts';
+import { loadSetup } from './config.ts';
 
 // Of a storm of SIGHUPs the first is obeyed at once, the others together after this time, in milliseconds.
 const RELOAD_PAUSE = 1000;
@@ -35,21 +37,24 @@ export interface RunOptions {
   readonly pidFile?: string;
 }
 
-const load = async (file: string, log: Log): Promise<Setup | undefined> => {
-  const loaded = await loadSetup(file, {
+const load = async (file: string, self: Self, log: Log): Promise<Setup | undefined> => {
+  const context: PrometheusContext = {
     scheduler: monotonicScheduler,
     write: (line) => process.stdout.write(`${line}\n`),
-  });
+    figures: self.families,
+  };
+  const loaded = await loadSetup(file, context);
+  self.loaded(loaded.ok ? undefined : loaded.errors[0]);
   for (const line of loaded.warnings) log('warning', 'configuration', line);
   if (loaded.ok) return loaded.setup;
   for (const line of loaded.errors) log('err', 'configuration', line);
   return undefined;
 };
 
-const reload$ = (file: string, log: Log): Observable<Setup> =>
+const reload$ = (file: string, self: Self, log: Log): Observable<Setup> =>
   fromEvent(process, 'SIGHUP').pipe(
     throttleTime(RELOAD_PAUSE, monotonicScheduler, { leading: true, trailing: true }),
-    concatMap(async () => await load(file, log)),
+    concatMap(async () => await load(file, self, log)),
     mergeMap((setup) => {
       if (setup === undefined) {
         log('err', 'configuration', 'Not reloaded: the former configuration stays in force');
@@ -71,12 +76,14 @@ const sayReport = (log: Log, { sink, report }: DaemonReport): void => {
 export const run = async (options: RunOptions, background: boolean): Promise<void> => {
   const log = createLog({ verbose: options.verbose, background });
   let running: Subscription | undefined;
+  let serving: Subscription | undefined;
   let releasePidFile = (): void => undefined;
   let stopping = false;
   const stop = (code: number): void => {
     if (stopping) return;
     stopping = true;
     running?.unsubscribe();
+    serving?.unsubscribe();
     releasePidFile();
     exitWithoutChildren(code);
   };
@@ -98,7 +105,8 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
   process.on('SIGHUP', () => undefined);
 
   const config = path.resolve(options.config);
-  const setup = await load(config, log);
+  const self = createSelf(config, monotonicScheduler, log);
+  const setup = await load(config, self, log);
   if (stopping) return;
   if (setup === undefined) return stop(2);
   try {
@@ -108,6 +116,7 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
     keepDescriptorsFromChildren();
     const pidFile = options.pidFile ?? (background ? DEFAULT_PID_FILE : undefined);
     if (pidFile !== undefined) releasePidFile = claimPidFile(path.resolve(pidFile));
+    self.prepare(options.user === undefined ? undefined : ownerOf(options.user));
     if (options.user !== undefined) dropPrivileges(options.user);
     if (background) process.chdir('/');
   } catch (error) {
@@ -115,6 +124,7 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
     return stop(1);
   }
 
+  serving = self.serve();
   const waitFor = new Set(setup.sinks.filter(({ required }) => required).map(({ key }) => key));
   let ready = false;
   const said = (of: DaemonReport): void => {
@@ -129,10 +139,11 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
     log('notice', 'daemon', 'Ready: the first snapshot is published');
     if (background) reportReady();
   };
-  const reports$ = daemon$(reload$(config, log).pipe(startWith(setup)), {
+  const reports$ = daemon$(reload$(config, self, log).pipe(startWith(setup)), {
     ...(options.connect === undefined ? {} : { connect: options.connect }),
     scheduler: monotonicScheduler,
     log,
+    figures: self.figures,
   });
   running = reports$.subscribe({ next: said, error: fail });
 };

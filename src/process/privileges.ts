@@ -9,10 +9,22 @@ const id = (flag: string, user: string): readonly number[] => {
   }
 };
 
-/** Becomes another user for good, with that user's own groups only. Refuses root, and needs to be root. */
-export const dropPrivileges = (user: string): void => {
+/** A user with its group, by number. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** The numbers of a user (a name or a number); fails if there is none. */
+export const ownerOf = (user: string): Owner => {
   const [uid = 0] = id('-u', user);
   const [gid = 0] = id('-g', user);
+  return { uid, gid };
+};
+
+/** Becomes another user for good, with that user's own groups only. Refuses root, and needs to be root. */
+export const dropPrivileges = (user: string): void => {
+  const { uid, gid } = ownerOf(user);
   if (uid === 0) throw new Error('--user root is refused: leave the option out to run as root');
   if (process.getuid?.() === uid) return;
   if (process.getuid?.() !== 0) throw new Error(`Only root can become user "${user}" (--user)`);

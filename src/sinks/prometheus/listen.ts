@@ -40,7 +40,7 @@ const explained = (error: NodeJS.ErrnoException, where: string): string => {
 
 /** Lets a server listen until it is unsubscribed; emits once, errors if it cannot or cannot any more. */
 export const listening$ = (server: Server, address: Address): Observable<Listening> => {
-  if (address.kind === 'unix') return unixListening$(server, address.path, { mode: 0o660 });
+  if (address.kind === 'unix') return unixListening$(server, address.path, 0o660);
   const { host, port } = address;
   return new Observable((subscriber) => {
     const fail = (error: NodeJS.ErrnoException): void =>

@@ -1,0 +1,34 @@
+import type { Context, Problem } from '../metric.ts';
+
+/** A metric without a value: for the host, or for so many VMs. */
+export interface MissingValue {
+  readonly metric: string;
+  readonly context: Context;
+  readonly count: number;
+  /** Why, for the first of them. */
+  readonly reason: string;
+  /** Names of the first VMs: hostile text. */
+  readonly domains: readonly string[];
+}
+
+const NAMED = 3;
+
+/** Problems by metric, in their order. */
+export const missingValues = (problems: readonly Problem[]): readonly MissingValue[] => {
+  const groups = new Map<string, { readonly first: Problem; count: number; readonly domains: string[] }>();
+  for (const problem of problems) {
+    const { metric, domain } = problem;
+    const key = `${metric.context} ${metric.name}`;
+    let group = groups.get(key);
+    if (group === undefined) groups.set(key, (group = { first: problem, count: 0, domains: [] }));
+    group.count += 1;
+    if (domain !== undefined && group.domains.length < NAMED) group.domains.push(domain.name);
+  }
+  return [...groups.values()].map(({ first: { metric, reason }, count, domains }) => ({
+    metric: metric.name,
+    context: metric.context,
+    count,
+    reason,
+    domains,
+  }));
+};

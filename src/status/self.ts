@@ -1,0 +1,68 @@
+import type { SchedulerLike, Subscription } from 'rxjs';
+
+import { version } from '../command-line.ts';
+import { ownFamilies } from '../figures/families.ts';
+import type { Family } from '../figures/family.ts';
+import { createFigures, type Figures } from '../figures/figures.ts';
+import { processView } from '../figures/process.ts';
+import type { Log } from '../log.ts';
+import type { Owner } from '../process/privileges.ts';
+import { reasonOf } from '../reason.ts';
+import { makeSocketFolder, ownSocketPath, statusSocket$ } from './socket.ts';
+import { statusOf } from './status.ts';
+import { asciiJson } from './text.ts';
+
+/** What the daemon knows of itself, and how others get it. */
+export interface Self {
+  readonly figures: Figures;
+  /** For Prometheus. */
+  readonly families: () => readonly Family[];
+  /** Notes how the reading of the configuration ended: without an error, or with its first. */
+  readonly loaded: (error?: string) => void;
+  /** Makes the folder of the status socket, while that is still allowed; `owner` is who will run the daemon. */
+  readonly prepare: (owner?: Owner) => void;
+  /** Serves `vhostmd status` until it is unsubscribed. Where that is impossible it is said once, and all else goes on. */
+  readonly serve: () => Subscription | undefined;
+}
+
+export const createSelf = (file: string, scheduler: SchedulerLike, log: Log): Self => {
+  const figures = createFigures(scheduler);
+  const ourVersion = version();
+  const socket = ownSocketPath(process.env, process.getuid?.());
+  let notReloaded: { readonly at: number; readonly message: string } | undefined;
+  const answer = (): string => {
+    const about = {
+      version: ourVersion,
+      pid: process.pid,
+      file,
+      ...(notReloaded === undefined ? {} : { notReloaded }),
+    };
+    return `${asciiJson(statusOf(figures.view(), about, processView()))}\n`;
+  };
+  const goWithout = (error: unknown): void =>
+    log('notice', 'status', `Nobody can ask this daemon for its status: ${reasonOf(error)}`);
+  return {
+    figures,
+    families: () => ownFamilies(figures.view(), processView(), ourVersion),
+    loaded: (message) => {
+      notReloaded = message === undefined ? undefined : { at: scheduler.now(), message };
+    },
+    prepare: (owner) => {
+      try {
+        if (socket !== undefined) makeSocketFolder(socket, owner);
+      } catch {
+        // What that means is said when the socket is to be made.
+      }
+    },
+    serve: () => {
+      if (socket === undefined) {
+        goWithout('there is neither RUNTIME_DIRECTORY nor XDG_RUNTIME_DIR to make its socket in');
+        return undefined;
+      }
+      return statusSocket$(socket, answer).subscribe({
+        next: () => log('debug', 'status', `Status is told at ${socket}`),
+        error: goWithout,
+      });
+    },
+  };
+};
