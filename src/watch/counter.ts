@@ -11,8 +11,9 @@ export interface Stamp {
 /** A value that only grows. */
 export interface Counter {
   readonly value: number;
-  /** Of the document in which it last changed. */
-  readonly stamp: Stamp;
+  /** Of the document in which it last changed, and of the last collection since, in which it did not. */
+  readonly changed: Stamp;
+  readonly seen: Stamp;
   /** Growth per second; missing until it is known. */
   readonly rate?: number;
 }
@@ -29,21 +30,13 @@ export const secondsBetween = (from: Stamp, to: Stamp): number | undefined => {
 };
 
 /**
- * The counter with the value of another document. `collected` says that all values of that one are new; else those that
- * did not change are old ones, and their rates hold. `patience` is for how many milliseconds a value may stand
- * still and yet have grown all the time: a domain that answers late keeps its last values.
+ * The counter with the value of another document. `collected` says that all that could be had was asked for anew; else
+ * values that did not change are old ones, and their rates hold, and one that did had been late: it grew all the time.
  */
-export const advance = (
-  counter: Counter | undefined,
-  value: number,
-  stamp: Stamp,
-  { collected, patience }: { readonly collected: boolean; readonly patience: number },
-): Counter => {
-  if (counter === undefined || value < counter.value) return { value, stamp };
-  if (value === counter.value) {
-    if (!collected) return counter;
-    return { value, stamp: stamp.at - counter.stamp.at > patience ? stamp : counter.stamp, rate: 0 };
-  }
-  const seconds = secondsBetween(counter.stamp, stamp);
-  return seconds === undefined ? { value, stamp } : { value, stamp, rate: (value - counter.value) / seconds };
+export const advance = (counter: Counter | undefined, value: number, stamp: Stamp, collected: boolean): Counter => {
+  const fresh: Counter = { value, changed: stamp, seen: stamp };
+  if (counter === undefined || value < counter.value) return fresh;
+  if (value === counter.value) return collected ? { ...counter, seen: stamp, rate: 0 } : counter;
+  const seconds = secondsBetween(collected ? counter.seen : counter.changed, stamp);
+  return seconds === undefined ? fresh : { ...fresh, rate: (value - counter.value) / seconds };
 };

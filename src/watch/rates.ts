@@ -87,7 +87,6 @@ const present = <K extends string, V>(key: K, value: V | undefined): { readonly 
 interface Step {
   readonly stamp: Stamp;
   readonly collected: boolean;
-  readonly patience: number;
 }
 
 const hostOf = (before: Host, metrics: readonly Metric[], meaningOf: MeaningOf, step: Step): Host => {
@@ -101,7 +100,7 @@ const hostOf = (before: Host, metrics: readonly Metric[], meaningOf: MeaningOf, 
       numbers.set(quantity, number * factor);
   }
   const time = numbers.get('cpuTime');
-  const counter = time === undefined ? undefined : advance(before.counter, time, step.stamp, step);
+  const counter = time === undefined ? undefined : advance(before.counter, time, step.stamp, step.collected);
   const share = counter?.rate === undefined ? undefined : (100 * counter.rate) / Math.max(1, numbers.get('cpus') ?? 1);
   return { numbers, ...present('name', name), ...present('counter', counter), ...present('cpu', share) };
 };
@@ -117,7 +116,7 @@ const rowOf = (
   const counters = new Map<string, Counter>();
   const extras = new Map<string, number>();
   const rate = (name: string, value: number): number | undefined => {
-    const counter = advance(before?.counters.get(name), value, step.stamp, step);
+    const counter = advance(before?.counters.get(name), value, step.stamp, step.collected);
     counters.set(name, counter);
     return counter.rate;
   };
@@ -177,7 +176,7 @@ export const nextModel = (
   const collected = isCollection(model, hostText, at);
   const clock = metrics.host.find((metric) => meaningOf('host', metric).quantity === 'time');
   const stamp: Stamp = { at, sure, ...present('time', clock === undefined ? undefined : numberOf(clock)) };
-  const step: Step = { stamp, collected, patience: 3 * periodOf(model) };
+  const step: Step = { stamp, collected };
   const extras = new Map(model.extras.map((extra) => [extra.name, extra]));
   const onExtra = ({ name, unit = '' }: Metric, { memory, counter }: Meaning): void => {
     if (extras.size < MOST_EXTRAS && !extras.has(name)) extras.set(name, { name, unit, memory, counter });
