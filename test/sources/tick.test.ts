@@ -1,6 +1,7 @@
 import { type SchedulerLike, VirtualTimeScheduler } from 'rxjs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
+import { monotonicScheduler } from '../../src/monotonic.ts';
 import { tick$ } from '../../src/sources/tick.ts';
 
 const ticks = (period: number, end: number, disturb: (virtual: SchedulerLike) => SchedulerLike) => {
@@ -43,5 +44,27 @@ describe('Ticks', () => {
       [64, 64_000],
       [65, 65_000],
     ]);
+  });
+
+  it('FAULTS 53: keep their rhythm while the wall clock jumps by days', async () => {
+    const DAY = 86_400_000;
+    const start = performance.now();
+    const seen: number[] = [];
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const running = tick$(100, monotonicScheduler).subscribe((tick) => {
+      seen.push(tick);
+      vi.setSystemTime(Date.now() + (tick % 2 === 0 ? DAY : -3 * DAY));
+    });
+    try {
+      while (performance.now() - start < 1050) await new Promise((resolve) => setTimeout(resolve, 20));
+    } finally {
+      running.unsubscribe();
+      vi.useRealTimers();
+    }
+    // A busy machine skips points of the grid, but makes none up and never stops.
+    expect(seen.length).toBeGreaterThan(3);
+    expect(seen).toEqual([...new Set(seen)].sort((a, b) => a - b));
+    expect(Math.max(...seen)).toBeGreaterThanOrEqual(8);
+    expect(Math.max(...seen)).toBeLessThanOrEqual(12);
   });
 });
