@@ -23,7 +23,7 @@ export interface Column {
 
 const UUID = 36;
 const SHORT_UUID = 8;
-const FEWEST_BARS = 6;
+const FEWEST_BARS = 8;
 
 // A bar is full when all virtual CPUs are busy; where their number is not known, when one is, or at the most that was seen.
 const fullOf = ({ cpus, history }: Row): number =>
@@ -73,8 +73,7 @@ export const columnsFor = (
   const cpu: Column = { title: 'CPU%', width: 6, sort: 'cpu', cell: (row) => percent(row.cpu) };
   const history: Column = {
     title: 'HISTORY',
-    width: FEWEST_BARS + 2,
-    left: true,
+    width: FEWEST_BARS,
     cell: (row, cells) => bars(row.history, fullOf(row), cells, unicode),
   };
   // In the order in which they give way where it is narrow: the last first.

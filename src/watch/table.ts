@@ -85,7 +85,8 @@ const titles = (
 ): string =>
   joined(columns, ({ title, sort: by, width }) => {
     if (by !== sort) return title.slice(0, width);
-    const mark = (sort === 'id') === reverse ? (unicode ? '↓' : 'v') : unicode ? '↑' : '^';
+    // Without arrows the footer says which way.
+    const mark = !unicode ? '*' : (sort === 'id') === reverse ? '↓' : '↑';
     return `${mark}${title}`.slice(0, width);
   });
 

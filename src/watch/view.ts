@@ -14,7 +14,12 @@ export interface View {
 /** The busiest first. */
 export const FIRST_VIEW: View = { sort: 'cpu', reverse: false, top: 0 };
 
-const LETTERS: Readonly<Record<string, Sort>> = { c: 'cpu', m: 'memory', s: 'steal', n: 'id' };
+const LETTERS: ReadonlyMap<string, Sort> = new Map([
+  ['c', 'cpu'],
+  ['m', 'memory'],
+  ['s', 'steal'],
+  ['n', 'id'],
+]);
 
 /** The first row that can be drawn of that many, so that the page is full. */
 export const clampTop = (top: number, rows: number, page: number): number =>
@@ -30,7 +35,7 @@ export const press = (view: View, key: string, rows: number, page: number): View
     const top = clampTop(clampTop(view.top, rows, page) + by, rows, page);
     return top === view.top ? view : { ...view, top };
   };
-  const letter = LETTERS[key];
+  const letter = LETTERS.get(key);
   if (letter !== undefined) return sorted(letter);
   switch (key) {
     case 'left':
