@@ -1,0 +1,155 @@
+import { existsSync, lstatSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { firstValueFrom, type Subscription } from 'rxjs';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { ask$ } from '../../src/status/ask.ts';
+import { ownSocketPath, socketPaths, statusSocket$ } from '../../src/status/socket.ts';
+import { openFiles } from '../../src/testing/contract.ts';
+import { until } from '../support/daemon.ts';
+
+const left: (() => unknown)[] = [];
+afterEach(() => {
+  for (const undo of left.splice(0).reverse()) undo();
+});
+const place = (): string => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-status-'));
+  left.push(() => rmSync(folder, { recursive: true, force: true }));
+  return path.join(folder, 'status.sock');
+};
+const serve = async (file: string, answer: () => string): Promise<{ errors: string[]; subscription: Subscription }> => {
+  const errors: string[] = [];
+  let ready = false;
+  const subscription = statusSocket$(file, answer).subscribe({
+    next: () => (ready = true),
+    error: (error: Error) => errors.push(error.message),
+  });
+  left.push(() => subscription.unsubscribe());
+  await until('an outcome', () => ready || errors.length > 0);
+  return { errors, subscription };
+};
+const answered = async (...paths: readonly string[]) => await firstValueFrom(ask$(paths, 300));
+
+describe('the path of the status socket', () => {
+  it.each([
+    [{ RUNTIME_DIRECTORY: '/run/a:/run/b' }, 5, '/run/a/status.sock'],
+    [{ RUNTIME_DIRECTORY: '/run/a', XDG_RUNTIME_DIR: '/run/user/5' }, 0, '/run/a/status.sock'],
+    [{ XDG_RUNTIME_DIR: '/run/user/0' }, 0, '/run/vhostmd/status.sock'],
+    [{ XDG_RUNTIME_DIR: '/run/user/5' }, 5, '/run/user/5/vhostmd/status.sock'],
+    [{ RUNTIME_DIRECTORY: '' }, 5, undefined],
+  ])('with %j for user %d is %s', (environment, uid, expected) => {
+    expect(ownSocketPath(environment, uid)).toBe(expected);
+  });
+
+  it("is looked for among this user's first, then among the system's", () => {
+    expect(socketPaths({ XDG_RUNTIME_DIR: '/x' }, 5)).toEqual(['/x/vhostmd/status.sock', '/run/vhostmd/status.sock']);
+    expect(socketPaths({}, 0)).toEqual(['/run/vhostmd/status.sock']);
+  });
+});
+
+describe('the status socket', () => {
+  it('answers each time anew, for its user and group only, and is gone at the end', async () => {
+    const file = place();
+    const before = openFiles();
+    let count = 0;
+    const { subscription } = await serve(file, () => `answer ${(count += 1)}`);
+    expect(await answered(file)).toEqual({ ok: true, text: 'answer 1' });
+    expect(await answered(file)).toEqual({ ok: true, text: 'answer 2' });
+    expect(lstatSync(file).mode & 0o777).toBe(0o660);
+    subscription.unsubscribe();
+    expect(existsSync(file)).toBe(false);
+    await until('all files are closed', () => openFiles().length === before.length);
+  });
+
+  it('leaves that of another daemon alone', async () => {
+    const file = place();
+    await serve(file, () => 'first');
+    const second = await serve(file, () => 'second');
+    expect(second.errors).toEqual([`${file} is in use: another program listens there`]);
+    second.subscription.unsubscribe();
+    expect(await answered(file)).toEqual({ ok: true, text: 'first' });
+  });
+
+  it('takes over one that nobody serves any more', async () => {
+    const file = place();
+    const { spawnSync } = await import('node:child_process');
+    spawnSync(process.execPath, [
+      '-e',
+      `require('net').createServer().listen(${JSON.stringify(file)}, () => process.kill(process.pid, 'SIGKILL'))`,
+    ]);
+    expect(lstatSync(file).isSocket()).toBe(true);
+    const { errors } = await serve(file, () => 'mine');
+    expect(errors).toEqual([]);
+    expect(await answered(file)).toEqual({ ok: true, text: 'mine' });
+  });
+
+  it.each(['a file', 'a link'])('touches nothing but sockets: %s', async (kind) => {
+    const file = place();
+    const target = path.join(path.dirname(file), 'target');
+    writeFileSync(target, 'precious');
+    if (kind === 'a file') writeFileSync(file, 'precious');
+    else symlinkSync(target, file);
+    const { errors, subscription } = await serve(file, () => 'mine');
+    expect(errors[0]).toContain(`${file} is in the way: it is not a socket`);
+    subscription.unsubscribe();
+    expect(readFileSync(file, 'utf8')).toBe('precious');
+  });
+
+  it('does not remove what another has put in its place', async () => {
+    const file = place();
+    const { subscription } = await serve(file, () => 'first');
+    rmSync(file);
+    await serve(file, () => 'second');
+    subscription.unsubscribe();
+    expect(await answered(file)).toEqual({ ok: true, text: 'second' });
+  });
+
+  it('refuses a path that does not fit, instead of making another one', async () => {
+    const file = path.join(path.dirname(place()), 'x'.repeat(100));
+    expect((await serve(file, () => '')).errors[0]).toMatch(/is too long for a socket: at most 99 bytes/);
+  });
+
+  it('is held up by nobody who connects and does not read, or writes without end', async () => {
+    const file = place();
+    await serve(file, () => 'x'.repeat(4 << 20));
+    for (let count = 0; count < 100; count += 1) {
+      const socket = connect(file);
+      socket.on('error', () => undefined);
+      socket.pause();
+      socket.write('x'.repeat(1 << 16));
+      left.push(() => socket.destroy());
+    }
+    const answer = await firstValueFrom(ask$([file]));
+    expect(answer.ok && answer.text.length).toBe(4 << 20);
+  });
+});
+
+describe('whoever asks', () => {
+  it('is told why nobody answers, for each socket', async () => {
+    const file = place();
+    expect(await answered(file, '/dev/null')).toEqual({
+      ok: false,
+      problems: [`${file}: there is no such socket`, expect.stringMatching(/^\/dev\/null: /)],
+    });
+  });
+
+  it('does not wait for ever for one that hangs', async () => {
+    const file = place();
+    const server = createServer(() => undefined);
+    await new Promise<void>((resolve) => server.listen(file, resolve));
+    left.push(() => server.close());
+    expect(await answered(file)).toEqual({
+      ok: false,
+      problems: [`${file}: no answer within 0.3 s: the daemon hangs or is suspended`],
+    });
+  });
+
+  it('asks the next if one does not answer', async () => {
+    const file = place();
+    await serve(file, () => 'here');
+    expect(await answered('/nowhere', file)).toEqual({ ok: true, text: 'here' });
+  });
+});
