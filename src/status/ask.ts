@@ -1,16 +1,18 @@
 import { createConnection } from 'node:net';
 
-import { catchError, concat, defaultIfEmpty, EMPTY, map, Observable, take } from 'rxjs';
+import { catchError, map, Observable, of } from 'rxjs';
 
-/** Nobody answered; `problems` says for each socket why. */
-export interface NoAnswer {
-  readonly ok: false;
-  readonly problems: readonly string[];
-}
+/** What a daemon said, or for each socket why none did. */
+export type Answer =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly problems: readonly string[] };
 
 const PATIENCE = 3000;
 // A status of 10,000 metrics that all fail is a part of this.
 const MOST = 64 * 2 ** 20;
+
+const isAbsent = (cause: unknown): boolean =>
+  cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED');
 
 const explained = ({ code, message }: NodeJS.ErrnoException): string => {
   if (code === 'ENOENT') return 'there is no such socket';
@@ -25,7 +27,8 @@ const answer$ = (path: string, patience: number): Observable<string> =>
     const socket = createConnection(path);
     const parts: Buffer[] = [];
     let size = 0;
-    const fail = (reason: string): void => subscriber.error(new Error(`${path}: ${reason}`));
+    const fail = (reason: string, cause?: unknown): void =>
+      subscriber.error(new Error(`${path}: ${reason}`, { cause }));
     const late = setTimeout(
       () => fail(`no answer within ${patience / 1000} s: the daemon hangs or is suspended`),
       patience,
@@ -35,7 +38,7 @@ const answer$ = (path: string, patience: number): Observable<string> =>
       parts.push(data);
       if (size > MOST) fail('the answer has no end: this is not the socket of vhostmd');
     });
-    socket.once('error', (error) => fail(explained(error)));
+    socket.once('error', (error) => fail(explained(error), error));
     socket.once('end', () => {
       subscriber.next(Buffer.concat(parts).toString('utf8'));
       subscriber.complete();
@@ -46,20 +49,19 @@ const answer$ = (path: string, patience: number): Observable<string> =>
     };
   });
 
-/** Asks the first of the sockets that answers. Emits once, never errors. */
-export const ask$ = (
-  paths: readonly string[],
-  patience = PATIENCE,
-): Observable<{ readonly ok: true; readonly text: string } | NoAnswer> => {
-  const problems: string[] = [];
-  const tries = paths.map((path) =>
-    answer$(path, patience).pipe(
-      map((text) => ({ ok: true as const, text })),
-      catchError((error: Error) => {
-        problems.push(error.message);
-        return EMPTY;
-      }),
-    ),
+/** Asks the first of the sockets behind which there is anybody. Emits once, never errors. */
+export const ask$ = (paths: readonly string[], patience = PATIENCE): Observable<Answer> => {
+  const [path, ...others] = paths;
+  if (path === undefined) return of({ ok: false, problems: [] });
+  return answer$(path, patience).pipe(
+    map((text) => ({ ok: true as const, text })),
+    catchError((error: Error) => {
+      const problem = error.message;
+      // Not another daemon instead of one that hangs.
+      if (!isAbsent(error.cause)) return of({ ok: false as const, problems: [problem] });
+      return ask$(others, patience).pipe(
+        map((answer) => (answer.ok ? answer : { ok: false as const, problems: [problem, ...answer.problems] })),
+      );
+    }),
   );
-  return concat(...tries).pipe(take(1), defaultIfEmpty({ ok: false as const, problems }));
 };

@@ -26,15 +26,19 @@ export const ownSocketPath = (environment: Environment, uid: number | undefined)
   return own === undefined || own === '' ? undefined : path.join(own, 'vhostmd', NAME);
 };
 
-/** Where to look for a daemon's socket: this user's own first, then the system's. */
-export const socketPaths = (environment: Environment, uid: number | undefined): readonly string[] => [
-  ...new Set([ownSocketPath(environment, uid) ?? '', path.join('/run/vhostmd', NAME)].filter((one) => one !== '')),
-];
+/** Where to look for a daemon's socket: this user's own first, then the system's; in a service only in its own folder. */
+export const socketPaths = (environment: Environment, uid: number | undefined): readonly string[] => {
+  const own = ownSocketPath(environment, uid);
+  const system = path.join('/run/vhostmd', NAME);
+  if (own === undefined) return [system];
+  return (environment['RUNTIME_DIRECTORY'] ?? '') === '' ? [...new Set([own, system])] : [own];
+};
 
 /** Makes the folder of the socket if it is not there; one that is root's is given to `owner`, who is to make the socket. */
 export const makeSocketFolder = (file: string, owner?: Owner): void => {
   const folder = path.dirname(file);
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  // Not with those above it: they are the system's, and where they are missing Node may try for ever (in /proc).
+  if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) mkdirSync(folder, { mode: 0o755 });
   if (owner !== undefined && lstatSync(folder).uid === 0) lchownSync(folder, owner.uid, owner.gid);
 };
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -47,6 +48,8 @@ describe('the path of the status socket', () => {
   it("is looked for among this user's first, then among the system's", () => {
     expect(socketPaths({ XDG_RUNTIME_DIR: '/x' }, 5)).toEqual(['/x/vhostmd/status.sock', '/run/vhostmd/status.sock']);
     expect(socketPaths({}, 0)).toEqual(['/run/vhostmd/status.sock']);
+    expect(socketPaths({}, 5)).toEqual(['/run/vhostmd/status.sock']);
+    expect(socketPaths({ RUNTIME_DIRECTORY: '/r' }, 0)).toEqual(['/r/status.sock']);
   });
 });
 
@@ -75,7 +78,6 @@ describe('the status socket', () => {
 
   it('takes over one that nobody serves any more', async () => {
     const file = place();
-    const { spawnSync } = await import('node:child_process');
     spawnSync(process.execPath, [
       '-e',
       `require('net').createServer().listen(${JSON.stringify(file)}, () => process.kill(process.pid, 'SIGKILL'))`,
@@ -130,9 +132,13 @@ describe('the status socket', () => {
 describe('whoever asks', () => {
   it('is told why nobody answers, for each socket', async () => {
     const file = place();
-    expect(await answered(file, '/dev/null')).toEqual({
+    expect(await answered(file, '/dev/null', '/nowhere')).toEqual({
       ok: false,
-      problems: [`${file}: there is no such socket`, expect.stringMatching(/^\/dev\/null: /)],
+      problems: [
+        `${file}: there is no such socket`,
+        '/dev/null: nobody listens there any more',
+        '/nowhere: there is no such socket',
+      ],
     });
   });
 
@@ -141,7 +147,9 @@ describe('whoever asks', () => {
     const server = createServer(() => undefined);
     await new Promise<void>((resolve) => server.listen(file, resolve));
     left.push(() => server.close());
-    expect(await answered(file)).toEqual({
+    const other = place();
+    await serve(other, () => 'another daemon');
+    expect(await answered(file, other)).toEqual({
       ok: false,
       problems: [`${file}: no answer within 0.3 s: the daemon hangs or is suspended`],
     });
