@@ -22,9 +22,9 @@ export type DiskEvent =
   | { readonly kind: 'alive'; readonly at: number }
   | { readonly kind: 'trouble'; readonly message: string };
 
-/** A first look at a disk: which file it is, its header, and when it was written (missing for devices). */
+/** A first look at a disk: which file it is with its header, and when it was written (missing for devices). */
 export type Peek =
-  | { readonly ok: true; readonly key: string; readonly age?: number }
+  | { readonly ok: true; readonly key: string; readonly written?: { readonly mtime: number; readonly age: number } }
   | { readonly ok: false; readonly message: string };
 
 export interface DiskReader {
@@ -44,7 +44,8 @@ export const diskReader = (path: string): DiskReader => ({
       if (stats.isBlockDevice()) dropCache(fd);
       if (stats.isFile() || stats.isBlockDevice()) readSync(fd, header, 0, HEADER_SIZE, 0);
       const key = `${stats.dev}:${stats.ino}:${header.toString('latin1')}`;
-      return { ok: true, key, ...(stats.isFile() ? { age: Date.now() - stats.mtimeMs } : {}) };
+      const mtime = stats.mtimeMs;
+      return { ok: true, key, ...(stats.isFile() ? { written: { mtime, age: Date.now() - mtime } } : {}) };
     } catch (error) {
       return { ok: false, message: `${path} cannot be read: ${reasonOf(error)}` };
     } finally {
@@ -55,7 +56,7 @@ export const diskReader = (path: string): DiskReader => ({
 
 /** How many looks in a row may find the disk busy or damaged before that is more than an update in progress. */
 const PATIENCE = 5;
-/** Milliseconds by which a time of the file system may be ahead of the clock, or behind the last that was seen. */
+/** Milliseconds by which a time of the file system may be ahead of the clock. */
 const BLUR = 100;
 /** Milliseconds between two looks from which on it is not known when the disk was written in between. */
 const ASLEEP = 1000;
@@ -65,6 +66,8 @@ interface Memory {
   readonly key?: string;
   /** When that was written. */
   readonly written: number;
+  /** Its time in the file system. */
+  readonly mtime?: number;
   readonly looked?: number;
   readonly failed: number;
   /** Reading has failed in a way that may pass without a change of the header. */
@@ -88,12 +91,12 @@ const read = (memory: Memory, found: Look, key: string, now: number, at: number 
     const failed = { ...memory, failed: memory.failed + 1, again: true };
     return failed.failed < PATIENCE ? { memory: failed, events: [] } : troubled(failed, found.message);
   }
-  const { looked } = memory;
   const written = at ?? (key === memory.key ? memory.written : now);
-  const fresh: Memory = { key, written, failed: 0, again: false, ...(looked === undefined ? {} : { looked }) };
+  const { trouble: _over, ...rest } = memory;
+  const fresh: Memory = { ...rest, key, written, failed: 0, again: false };
   try {
     const metrics = parseDocument(found.content.toString('utf8'));
-    const sure = at !== undefined || (looked !== undefined && now - looked < ASLEEP);
+    const sure = at !== undefined || (memory.looked !== undefined && now - memory.looked < ASLEEP);
     return { memory: fresh, events: [{ kind: 'document', metrics, at: written, sure }] };
   } catch (error) {
     const step = troubled(
@@ -105,19 +108,22 @@ const read = (memory: Memory, found: Look, key: string, now: number, at: number 
 };
 
 // What has been written since the last look cannot be older than that, whatever the wall clock says.
-const writtenAt = ({ looked, key }: Memory, peek: Peek & { ok: true }, now: number): number | undefined => {
-  if (peek.age === undefined || peek.age < -BLUR) return undefined;
-  const since = looked === undefined || key === peek.key ? Number.NEGATIVE_INFINITY : looked;
-  return Math.min(now, Math.max(since, now - peek.age));
+const writtenAt = ({ looked, mtime }: Memory, { written }: Peek & { ok: true }, now: number): number | undefined => {
+  if (written === undefined || written.age < -BLUR) return undefined;
+  const since = looked === undefined || mtime === written.mtime ? Number.NEGATIVE_INFINITY : looked;
+  return Math.min(now, Math.max(since, now - written.age));
 };
 
 const look = (memory: Memory, reader: DiskReader, now: number): Step => {
   const peek = reader.peek();
   if (!peek.ok) return troubled({ ...memory, failed: 0 }, peek.message);
+  const mtime = peek.written?.mtime;
   const at = writtenAt(memory, peek, now);
-  if (peek.key !== memory.key || memory.again) return read(memory, reader.look(), peek.key, now, at);
-  if (at === undefined || at < memory.written + BLUR) return { memory, events: [] };
-  return { memory: { ...memory, written: at }, events: [{ kind: 'alive', at }] };
+  const touched = mtime === undefined ? memory : { ...memory, mtime };
+  if (peek.key !== memory.key || memory.again) return read(touched, reader.look(), peek.key, now, at);
+  if (mtime === memory.mtime) return { memory, events: [] };
+  const alive = at ?? now;
+  return { memory: { ...touched, written: alive }, events: [{ kind: 'alive', at: alive }] };
 };
 
 /**

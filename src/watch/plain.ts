@@ -59,7 +59,8 @@ const block$ = (
     skipWhile(({ collections }) => collections < 2),
   );
   const silent$ = known$.pipe(filter(({ silence }) => silence !== undefined));
-  const late$ = known$.pipe(audit(({ model }) => timer(SILENT_PERIODS * periodOf(model, usual), scheduler)));
+  // A disk that has gone is not silent.
+  const late$ = known$.pipe(audit(({ model }) => timer((SILENT_PERIODS + 1) * periodOf(model, usual), scheduler)));
   const unrated$ = merge(silent$, late$).pipe(
     map(({ model }) => model),
     take(1),

@@ -73,7 +73,7 @@ export const NOTHING: Model = {
 
 /** Milliseconds from one collection to the next; `usual` is for as long as that has not been seen. */
 export const periodOf = ({ gaps }: Model, usual = USUAL_PERIOD): number =>
-  gaps.length === 0 ? usual : (gaps.toSorted((a, b) => a - b)[Math.floor(gaps.length / 2)] ?? usual);
+  gaps.length === 0 ? usual : (gaps.toSorted((a, b) => a - b)[Math.floor((gaps.length - 1) / 2)] ?? usual);
 
 const numberOf = ({ type, value }: Metric): number | undefined => {
   if (!isNumeric(type) || value.trim() === '') return undefined;
