@@ -59,6 +59,8 @@ const ATTACH = {
   detach: false,
 };
 
+const WATCH = { kind: 'watch', config: DEFAULT_CONFIG, sort: 'cpu' };
+
 describe('the commands', () => {
   it.each([
     ['check', { kind: 'check', config: DEFAULT_CONFIG }],
@@ -88,6 +90,12 @@ describe('the commands', () => {
     ['dump /dev/vdb', { kind: 'dump', target: '/dev/vdb', json: false }],
     ['dump --json /dev/vdb', { kind: 'dump', target: '/dev/vdb', json: true }],
     ['dump /dev/vdb --json', { kind: 'dump', target: '/dev/vdb', json: true }],
+    ['watch', WATCH],
+    ['watch /dev/vdb', { ...WATCH, disk: '/dev/vdb' }],
+    ['watch -f a.xml', { ...WATCH, config: 'a.xml' }],
+    ['-fa.xml watch /dev/vdb', { ...WATCH, config: 'a.xml', disk: '/dev/vdb' }],
+    ['watch --once', { ...WATCH, count: 1 }],
+    ['watch --count 10 /dev/vdb --sort=steal', { ...WATCH, count: 10, sort: 'steal', disk: '/dev/vdb' }],
   ])('are read with their arguments: %j', async (line, expected) => {
     expect(await parse(line)).toEqual(expected);
   });
@@ -136,6 +144,14 @@ describe('mistakes on the command line', () => {
       'Unknown option or command: b.xml (of attach, --config is a flag; -f FILE names the configuration file)',
     ],
     ['attach a --config=b.xml', 'Option config takes no value (of attach, --config is a flag; -f FILE names'],
+    ['watch a b', 'Unknown option or command: b'],
+    ['watch -d', 'Option --no-daemonize is for the daemon, not for "watch"'],
+    ['watch --count 0', 'Option --count must be a number from 1 to 999999999, found "0"'],
+    ['watch --count 1e3', 'Option --count must be a number from 1 to 999999999, found "1e3"'],
+    ['watch --count', 'Option count needs a value'],
+    ['watch --count 1 --count 2', 'Option --count is given twice'],
+    ['watch --count 2 --once', 'Options --once and --count exclude each other'],
+    ['watch --sort cpus', 'Option --sort must be one of cpu, memory, steal, id, found "cpus"; did you mean "cpu"?'],
     ['check --live', 'Unknown option or command: live'],
     ['dump -u nobody x', 'Option --user is for the daemon, not for "dump"'],
   ])('are said in one clear line: %j', async (line, message) => {
@@ -164,6 +180,7 @@ describe('help and version', () => {
       'once',
       'attach <domain>',
       'dump <source>',
+      'watch [disk]',
     ])
       expect('text' in help ? help.text : '').toContain(flag);
   });

@@ -54,7 +54,7 @@ export const hostLine = (host: Host, width: number, unicode: boolean): string =>
   const free = get('memoryAvailable') ?? get('memoryFree');
   return parts(
     [
-      host.name === undefined ? 'a host' : printable(host.name, Math.min(64, Math.ceil(width / 2)), unicode),
+      host.name === undefined ? 'Host' : printable(host.name, Math.min(64, Math.ceil(width / 2)), unicode),
       cpu === undefined ? (cpus === undefined ? undefined : `${compact(cpus)} CPUs`) : cpu + of,
       loads.length === 0 ? undefined : `load ${loads.map(compact).join(' ')}`,
       free === undefined ? undefined : `memory free ${bytes(free)}${total === undefined ? '' : ` of ${bytes(total)}`}`,

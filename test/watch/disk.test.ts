@@ -113,7 +113,7 @@ describe('following a metrics disk', () => {
     };
     expect(
       follow(3000, [
-        [350, damage as () => void],
+        [350, damage],
         [2050, mend],
       ]),
     ).toEqual(['0 a', expect.stringMatching(message), '2100 c']);

@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 
+import type { Style } from '../../src/watch/columns.ts';
 import type { Metrics } from '../../src/watch/document.ts';
 import { meanings } from '../../src/watch/meaning.ts';
 import { nextModel, NOTHING, type Model } from '../../src/watch/rates.ts';
 import { block, frame, type State } from '../../src/watch/table.ts';
-import { FIRST_VIEW, type View } from '../../src/watch/view.ts';
+import { FIRST_VIEW } from '../../src/watch/view.ts';
 import { metric, sapDocument, uuidOf, vm } from './documents.ts';
 
 const GOOD: State = { text: '/dev/shm/vhostmd0, every 5 s', bad: false };
-const STYLE = { unicode: true };
+const STYLE: Style = { unicode: true };
 
 const modelOf = (documents: readonly Metrics[]): Model => {
   const meaningOf = meanings();
@@ -22,7 +23,7 @@ const sap = (vms: number, documents = 8): Model =>
 
 const drawn = (
   model: Model,
-  { columns = 80, rows = 24, view = FIRST_VIEW, state = GOOD, style = STYLE as Parameters<typeof frame>[4] } = {},
+  { columns = 80, rows = 24, view = FIRST_VIEW, state = GOOD, style = STYLE } = {},
 ): string =>
   frame(model, view, state, { columns, rows }, style)
     .map(({ text, look }) => `${text}|${look === 'plain' ? '' : ` ${look}`}\n`)
@@ -37,7 +38,7 @@ describe('a frame', () => {
     ['40x12-1000-vms', { columns: 40, rows: 12 }, 1000],
     ['140x12-1000-vms', { columns: 140, rows: 12 }, 1000],
     ['80x24-ascii', { style: { unicode: false } }, 30],
-    ['80x24-scrolled', { view: { sort: 'id', reverse: true, top: 990 } as View }, 1000],
+    ['80x24-scrolled', { view: { sort: 'id', reverse: true, top: 990 } }, 1000],
     [
       '80x12-silent',
       { rows: 12, state: { text: 'No new metrics for 17 s: does vhostmd run? (/dev/shm/vhostmd0)', bad: true } },
