@@ -11,8 +11,8 @@ const PATIENCE = 15_000;
 
 type Kind = Noted['kind'];
 
-// Both observations of each kind of event: the latest of each domain.
-const notebook = () => {
+/** Both observations of each kind of event: the latest of each domain. */
+export const notebook = () => {
   const notes = new Map<string, number>();
   const key = (by: Noted['by'], kind: Kind, uuid: string): string => `${by} ${kind} ${uuid}`;
   return {

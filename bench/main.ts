@@ -12,12 +12,13 @@ import { memoryRow } from './memory.ts';
 import { privateDisksRow } from './private-disks.ts';
 import type { Bench, Row } from './row.ts';
 import { scale } from './scale.ts';
+import { scrape } from './scrape.ts';
 import { start } from './start.ts';
 import { machine, type Outcome, table } from './table.ts';
 import { ticks } from './ticks.ts';
 
 // Those without domains first, then as many domains as they need.
-const ROWS: readonly Row[] = [busy, scale, privateDisksRow, latency, start, channels, ticks, memoryRow];
+const ROWS: readonly Row[] = [busy, scale, privateDisksRow, latency, start, channels, ticks, memoryRow, scrape];
 
 const USAGE = `Usage: npm run bench [-- [--json] [ROW...]]
 ${ROWS.map(({ name, about }) => `  ${name.padEnd(13)} ${about}`).join('\n')}`;

@@ -59,10 +59,7 @@ export const createSelf = (file: string, scheduler: SchedulerLike, log: Log): Se
         goWithout('there is neither RUNTIME_DIRECTORY nor XDG_RUNTIME_DIR to make its socket in');
         return undefined;
       }
-      return statusSocket$(socket, answer).subscribe({
-        next: () => log('debug', 'status', `Status is told at ${socket}`),
-        error: goWithout,
-      });
+      return statusSocket$(socket, answer).subscribe({ error: goWithout });
     },
   };
 };

@@ -191,7 +191,7 @@ describe('the Prometheus sink', () => {
       sockets.push(socket);
     };
     for (let count = 0; count < 200; count += 1) dial('GET /metrics HTTP/1.1\r\nX-Slow: ');
-    await until('the oldest are closed', () => closed >= 200 - 32);
+    await until('the oldest are closed', () => closed >= 200 - 32, 3000);
     expect((await scrape(address)).status).toBe(200);
     dial(`GET /metrics HTTP/1.1\r\nX: ${'x'.repeat(20_000)}`);
     // Those that never finish their request are closed, too.

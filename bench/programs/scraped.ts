@@ -1,0 +1,82 @@
+// Serves snapshots of synthetic VMs to Prometheus. Arguments: a socket, the number of VMs. For each message `next` it makes a
+// new snapshot and answers `ready`; for each message `scraped` it answers with the CPU time since then, in ms.
+import { Subject } from 'rxjs';
+
+import type { Config } from '../../src/config/config.ts';
+import { readConfig } from '../../src/config/parse.ts';
+import { ownFamilies } from '../../src/figures/families.ts';
+import { createFigures } from '../../src/figures/figures.ts';
+import { processView } from '../../src/figures/process.ts';
+import type { GuestMetrics, Snapshot, ValueType } from '../../src/metric.ts';
+import { monotonicScheduler } from '../../src/monotonic.ts';
+import { prometheus } from '../../src/sinks/prometheus/sink.ts';
+
+/** What a scrape cost, in ms of CPU of all threads. */
+export interface ScrapeCost {
+  readonly cpu: number;
+}
+
+const [path = '', domainCount = '', file = ''] = process.argv.slice(2);
+// After a snapshot, until what it leaves behind has settled.
+const SETTLED = 50;
+
+const read = readConfig(file);
+if (!read.ok) throw new Error(read.errors[0]?.message ?? 'no configuration');
+const config: Config = read.config;
+const figures = createFigures(monotonicScheduler);
+const snapshots = new Subject<Snapshot>();
+const sink = {
+  key: 'prometheus',
+  ...prometheus({
+    address: { kind: 'unix', path },
+    path: '/metrics',
+    scheduler: monotonicScheduler,
+    figures: () => ownFamilies(figures.view(), processView(), 'bench'),
+  }),
+};
+
+let tick = 0;
+const values = (context: 'host' | 'vm', number: number): GuestMetrics['samples'] =>
+  config.metrics
+    .filter((metric) => metric.context === context)
+    .map(({ name, type }) => ({
+      name,
+      type: type as ValueType,
+      value: type === 'real64' ? `${number}.250000` : String(number),
+    }));
+const snapshot = (): Snapshot => ({
+  cause: 'tick',
+  tick: (tick += 1),
+  at: monotonicScheduler.now(),
+  host: values('host', tick),
+  guests: Array.from({ length: Number(domainCount) }, (_, id) => ({
+    domain: { id, name: `vm-${id}`, uuid: `00000000-0000-4000-8000-${id.toString(16).padStart(12, '0')}` },
+    samples: values('vm', tick * 7 + id * 13),
+  })),
+  problems: [],
+  metrics: config.metrics,
+});
+
+const cpu = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+let from = 0;
+const next = (): void => {
+  const value = snapshot();
+  figures.published({ config, sinks: [sink] }, value);
+  snapshots.next(value);
+  setTimeout(() => {
+    process.send?.('ready');
+    from = cpu();
+  }, SETTLED);
+};
+sink.run(snapshots).subscribe((report) => {
+  if (report.kind === 'failed') throw new Error(report.message);
+  figures.reported({ sink, report });
+  if (report.kind === 'opened') process.send?.('open');
+});
+process.on('message', (message) => {
+  if (message === 'next') next();
+  else process.send?.({ cpu: cpu() - from } satisfies ScrapeCost);
+});
