@@ -112,7 +112,9 @@ const onTerminal = async (watched: Watched, sort: Sort, unicode: boolean): Promi
   // In raw mode the terminal does not do it; its whole group, as it would.
   const key_$ = pressed$.pipe(tap((key) => key === 'ctrl-z' && process.kill(0, 'SIGTSTP')));
   const frames$ = frame$(watched, { key$: key_$, size$: size$(process.stdout), unicode, sort });
-  return await finished(drawn$(frames$, process.stdout, input, owner), merge(toStop$, signal$(), gone$()));
+  const left$ =
+    input === undefined ? NEVER : merge(fromEvent(input, 'end'), fromEvent(input, 'error')).pipe(map(() => 0));
+  return await finished(drawn$(frames$, process.stdout, input, owner), merge(toStop$, signal$(), gone$(), left$));
 };
 
 const asText = async (watched: Watched, { sort, count }: WatchOptions, unicode: boolean): Promise<number> => {

@@ -184,6 +184,8 @@ const terminal = (args: readonly string[], { locale = 'C.UTF-8', columns = 80, r
     signal: (signal: NodeJS.Signals) => process.kill(pid(), signal),
     signalGroup: (signal: NodeJS.Signals) =>
       process.kill(-Number(/\) \w \d+ (\d+)/.exec(readFileSync(`/proc/${pid()}/stat`, 'utf8'))?.[1]), signal),
+    hangUp: () => child.kill('SIGKILL'),
+    running: () => existsSync(`/proc/${pid()}`),
     state: () => /\) (\w)/.exec(readFileSync(`/proc/${pid()}/stat`, 'utf8'))?.[1],
     resize: (size: string) =>
       spawnSync('stty', ['-F', readFileSync(`${pidFile}.tty`, 'utf8').trim(), ...size.split(' ')]),
@@ -294,6 +296,13 @@ describe('vhostmd watch in a terminal', () => {
     press('q');
     expect((await end()).code).toBe('0');
     expect(existsSync(file)).toBe(false);
+  });
+
+  it('ends when the terminal goes away', async () => {
+    const { shows, hangUp, running } = terminal([live().file]);
+    await shows('3 VMs');
+    hangUp();
+    await until('it has ended', () => !running());
   });
 
   it('prints text with --once there, too', async () => {
