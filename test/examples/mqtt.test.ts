@@ -64,7 +64,7 @@ describe('the topics of the example mqtt.js', () => {
     (name) => {
       const [[topic = '', value] = []] = messagesOf(snapshot(1, [sample(name, 'v')]), 'vhostmd/h');
       expect(topic).toMatch(/^vhostmd\/h\/host\/[\w.!~*'()%-]+$/);
-      expect(decodeURIComponent(topic.slice('vhostmd/h/host/'.length))).toBe(name.toWellFormed());
+      expect(decodeURIComponent(topic.slice('vhostmd/h/host/'.length))).toBe(name.replaceAll('\ud800', '\ufffd'));
       expect(value).toBe('v');
     },
   );
