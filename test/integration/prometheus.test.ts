@@ -124,7 +124,9 @@ describe('Prometheus', () => {
     const uuid = await libvirtd.create('short-lived');
     await run(VM + action('host', 'Ran', `echo x >>${ran}; wc -l <${ran}`), { globals: sinkAt(port), period: 3600 });
     const page = async (): Promise<string> => (await scrape({ kind: 'tcp', host: '127.0.0.1', port })).body;
-    expect(await page()).toContain('short-lived');
+    // The daemon is ready before this sink listens, and a slow action is published when it has ended.
+    const isWhole = (body: string): boolean => ['short-lived', '_ran_info'].every((text) => body.includes(text));
+    await until('the first page', async () => await page().then(isWhole, () => false));
     for (let count = 0; count < 50; count += 1) await page();
     expect(await page()).toContain('vhostmd_host_ran_info{value="1"} 1');
     await libvirtd.destroy(uuid);
