@@ -1,5 +1,5 @@
 import { bars, bytes, compact, percent, printable } from './format.ts';
-import { HISTORY, type Extra, type Row } from './rates.ts';
+import { HISTORY, type Extra, type Row } from './row.ts';
 import type { Names, Sort } from './view.ts';
 
 /** How the table is drawn. */

@@ -1,4 +1,4 @@
-import type { Context, MetricDefinition } from '../metric.ts';
+import { VALUE_TYPES, type Context, type MetricDefinition } from '../metric.ts';
 import { unitFactor } from './units.ts';
 
 /** What the table knows how to show. Times are in seconds, memory in bytes, shares in %. */
@@ -83,7 +83,7 @@ const VM: readonly Known[] = [
 const STEAL = /steal|^v?cpus?(ready|delay)$/;
 const COUNTER =
   /\b(rx|tx)\.(bytes|pkts|errs|drop)$|\b(rd|wr|fl)\.(reqs|times|bytes)$|\.sum$|^vcpu\..*\.(time|wait|delay)$|^cpu\./;
-const NUMBER = /^(u?int(32|64)|real(32|64))$/;
+const NUMBERS: ReadonlySet<string> = new Set(VALUE_TYPES.filter((type) => type !== 'string'));
 
 const bare = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '');
 
@@ -120,7 +120,7 @@ const byStat = (context: Context, label: Label, stat: string, scale: number): Me
 };
 
 /** Whether the values of a metric of that type are numbers. */
-export const isNumeric = (type: string): boolean => NUMBER.test(type);
+export const isNumeric = (type: string): boolean => NUMBERS.has(type);
 
 /** Finds what a metric stands for. */
 export type MeaningOf = (context: Context, metric: Label) => Meaning;

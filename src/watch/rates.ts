@@ -1,38 +1,11 @@
-import type { Metric, Metrics, VmMetrics } from './document.ts';
 import { advance, type Counter, type Stamp } from './counter.ts';
-import { isNumeric, type Meaning, type MeaningOf, type Quantity } from './meaning.ts';
+import { keyOf, type Metric, type Metrics } from './document.ts';
+import type { Meaning, MeaningOf, Quantity } from './meaning.ts';
+import { numberOf, rowOf, type Extra, type Row, type Step } from './row.ts';
 
-/** How many shares of CPU are kept of a domain. */
-export const HISTORY = 60;
 /** Milliseconds between two documents, until that has been seen. */
 export const USUAL_PERIOD = 5000;
 const GAPS = 5;
-
-/** A further metric, shown under its own name. */
-export interface Extra {
-  readonly name: string;
-  readonly unit: string;
-  /** Its values are bytes. */
-  readonly memory: boolean;
-  /** Its values are per second. */
-  readonly counter: boolean;
-}
-
-/** One domain. Memory is in bytes, shares in % of one CPU; what is not known is missing. */
-export interface Row {
-  readonly id: string;
-  readonly uuid: string;
-  readonly cpu?: number;
-  readonly cpus?: number;
-  readonly memory?: number;
-  readonly memoryMaximum?: number;
-  readonly steal?: number;
-  /** Shares of CPU, the newest last. */
-  readonly history: readonly number[];
-  /** By name. */
-  readonly extras: ReadonlyMap<string, number>;
-  readonly counters: ReadonlyMap<string, Counter>;
-}
 
 /** The host; units as in rows, and `cpu` in % of all its CPUs if their number is known, else of one. */
 export interface Host {
@@ -75,19 +48,8 @@ export const NOTHING: Model = {
 export const periodOf = ({ gaps }: Model, usual = USUAL_PERIOD): number =>
   gaps.length === 0 ? usual : (gaps.toSorted((a, b) => a - b)[Math.floor((gaps.length - 1) / 2)] ?? usual);
 
-const numberOf = ({ type, value }: Metric): number | undefined => {
-  if (!isNumeric(type) || value.trim() === '') return undefined;
-  const number = Number(value);
-  return Number.isFinite(number) ? number : undefined;
-};
-
 const present = <K extends string, V>(key: K, value: V | undefined): { readonly [key in K]?: V } =>
   (value === undefined ? {} : { [key]: value }) as { readonly [key in K]?: V };
-
-interface Step {
-  readonly stamp: Stamp;
-  readonly collected: boolean;
-}
 
 const hostOf = (before: Host, metrics: readonly Metric[], meaningOf: MeaningOf, step: Step): Host => {
   const numbers = new Map<Quantity, number>();
@@ -103,57 +65,6 @@ const hostOf = (before: Host, metrics: readonly Metric[], meaningOf: MeaningOf, 
   const counter = time === undefined ? undefined : advance(before.counter, time, step.stamp, step.collected);
   const share = counter?.rate === undefined ? undefined : (100 * counter.rate) / Math.max(1, numbers.get('cpus') ?? 1);
   return { numbers, ...present('name', name), ...present('counter', counter), ...present('cpu', share) };
-};
-
-const rowOf = (
-  before: Row | undefined,
-  { id, uuid, metrics }: VmMetrics,
-  meaningOf: MeaningOf,
-  step: Step,
-  onExtra: (metric: Metric, meaning: Meaning) => void,
-): Row => {
-  const numbers = new Map<Quantity, number>();
-  const counters = new Map<string, Counter>();
-  const extras = new Map<string, number>();
-  const rate = (name: string, value: number): number | undefined => {
-    const counter = advance(before?.counters.get(name), value, step.stamp, step.collected);
-    counters.set(name, counter);
-    return counter.rate;
-  };
-  for (const metric of metrics) {
-    const number = numberOf(metric);
-    if (number === undefined) continue;
-    const meaning = meaningOf('vm', metric);
-    const { quantity, factor, counter } = meaning;
-    if (quantity === undefined) {
-      const shown = counter ? rate(metric.name, number * factor) : number * factor;
-      if (shown !== undefined && !extras.has(metric.name)) extras.set(metric.name, shown);
-      onExtra(metric, meaning);
-    } else if (!numbers.has(quantity)) numbers.set(quantity, number * factor);
-  }
-  const share = (quantity: Quantity): number | undefined => {
-    const seconds = numbers.get(quantity);
-    const perSecond = seconds === undefined ? undefined : rate(`\n${quantity}`, seconds);
-    return perSecond === undefined ? undefined : perSecond * 100;
-  };
-  const cpu = share('cpuTime');
-  const steal = share('stealTime') ?? numbers.get('stealShare');
-  const old = before?.history ?? [];
-  const moved = counters.get('\ncpuTime') !== before?.counters.get('\ncpuTime');
-  // A value that came late takes the place of the one that it corrects.
-  const kept = step.collected ? old.slice(-HISTORY + 1) : old.slice(0, -1);
-  return {
-    id,
-    uuid,
-    ...present('cpu', cpu),
-    ...present('cpus', numbers.get('cpus')),
-    ...present('memory', numbers.get('memory')),
-    ...present('memoryMaximum', numbers.get('memoryMaximum')),
-    ...present('steal', steal),
-    history: cpu !== undefined && moved ? [...kept, cpu] : old,
-    extras,
-    counters,
-  };
 };
 
 // Columns that a hostile disk may ask for.
@@ -183,7 +94,7 @@ export const nextModel = (
   };
   const rows = new Map(
     metrics.vms.map((vm) => {
-      const key = vm.uuid === '' ? vm.id : vm.uuid;
+      const key = keyOf(vm);
       const before = model.rows.get(key);
       // Another id is another run of the domain, whose counters start anew.
       return [key, rowOf(before?.id === vm.id ? before : undefined, vm, meaningOf, step, onExtra)];

@@ -1,6 +1,7 @@
 import { columnsFor, type Column, type Style } from './columns.ts';
 import { bytes, compact, count, DRAWN, percent, printable } from './format.ts';
-import type { Host, Model, Row } from './rates.ts';
+import type { Host, Model } from './rates.ts';
+import type { Row } from './row.ts';
 import type { Quantity } from './meaning.ts';
 import { clampTop, sortedRows, type View } from './view.ts';
 

@@ -1,4 +1,5 @@
-import type { Model, Row } from './rates.ts';
+import type { Model } from './rates.ts';
+import type { Row } from './row.ts';
 
 export const SORTS = ['cpu', 'memory', 'steal', 'id'] as const;
 export type Sort = (typeof SORTS)[number];
