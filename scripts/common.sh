@@ -74,6 +74,11 @@ need_guests() {
   need_programs "$1" 'busybox cpio socat shellcheck dash setpriv' busybox-static cpio socat shellcheck dash util-linux
 }
 
+# What sinks publish to in tests. Debian starts these as services, where it can; the tests do not use those.
+need_receivers() {
+  need_programs "$1" 'prometheus promtool mosquitto' prometheus mosquitto
+}
+
 # Runs a command where, if that is allowed, nothing outlives it, and where a QEMU that has ended is reaped at once: libvirt
 # waits for that.
 in_own_pid_namespace() {

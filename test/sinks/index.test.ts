@@ -109,13 +109,13 @@ describe('the list of sinks', async () => {
 
   it('proposes the type that was meant', async () => {
     expect(await errorsOf({ sinks: [sink('logg')] })).toEqual([
-      '10:3 There is no sink type "logg", only "log"; did you mean "log"?',
+      '10:3 There is no sink type "logg", only "log", "prometheus"; did you mean "log"?',
     ]);
     expect(await errorsOf({ sinks: [sink('constructor')] })).toEqual([
-      '10:3 There is no sink type "constructor", only "log"',
+      '10:3 There is no sink type "constructor", only "log", "prometheus"',
     ]);
     expect(await errorsOf({ sinks: [{ options: [], place: place(4) }] })).toEqual([
-      '4:3 <sink> needs a type, one of "log", or a module',
+      '4:3 <sink> needs a type, one of "log", "prometheus", or a module',
     ]);
   });
 
