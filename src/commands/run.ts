@@ -1,32 +1,43 @@
 import path from 'node:path';
 
 import {
+  concat,
   concatMap,
-  EMPTY,
+  connect,
+  defer,
   fromEvent,
   mergeMap,
   type Observable,
   of,
+  share,
   startWith,
   type Subscription,
+  tap,
   throttleTime,
 } from 'rxjs';
 
 import { daemon$, type DaemonReport, loadActions, type Setup } from '../daemon.ts';
 import { createLog, type Log } from '../log.ts';
 import { monotonicScheduler } from '../monotonic.ts';
+import { notifications, type Notifications } from '../notify.ts';
 import { reportReady } from '../process/background.ts';
 import { keepDescriptorsFromChildren } from '../process/descriptors.ts';
 import { exitWithoutChildren } from '../process/exit.ts';
 import { claimPidFile, DEFAULT_PID_FILE } from '../process/pid-file.ts';
 import { dropPrivileges, ownerOf } from '../process/privileges.ts';
 import { reasonOf } from '../reason.ts';
+import { type Notice, type Reload, service$ } from '../service.ts';
 import type { PrometheusContext } from '../sinks/prometheus/sink.ts';
+import { moduleOf } from '../sinks/module.ts';
 import { createSelf, type Self } from '../status/self.ts';
+import { escapeForLog } from '../value.ts';
 import { loadSetup } from './config.ts';
 
 // Of a storm of SIGHUPs the first is obeyed at once, the others together after this time, in milliseconds.
 const RELOAD_PAUSE = 1000;
+
+// Different errors of modules that are remembered, to say each once.
+const MOST_BLAMED = 100;
 
 export interface RunOptions {
   readonly config: string;
@@ -37,7 +48,7 @@ export interface RunOptions {
   readonly pidFile?: string;
 }
 
-const load = async (file: string, self: Self, log: Log): Promise<Setup | undefined> => {
+const load = async (file: string, self: Self, log: Log): Promise<Exclude<Reload, { kind: 'loading' }>> => {
   const context: PrometheusContext = {
     scheduler: monotonicScheduler,
     write: (line) => process.stdout.write(`${line}\n`),
@@ -46,24 +57,28 @@ const load = async (file: string, self: Self, log: Log): Promise<Setup | undefin
   const loaded = await loadSetup(file, context);
   self.loaded(loaded.ok ? undefined : loaded.errors[0]);
   for (const line of loaded.warnings) log('warning', 'configuration', line);
-  if (loaded.ok) return loaded.setup;
+  if (loaded.ok) return { kind: 'loaded', setup: loaded.setup };
   for (const line of loaded.errors) log('err', 'configuration', line);
-  return undefined;
+  return { kind: 'refused', reason: loaded.errors[0] ?? 'it has mistakes' };
 };
 
-const reload$ = (file: string, self: Self, log: Log): Observable<Setup> =>
+const reload$ = (file: string, self: Self, log: Log): Observable<Reload> =>
   fromEvent(process, 'SIGHUP').pipe(
     throttleTime(RELOAD_PAUSE, monotonicScheduler, { leading: true, trailing: true }),
-    concatMap(async () => await load(file, self, log)),
-    mergeMap((setup) => {
-      if (setup === undefined) {
-        log('err', 'configuration', 'Not reloaded: the former configuration stays in force');
-        return EMPTY;
-      }
-      log('notice', 'configuration', `Reloading ${file}`);
-      return of(setup);
+    concatMap(() =>
+      concat(
+        of<Reload>({ kind: 'loading' }),
+        defer(() => load(file, self, log)),
+      ),
+    ),
+    tap(({ kind }) => {
+      if (kind === 'refused') log('err', 'configuration', 'Not reloaded: the former configuration stays in force');
+      if (kind === 'loaded') log('notice', 'configuration', `Reloading ${file}`);
     }),
+    share(),
   );
+
+const setupOf = (reload: Reload): readonly Setup[] => (reload.kind === 'loaded' ? [reload.setup] : []);
 
 const LEVELS = { opened: 'info', written: 'debug', warning: 'warning', failed: 'err' } as const;
 
@@ -72,9 +87,17 @@ const sayReport = (log: Log, { sink, report }: DaemonReport): void => {
   log(LEVELS[report.kind], sink.name, `${report.message}${took}`);
 };
 
+const tell = (service: Notifications, log: Log, notice: Notice): void => {
+  if (notice.kind === 'status') return service.status(notice.text);
+  if (notice.kind !== 'stuck') return service[notice.kind]();
+  log('err', 'daemon', `${notice.text}: the watchdog gets no sign of life until that is over`);
+  service.status(notice.text);
+};
+
 /** Runs the daemon in this process until a signal ends it. */
 export const run = async (options: RunOptions, background: boolean): Promise<void> => {
   const log = createLog({ verbose: options.verbose, background });
+  const service = notifications(process.env, (message) => log('warning', 'daemon', message));
   let running: Subscription | undefined;
   let serving: Subscription | undefined;
   let releasePidFile = (): void => undefined;
@@ -82,12 +105,22 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
   const stop = (code: number): void => {
     if (stopping) return;
     stopping = true;
+    service.stopping();
     running?.unsubscribe();
     serving?.unsubscribe();
     releasePidFile();
     exitWithoutChildren(code);
   };
+  const blamed = new Set<string>();
   const fail = (error: unknown): void => {
+    // What somebody else's sink throws outside of its stream is not the daemon's end.
+    const module = moduleOf(error);
+    if (module !== undefined) {
+      const message = `Sink module ${escapeForLog(module)} throws, which ends nothing but what it was doing: ${escapeForLog(reasonOf(error))}`;
+      if (!blamed.has(message)) log('err', 'daemon', message);
+      if (blamed.size < MOST_BLAMED) blamed.add(message);
+      return;
+    }
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     for (const line of `Stopped by a bug, please report it: ${text}`.split('\n')) log('err', 'daemon', line);
     stop(1);
@@ -106,9 +139,14 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
 
   const config = path.resolve(options.config);
   const self = createSelf(config, monotonicScheduler, log);
-  const setup = await load(config, self, log);
+  const notStarted = (reason: string, code: number): void => {
+    service.status(`Not started: ${reason}`);
+    stop(code);
+  };
+  const loaded = await load(config, self, log);
   if (stopping) return;
-  if (setup === undefined) return stop(2);
+  if (loaded.kind === 'refused') return notStarted(loaded.reason, 2);
+  const { setup } = loaded;
   try {
     // Another user may not be able to read our files.
     if (options.user !== undefined) await loadActions();
@@ -121,7 +159,7 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
     if (background) process.chdir('/');
   } catch (error) {
     log('err', 'daemon', reasonOf(error));
-    return stop(1);
+    return notStarted(reasonOf(error), 1);
   }
 
   serving = self.serve();
@@ -131,19 +169,33 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
     const { sink, report } = of;
     sayReport(log, of);
     if (ready) return;
-    if (report.kind === 'failed' && report.stage === 'open' && sink.required) return stop(1);
+    if (report.kind === 'failed' && report.stage === 'open' && sink.required) return notStarted(report.message, 1);
     if (report.kind !== 'written') return;
     waitFor.delete(sink.key);
     if (waitFor.size > 0) return;
     ready = true;
     log('notice', 'daemon', 'Ready: the first snapshot is published');
+    service.ready();
     if (background) reportReady();
   };
-  const reports$ = daemon$(reload$(config, self, log).pipe(startWith(setup)), {
+  const reloads$ = reload$(config, self, log);
+  const report$ = daemon$(reloads$.pipe(mergeMap(setupOf), startWith(setup)), {
     ...(options.connect === undefined ? {} : { connect: options.connect }),
     scheduler: monotonicScheduler,
     log,
     figures: self.figures,
   });
-  running = reports$.subscribe({ next: said, error: fail });
+  const atWork = {
+    setup,
+    reload$: reloads$,
+    view: self.figures.view,
+    watchdogInterval: service.watchdogInterval,
+    wallClock: Date.now,
+    scheduler: monotonicScheduler,
+  };
+  const notice$ = report$.pipe(
+    tap(said),
+    connect((shared$) => service$({ ...atWork, report$: shared$ })),
+  );
+  running = notice$.subscribe({ next: (notice) => tell(service, log, notice), error: fail });
 };

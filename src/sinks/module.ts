@@ -95,8 +95,8 @@ export const loadModule = async (name: string, configuration: string): Promise<L
   return loaded;
 };
 
-/** The module, by its URL, out of whose code an error has come; undefined if it is none of them. */
+/** The loaded module out of whose code an error has come, as `<sink module="..">` or its URL names it; undefined if it is none of them. */
 export const moduleOf = (error: unknown): string | undefined => {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
-  return [...known.keys()].find((url) => url.startsWith('file:') && stack.includes(url));
+  return [...known.keys()].find((url) => stack.includes(url.startsWith('file:') ? url : `/node_modules/${url}/`));
 };
