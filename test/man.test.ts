@@ -19,15 +19,15 @@ const text = (name: string): string =>
 describe('the man page of the program', () => {
   it('has every option and command that --help has, and no other option', async () => {
     const help = await parseCommandLine(['--help']);
-    const dump = await parseCommandLine(['dump', '--help']);
-    const attach = await parseCommandLine(['attach', '--help']);
-    const known = [help, dump, attach].flatMap((command) =>
+    const commands = ['check', 'once', 'attach', 'dump', 'status', 'watch'];
+    const helps = await Promise.all(commands.map(async (name) => await parseCommandLine([name, '--help'])));
+    const known = [help, ...helps].flatMap((command) =>
       'text' in command ? (command.text.match(/--[a-z-]+/g) ?? []) : [],
     );
     const page = text('vhostmd.8');
     expect(known.filter((option) => !page.includes(option))).toEqual([]);
     expect(page.match(/(?<![\w-])--[a-z-]+/g)?.filter((option) => !known.includes(option))).toEqual([]);
-    for (const command of ['check', 'once', 'attach', 'dump']) expect(page).toContain(`vhostmd ${command}`);
+    for (const command of commands) expect(page).toContain(`vhostmd ${command}`);
   });
 
   it('names the default files', async () => {
