@@ -211,6 +211,22 @@ describe('the example influx.js', () => {
     expect(server.points()).toHaveLength(1);
   });
 
+  it.each(['it is closed', 'the server is too slow'])('leaves no request behind when %s', async (when) => {
+    const server = await influxServer();
+    closing.push(server.close);
+    let came = false;
+    let gone = false;
+    server.state.answer = (response) => {
+      came = true;
+      response.on('close', () => (gone = true));
+    };
+    const patience = when === 'it is closed' ? 5000 : 150;
+    const sink = await started({ url: server.url, timeout: patience }, snapshot(1));
+    await until('the request', () => came);
+    if (when === 'it is closed') sink.stop();
+    await until('the end of the request', () => gone, 3000);
+  });
+
   it('stamps points with the time of the wall', async () => {
     const server = await influxServer();
     closing.push(server.close);
