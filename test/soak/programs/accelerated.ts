@@ -1,0 +1,135 @@
+// The daemon with a period in milliseconds: its own modules, loaded as it loads them; only the period is another, and a
+// sink that counts comes to its own. Arguments: configuration, URI, period, and `leak` to leak on purpose.
+import { openSync } from 'node:fs';
+
+import { concatMap, ignoreElements, startWith, Subject, tap } from 'rxjs';
+
+import '../../../src/command-line.ts';
+import '../../../src/commands/run.ts';
+import { loadSetup } from '../../../src/commands/config.ts';
+import { daemon$, type Setup } from '../../../src/daemon.ts';
+import type { Log } from '../../../src/log.ts';
+import type { Snapshot } from '../../../src/metric.ts';
+import { monotonicScheduler } from '../../../src/monotonic.ts';
+import { keepDescriptorsFromChildren } from '../../../src/process/descriptors.ts';
+import { exitWithoutChildren } from '../../../src/process/exit.ts';
+import type { ConfiguredSink } from '../../../src/sinks/index.ts';
+import type { PrometheusContext } from '../../../src/sinks/prometheus/sink.ts';
+import { createSelf } from '../../../src/status/self.ts';
+
+/** What the daemon is told. */
+export type Order =
+  | { readonly kind: 'reload'; readonly file: string }
+  /** `collect`: after a full collection of garbage. */
+  | { readonly kind: 'measure'; readonly collect: boolean }
+  | { readonly kind: 'stop' };
+
+/** What only the process itself can know; memory in bytes. */
+export interface Inside {
+  readonly heap: number;
+  readonly external: number;
+  /** How many things of which kind keep the event loop alive. */
+  readonly resources: Readonly<Record<string, number>>;
+}
+
+/** What the daemon tells. */
+export type Said =
+  | { readonly kind: 'tick'; readonly ticks: number }
+  /** The configuration of this file has published, so it is in force. */
+  | { readonly kind: 'leads'; readonly file: string }
+  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'measured'; readonly inside: Inside };
+
+const [first = '', connect = '', period = '', leak = ''] = process.argv.slice(2);
+const TELL_EVERY = 5;
+const LEAKED_PER_TICK = 1024;
+
+const say = (said: Said): void => {
+  if (process.connected) process.send?.(said);
+};
+const log: Log = (level, component, message) => {
+  if (level === 'err') say({ kind: 'failed', message: `${component}: ${message}` });
+};
+
+const self = createSelf(first, monotonicScheduler, log);
+
+const leaked: number[][] = [];
+let ticks = 0;
+let leads = '';
+// By their metrics snapshots are told apart.
+const fileOf = new WeakMap<object, string>();
+
+const count = ({ cause, metrics }: Snapshot): void => {
+  const file = fileOf.get(metrics ?? []) ?? '';
+  if (file !== leads) {
+    leads = file;
+    say({ kind: 'leads', file });
+    if (leak !== '') openSync('/dev/null', 'r');
+  }
+  if (cause !== 'tick') return;
+  ticks += 1;
+  if (leak !== '') leaked.push(Array.from({ length: LEAKED_PER_TICK / 8 }, (_, index) => index));
+  if (ticks % TELL_EVERY === 0) say({ kind: 'tick', ticks });
+};
+
+const counter: ConfiguredSink = {
+  name: 'counter',
+  key: 'counter',
+  required: false,
+  run: (snapshot$) => snapshot$.pipe(tap(count), ignoreElements()),
+};
+
+const load = async (file: string): Promise<Setup> => {
+  const context: PrometheusContext = { scheduler: monotonicScheduler, write: () => undefined, figures: self.families };
+  const loaded = await loadSetup(file, context);
+  self.loaded(loaded.ok ? undefined : loaded.errors[0]);
+  if (!loaded.ok) throw new Error(loaded.errors.join('\n'));
+  const { config, sinks } = loaded.setup;
+  fileOf.set(config.metrics, file);
+  return { config: { ...config, updatePeriod: Number(period) }, sinks: [...sinks, counter] };
+};
+
+const resources = (): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const name of process.getActiveResourcesInfo()) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+};
+
+const measure = (collect: boolean): Inside => {
+  // What the first one finalizes is garbage for the next one.
+  if (collect) for (let time = 0; time < 3; time += 1) globalThis.gc?.();
+  const { heapUsed: heap, external } = process.memoryUsage();
+  return { heap, external, resources: resources() };
+};
+
+// As the daemon does: by itself Node would wait for its worker threads, one of which waits for libvirt's events.
+const fail = (error: unknown): void => {
+  say({ kind: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  exitWithoutChildren(1);
+};
+process.on('uncaughtException', fail);
+process.on('unhandledRejection', fail);
+process.umask(0o022);
+keepDescriptorsFromChildren();
+const file$ = new Subject<string>();
+const setup = await load(first);
+const running = daemon$(file$.pipe(concatMap(load), startWith(setup)), {
+  connect,
+  scheduler: monotonicScheduler,
+  log,
+  figures: self.figures,
+}).subscribe(({ sink, report }) => {
+  if (report.kind === 'failed') say({ kind: 'failed', message: `${sink.name}: ${report.message}` });
+});
+
+const stop = (): void => {
+  running.unsubscribe();
+  exitWithoutChildren(0);
+};
+
+process.on('message', (order: Order) => {
+  if (order.kind === 'reload') file$.next(order.file);
+  else if (order.kind === 'measure') say({ kind: 'measured', inside: measure(order.collect) });
+  else stop();
+});
+process.on('disconnect', stop);

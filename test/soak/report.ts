@@ -1,0 +1,43 @@
+import { cpus, totalmem } from 'node:os';
+
+import type { Domains } from './domains.ts';
+import type { Soaked } from './soak.ts';
+import type { Quiet, Subject } from './subject.ts';
+import { growth } from './verdict.ts';
+
+const ROWS = 12;
+
+const count = (value: number): string => value.toLocaleString('en');
+const cells = (row: readonly string[]): string => `| ${row.join(' | ')} |`;
+
+const row = ({ ticks, rss, anonymous, heap, external, descriptors, threads, children }: Quiet): readonly string[] => [
+  count(ticks),
+  ...[rss, anonymous, heap, external].map((value) => value.toFixed(1)),
+  ...[descriptors, threads, children].map(String),
+];
+
+/** What was measured at quiet times, as a table of Markdown; memory in MiB. */
+export const table = ({ quiets }: Pick<Subject, 'quiets'>): string => {
+  const every = Math.max(1, Math.ceil(quiets.length / ROWS));
+  const shown = quiets.filter((_, index) => (quiets.length - 1 - index) % every === 0);
+  const head = ['ticks', 'RSS', 'anonymous', 'heap', 'external', 'descriptors', 'threads', 'children'];
+  return [head, head.map(() => '---:'), ...shown.map(row)].map(cells).join('\n');
+};
+
+const changes = (domains: readonly Domains[]): number => domains.reduce((sum, one) => sum + one.changes(), 0);
+
+/** The figures of a run in words, without a date. */
+export const figures = ({ subjects, events, domains }: Soaked): readonly string[] => [
+  ...subjects.map((subject) => {
+    const { name, daemon, quiets, checker } = subject;
+    const { rss, heap } = growth(subject);
+    const [first, last] = [quiets[0], quiets.at(-1)];
+    return (
+      `${name}: ${count(last?.ticks ?? 0)} ticks, ${count(daemon.reloads())} reloads; after the first quarter RSS ` +
+      `${rss >= 0 ? '+' : ''}${rss.toFixed(2)} and heap ${heap >= 0 ? '+' : ''}${heap.toFixed(2)} MiB a day; ` +
+      `descriptors ${first?.descriptors} to ${last?.descriptors}, ${count(checker.reads())} reads of disks, ${checker.faults().length} of them wrong`
+    );
+  }),
+  `${count(changes(domains))} starts and stops of domains, ${events.length} losses of libvirtd; a machine with ` +
+    `${cpus().length} CPUs and ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`,
+];

@@ -1,0 +1,83 @@
+import type { Soaked } from './soak.ts';
+import type { Quiet, Sample, Subject } from './subject.ts';
+
+/** How many ticks a day has at the default period of 5 s. */
+export const DAY = 17_280;
+
+/** Slope of the straight line of least squares through points. */
+export const slope = (points: readonly (readonly [x: number, y: number])[]): number => {
+  const mean = (at: 0 | 1): number => points.reduce((sum, point) => sum + point[at], 0) / points.length;
+  const [x, y] = [mean(0), mean(1)];
+  const covariance = points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0);
+  return covariance / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
+};
+
+/** What is measured after the first quarter: until then code is compiled, and the sums that each disk remembers fill up. */
+export const warm = <T extends Sample>(samples: readonly T[]): readonly T[] => {
+  const from = (samples.at(-1)?.ticks ?? 0) / 4;
+  return samples.filter(({ ticks }) => ticks >= from);
+};
+
+/** Growth of a daemon after its warm-up, in MiB a day of 17,280 ticks. */
+export const growth = ({ samples, quiets }: Pick<Subject, 'samples' | 'quiets'>) => {
+  const perDay = <T extends Sample>(of: readonly T[], value: (sample: T) => number): number =>
+    DAY * slope(warm(of).map((sample) => [sample.ticks, value(sample)]));
+  return { rss: perDay(samples, ({ rss }) => rss), heap: perDay(quiets, ({ heap }) => heap) };
+};
+
+/** What may grow, in MiB a day. */
+export interface Limits {
+  readonly heap: number;
+  /** Without one RSS is only told: over minutes it says more of the allocator than of the daemon. */
+  readonly rss?: number;
+}
+
+const more = (name: keyof Pick<Quiet, 'descriptors' | 'threads'>, quiets: readonly Quiet[]): readonly string[] => {
+  const [first, ...later] = warm(quiets);
+  const last = later.at(-1);
+  if (first === undefined || last === undefined) return ['it was not measured'];
+  const least = Math.min(...later.slice(-3).map((quiet) => quiet[name]));
+  if (least <= first[name]) return [];
+  return [`${name} grew from ${first[name]} to ${last[name]}; then: ${first.kinds}; now: ${last.kinds}`];
+};
+
+/** What a daemon has left behind or lost; nothing if all is well. */
+export const leaks = (subject: Pick<Subject, 'samples' | 'quiets'>, limits: Limits): readonly string[] => {
+  const { heap, rss } = growth(subject);
+  const grew = (what: string, by: number, limit = Infinity): readonly string[] =>
+    by < limit ? [] : [`${what} grows by ${by.toFixed(2)} MiB a day, more than ${limit}`];
+  const children = subject.quiets.filter((quiet) => quiet.children > 0).length;
+  return [
+    ...grew('heap', heap, limits.heap),
+    ...grew('RSS', rss, limits.rss),
+    ...more('descriptors', subject.quiets),
+    ...more('threads', subject.quiets),
+    ...(children === 0 ? [] : [`${children} times a process was left when nothing was under way`]),
+  ];
+};
+
+const MOST = 5;
+
+/** All that is wrong after a run, besides what the daemon that leaks on purpose has leaked. */
+export const verdict = ({ subjects, domains, codes, left }: Soaked, limits: Limits): readonly string[] => [
+  ...subjects.flatMap((subject) => {
+    const { name, daemon, checker, scrapes } = subject;
+    const wrong = [
+      ...(name === 'leaky' ? [] : leaks(subject, limits)),
+      ...[...new Set([...daemon.failures(), ...checker.faults()])].slice(0, MOST),
+      ...(checker.reads() > 0 ? [] : ['no disk was read']),
+      ...(scrapes() > 0 ? [] : ['the page for Prometheus was never read']),
+    ];
+    return wrong.map((line) => `${name}: ${line}`);
+  }),
+  ...domains.flatMap(({ guests }) =>
+    guests.flatMap((guest) => {
+      const wrong = guest.wrong();
+      if (wrong !== undefined) return [`a guest that ${guest.kind} was told: ${wrong}`];
+      // What a guest never reads, it never has.
+      return guest.answers() > 0 || guest.kind === 'never-reads' ? [] : [`a guest that ${guest.kind} has no answer`];
+    }),
+  ),
+  ...codes.filter((code) => code !== 0).map((code) => `a daemon ended with ${code}`),
+  ...(left === 0 ? [] : [`${left} processes of actions outlived their daemon`]),
+];
