@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -20,12 +20,10 @@ const NO_LIBVIRT = ['-c', 'test:///nowhere'];
 /** A configuration with a module for each of the ways to behave badly, and a metric that counts the ticks. */
 const prepared = (ways: readonly string[]) => {
   const scratch = place('');
+  copyFileSync(fixture('hostile'), path.join(scratch.directory, 'hostile.js'));
   const modules = ways.map((way, index) => {
     const file = path.join(scratch.directory, `way${index}.js`);
-    writeFileSync(
-      file,
-      `import { hostile } from ${JSON.stringify(fixture('hostile'))};\nexport default hostile(${JSON.stringify(way)});\n`,
-    );
+    writeFileSync(file, `import { hostile } from './hostile.js';\nexport default hostile(${JSON.stringify(way)});\n`);
     return sinkElement(`./way${index}.js`);
   });
   const count = path.join(scratch.directory, 'count');
@@ -129,7 +127,24 @@ describe('a module that behaves badly', () => {
     expect(daemon.output()).not.toContain('by a bug');
   });
 
-  it.fails.each(LATER)('does not end the daemon when it %s', async (way) => {
+  it.each([
+    ['throws-later', 'thrown by a timer'],
+    ['rejects-later', 'rejected by nobody'],
+  ])('does not end the daemon when it %s outside of its stream, and is named once', async (name, text) => {
+    const { config, daemon, ticks } = await withWays([], []);
+    writeFileSync(
+      config,
+      readFileSync(config, 'utf8').replace('</globals>', `${sinkElement(fixture(name))}</globals>`),
+    );
+    daemon.child.kill('SIGHUP');
+    await daemon.printed(text);
+    const before = await ticks();
+    await until('three ticks', async () => (await ticks()) >= before + 3);
+    expect(daemon.output().split(text)).toHaveLength(2);
+    expect(daemon.output()).toContain(`${name}.js`);
+  });
+
+  it.fails.each(LATER)('does not end the daemon when a file beside it %s', async (way) => {
     const { daemon, ticks } = await withWays([way]);
     const before = await ticks();
     await until('three ticks', async () => (await ticks()) >= before + 3, 5000);
