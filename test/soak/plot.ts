@@ -11,7 +11,7 @@ export interface Line {
 const WIDTH = 860;
 const LEFT = 60;
 const RIGHT = 20;
-const PANEL = 120;
+const PANEL = 100;
 const GAP = 46;
 const TOP = 64;
 const FOOT = 58;
@@ -21,7 +21,8 @@ const MARKS: Readonly<Record<Event['kind'], string>> = { 'libvirtd killed': '#b0
 type Point = readonly [x: number, y: number];
 
 const panels: readonly { readonly title: string; readonly points: (line: Line) => readonly Point[] }[] = [
-  { title: 'RSS, MiB', points: ({ samples }) => samples.map(({ ticks, rss }) => [ticks, rss]) },
+  { title: 'RSS at any time, MiB', points: ({ samples }) => samples.map(({ ticks, rss }) => [ticks, rss]) },
+  { title: 'RSS at quiet times, MiB', points: ({ quiets }) => quiets.map(({ ticks, rss }) => [ticks, rss]) },
   { title: 'Heap after a collection, MiB', points: ({ quiets }) => quiets.map(({ ticks, heap }) => [ticks, heap]) },
   {
     title: 'Open descriptors at quiet times',

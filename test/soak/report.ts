@@ -3,7 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import type { Domains } from './domains.ts';
 import type { Soaked } from './soak.ts';
 import type { Quiet, Subject } from './subject.ts';
-import { growth } from './verdict.ts';
+import { growth, warm } from './verdict.ts';
 
 const ROWS = 12;
 
@@ -30,12 +30,13 @@ const changes = (domains: readonly Domains[]): number => domains.reduce((sum, on
 export const figures = ({ subjects, events, domains }: Soaked): readonly string[] => [
   ...subjects.map((subject) => {
     const { name, daemon, quiets, checker } = subject;
-    const { rss, heap } = growth(subject);
-    const [first, last] = [quiets[0], quiets.at(-1)];
+    const { rss, rssError, heap } = growth(subject);
+    const last = quiets.at(-1);
+    const descriptors = [...new Set(warm(quiets).map((quiet) => quiet.descriptors))].sort((a, b) => a - b);
     return (
       `${name}: ${count(last?.ticks ?? 0)} ticks, ${count(daemon.reloads())} reloads; after the first quarter RSS ` +
-      `${rss >= 0 ? '+' : ''}${rss.toFixed(2)} and heap ${heap >= 0 ? '+' : ''}${heap.toFixed(2)} MiB a day; ` +
-      `descriptors ${first?.descriptors} to ${last?.descriptors}, ${count(checker.reads())} reads of disks, ${checker.faults().length} of them wrong`
+      `${rss >= 0 ? '+' : ''}${rss.toFixed(1)} ± ${rssError.toFixed(1)} and heap ${heap >= 0 ? '+' : ''}${heap.toFixed(1)} MiB a day; ` +
+      `descriptors at quiet times ${descriptors.join(' or ')}, ${count(checker.reads())} reads of disks, ${checker.faults().length} of them wrong`
     );
   }),
   `${count(changes(domains))} starts and stops of domains, ${events.length} losses of libvirtd; a machine with ` +

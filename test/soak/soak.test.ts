@@ -7,11 +7,11 @@ import { soak } from './soak.ts';
 import { leaks, verdict } from './verdict.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const TICKS = 1800;
+const TICKS = 1500;
 const PERIOD = 80;
 const PARTS = 12;
 const MOST = 300_000;
-// Code is still being compiled, and the sums that each disk remembers fill up: over minutes a heap grows by some 5 MiB a
+// Code is still being compiled: over minutes a heap grows by some 5 MiB a
 // day of ticks. The daemon that leaks 1 KiB at each tick grows by 17 MiB more.
 const LIMITS = { heap: 14 };
 

@@ -1,5 +1,5 @@
 import type { Soaked } from './soak.ts';
-import type { Quiet, Sample, Subject } from './subject.ts';
+import type { Quiet, Subject } from './subject.ts';
 
 /** How many ticks a day has at the default period of 5 s. */
 export const DAY = 17_280;
@@ -12,17 +12,29 @@ export const slope = (points: readonly (readonly [x: number, y: number])[]): num
   return covariance / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
 };
 
-/** What is measured after the first quarter: until then code is compiled, and the sums that each disk remembers fill up. */
-export const warm = <T extends Sample>(samples: readonly T[]): readonly T[] => {
+/** What is measured after the first quarter: until then code is compiled. */
+export const warm = (samples: readonly Quiet[]): readonly Quiet[] => {
   const from = (samples.at(-1)?.ticks ?? 0) / 4;
   return samples.filter(({ ticks }) => ticks >= from);
 };
 
-/** Growth of a daemon after its warm-up, in MiB a day of 17,280 ticks. */
-export const growth = ({ samples, quiets }: Pick<Subject, 'samples' | 'quiets'>) => {
-  const perDay = <T extends Sample>(of: readonly T[], value: (sample: T) => number): number =>
-    DAY * slope(warm(of).map((sample) => [sample.ticks, value(sample)]));
-  return { rss: perDay(samples, ({ rss }) => rss), heap: perDay(quiets, ({ heap }) => heap) };
+/** Standard error of the slope of a straight line of least squares: how uncertain it is, as its points waver. */
+export const slopeError = (points: readonly (readonly [x: number, y: number])[]): number => {
+  const by = slope(points);
+  const mean = (at: 0 | 1): number => points.reduce((sum, point) => sum + point[at], 0) / points.length;
+  const [x, y] = [mean(0), mean(1)];
+  const rest = points.reduce((sum, point) => sum + (point[1] - y - by * (point[0] - x)) ** 2, 0);
+  return Math.sqrt(rest / (points.length - 2) / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0));
+};
+
+/**
+ * Growth of a daemon after its warm-up, in MiB a day of 17,280 ticks, from what was measured at quiet times: RSS in between
+ * is mostly garbage that nobody has collected yet.
+ */
+export const growth = ({ quiets }: Pick<Subject, 'quiets'>) => {
+  const points = (value: (quiet: Quiet) => number) => warm(quiets).map((quiet) => [quiet.ticks, value(quiet)] as const);
+  const rss = points((quiet) => quiet.rss);
+  return { rss: DAY * slope(rss), rssError: DAY * slopeError(rss), heap: DAY * slope(points(({ heap }) => heap)) };
 };
 
 /** What may grow, in MiB a day. */
@@ -42,14 +54,17 @@ const more = (name: keyof Pick<Quiet, 'descriptors' | 'threads'>, quiets: readon
 };
 
 /** What a daemon has left behind or lost; nothing if all is well. */
-export const leaks = (subject: Pick<Subject, 'samples' | 'quiets'>, limits: Limits): readonly string[] => {
-  const { heap, rss } = growth(subject);
+export const leaks = (subject: Pick<Subject, 'quiets'>, limits: Limits): readonly string[] => {
+  const { heap, rss, rssError } = growth(subject);
   const grew = (what: string, by: number, limit = Infinity): readonly string[] =>
     by < limit ? [] : [`${what} grows by ${by.toFixed(2)} MiB a day, more than ${limit}`];
   const children = subject.quiets.filter((quiet) => quiet.children > 0).length;
   return [
     ...grew('heap', heap, limits.heap),
-    ...grew('RSS', rss, limits.rss),
+    // Two standard errors: what is not certain is not told as found.
+    ...(rss - 2 * rssError < (limits.rss ?? Infinity)
+      ? []
+      : [`RSS grows by ${rss.toFixed(2)} ± ${rssError.toFixed(2)} MiB a day, more than ${limits.rss}`]),
     ...more('descriptors', subject.quiets),
     ...more('threads', subject.quiets),
     ...(children === 0 ? [] : [`${children} times a process was left when nothing was under way`]),
