@@ -1,0 +1,78 @@
+#!/bin/sh
+# `npm run test:systemd`: boots Debian 13 with systemd as the first process in a container, installs the package there
+# with Debian's own Node and libvirt, and tries what only systemd can show. Needs root, 1 GB in the temporary folder, and
+# a network for the first run; the last line says how many checks passed.
+set -eu
+. "$(dirname "$0")/common.sh"
+
+purpose='the test with systemd'
+if [ "$(id -u)" != 0 ]; then
+  say "$purpose starts a container, which only root can. Run: sudo npm run test:systemd"
+  exit 1
+fi
+build
+need_programs "$purpose" 'debootstrap systemd-nspawn nsenter' debootstrap systemd-container util-linux
+
+work=$(mktemp -d)
+container=
+# shellcheck disable=SC2329 # Called by the trap.
+clean() {
+  [ -z "$container" ] || kill "$container" 2>/dev/null || :
+  # It halts within a second or two; asked again it does not wait for anything.
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    kill -0 "${container:-none}" 2>/dev/null || break
+    sleep 0.5
+  done
+  [ -z "$container" ] || kill "$container" 2>/dev/null || :
+  rm -rf "$work"
+}
+trap clean EXIT
+trap 'exit 1' HUP INT TERM
+
+# Debian is fetched once and never written to: the container's changes are in memory.
+tree=${TMPDIR:-/tmp}/vhostmd-debian-13-$(dpkg --print-architecture)
+if [ ! -d "$tree" ]; then
+  say "Fetching Debian 13 into $tree"
+  if ! debootstrap --variant=minbase --include=systemd-sysv,dbus,libpam-systemd,procps,nodejs,libvirt-daemon \
+    trixie "$tree.$$" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$work/log" 2>&1; then
+    tail -n 20 "$work/log" >&2
+    rm -rf "$tree.$$"
+    say 'Debian 13 could not be fetched (see above); DEBIAN_MIRROR names another mirror.'
+    exit 1
+  fi
+  rm -rf "$tree.$$"/var/cache/apt/archives/*.deb
+  mv "$tree.$$" "$tree"
+fi
+
+say 'Packing'
+npm pack --ignore-scripts --silent --pack-destination "$work" >/dev/null
+tar -xzf "$work"/vhostmd-*.tgz -C "$work"
+npm ls --omit=dev --all --parseable 2>/dev/null | sed -n "s|^$PWD/||p" | while read -r module; do
+  mkdir -p "$work/package/${module%/*}"
+  # Those inside of others have come with them.
+  [ -e "$work/package/$module" ] || cp -R "$module" "$work/package/$module"
+done
+
+say 'Booting'
+SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --directory="$tree" --volatile=overlay --boot --private-network \
+  --register=no --keep-unit --console=pipe --machine=vhostmd-test --bind-ro="$work/package:/usr/lib/node_modules/vhostmd" \
+  </dev/null >"$work/console" 2>&1 &
+container=$!
+booted() {
+  leader=$(cat "/proc/$container/task/$container/children" 2>/dev/null || pgrep -P "$container") || return 1
+  leader=${leader%% *}
+  [ -n "$leader" ] || return 1
+  case $(nsenter --all --target "$leader" systemctl is-system-running 2>/dev/null) in running | degraded) ;; *) return 1 ;; esac
+}
+tries=0
+until booted; do
+  tries=$((tries + 1))
+  if [ $tries -gt 120 ] || ! kill -0 "$container" 2>/dev/null; then
+    cat "$work/console" >&2
+    say 'systemd does not boot in a container here (see above): it needs mounts, namespaces and control groups of its own.'
+    exit 1
+  fi
+  sleep 0.5
+done
+export leader
+sh test/systemd/service.sh

@@ -1,0 +1,153 @@
+#!/bin/sh
+# The service in a booted Debian whose first process is $leader. Called by scripts/test-systemd.sh.
+set -u
+: "${leader:?is set by scripts/test-systemd.sh}"
+
+passed=0
+failed=0
+disk=/dev/shm/vhostmd0
+conf=/etc/vhostmd/vhostmd.conf
+product=/usr/lib/node_modules/vhostmd
+
+inside() { nsenter --all --target "$leader" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 SYSTEMD_PAGER= "$@"; }
+script() { inside sh -c "$1"; }
+show() { inside systemctl show --property "$1" --value vhostmd; }
+# with_status WHAT: what an administrator sees.
+with_status() {
+  printf '\n== %s\n' "$1"
+  inside systemctl status --no-pager --lines 4 vhostmd
+  printf '\n'
+}
+# check WHAT COMMAND...
+check() {
+  what=$1
+  shift
+  if "$@" >/dev/null; then
+    passed=$((passed + 1))
+    printf 'passed: %s\n' "$what"
+  else
+    failed=$((failed + 1))
+    printf 'FAILED: %s (%s)\n' "$what" "$*"
+    inside journalctl --no-pager --quiet --lines 12 --unit vhostmd
+  fi
+}
+# eventually SECONDS COMMAND...
+eventually() {
+  left=$(($1 * 5))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    left=$((left - 1))
+    [ $left -gt 0 ] || return 1
+    sleep 0.2
+  done
+}
+is() { [ "$(show "$1")" = "$2" ] || { printf '%s is %s\n' "$1" "$(show "$1")" >&2; return 1; }; }
+says() { case $(show StatusText) in *$1*) ;; *) printf 'StatusText is %s\n' "$(show StatusText)" >&2; return 1 ;; esac }
+says_not() { ! says "$1" 2>/dev/null; }
+main() { show MainPID; }
+is_not() { [ "$1" != "$2" ]; }
+at_most() { [ "$1" -le "$2" ] || { printf '%s\n' "$1" >&2; return 1; }; }
+at_least() { [ "$1" -ge "$2" ] || { printf '%s\n' "$1" >&2; return 1; }; }
+has_metric() { script "vhostmd dump --json $disk | grep -q '\"$1\"'"; }
+# Milliseconds that a command takes.
+timed() {
+  from=$(date +%s%3N)
+  "$@" >/dev/null 2>&1
+  echo $(($(date +%s%3N) - from))
+}
+settings() { script "mkdir -p /etc/systemd/system/vhostmd.service.d && printf '$1' >/etc/systemd/system/vhostmd.service.d/test.conf && systemctl daemon-reload"; }
+add_metric() { script "sed -i 's|</metrics>|$1</metrics>|' $conf"; }
+
+# As docs say; then what a test needs: libvirt's driver without virtual machines, and a tick in a second.
+script "ln -s $product/dist/vhostmd.cjs /usr/bin/vhostmd
+  install -D -m 644 $product/conf/vhostmd.xml $conf
+  install -D -m 644 $product/conf/vhostmd.service /etc/systemd/system/vhostmd.service
+  install -D -m 644 $product/conf/vhostmd.sysusers /usr/lib/sysusers.d/vhostmd.conf
+  systemd-sysusers"
+settings '[Service]\nEnvironment=LIBVIRT_DEFAULT_URI=test+unix:///default?socket=/run/libvirt/libvirt-sock-ro\n'
+script "sed -i 's|<update_period>5<|<update_period>1<|' $conf"
+add_metric '<metric type="string" context="host"><name>Slow</name><action>mkdir /run/vhostmd/left \&amp;\&amp; setsid sleep 7777 \&amp; exec sleep 7778</action></metric>'
+
+printf 'systemd %s, Node %s, libvirt %s\n' "$(inside systemctl --version | head -n 1)" "$(inside node --version)" \
+  "$(inside libvirtd --version)"
+
+# An action that hangs delays the first snapshot by half a period.
+took=$(timed inside systemctl start vhostmd)
+check 'a start returns when the first snapshot is on the disk' has_metric HostName
+check 'and not before' at_least "$took" 700
+check 'the service is active' is ActiveState active
+check 'it runs as the user vhostmd' script "[ \$(stat -c %U /proc/$(main)) = vhostmd ]"
+check 'without any capability' script "grep -q 'CapBnd:.0000000000000000' /proc/$(main)/status"
+check 'the disk is its own' script "[ \$(stat -c %U:%a $disk) = vhostmd:644 ]"
+check 'it reads libvirt' eventually 10 script "vhostmd dump --json $disk | grep -q 6695eb01-f6a4-8304-79aa-97f2502e193f"
+check 'the status says what is published' eventually 5 says '13 host metrics, 1 VM'
+check 'root can ask it for its status' script 'vhostmd status | grep "1 VM"'
+with_status 'Started'
+
+pid=$(main)
+add_metric '<metric type="string" context="host"><name>Added</name><stat>host.hostname</stat></metric>'
+inside systemctl reload vhostmd
+check 'a reload puts the new configuration in force' eventually 5 has_metric Added
+check 'and the status' eventually 5 says '14 host metrics'
+check 'in the same process, which is active again' is MainPID "$pid"
+check 'and running' eventually 5 is SubState running
+with_status 'Reloaded'
+
+script "cp $conf /tmp/good; sed -i 's|<name>Added</name>|<nmae>Added</nmae>|' $conf"
+inside systemctl reload vhostmd
+check 'a bad configuration is refused, and the status says why and where' eventually 5 says "not reloaded, the former configuration is in force: $conf:"
+check 'the former stays in force' has_metric Added
+check 'in the same process' is MainPID "$pid"
+check 'which is active' eventually 5 is SubState running
+with_status 'Reloaded with a bad configuration'
+script "cp /tmp/good $conf"
+inside systemctl reload vhostmd
+check 'a good one ends that' eventually 5 says_not 'not reloaded'
+
+script 'systemctl stop libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket libvirtd.service'
+check 'the status says since when libvirt is away' eventually 10 says 'libvirt away since 20'
+with_status 'Without libvirt'
+script 'systemctl start libvirtd.socket libvirtd-ro.socket'
+check 'and that it is back' eventually 30 says_not 'libvirt away'
+
+inside kill -KILL "$pid"
+check 'after kill -9 another process runs in seconds' eventually 8 script "[ \$(systemctl show -p SubState --value vhostmd) = running ] && [ \$(systemctl show -p MainPID --value vhostmd) != $pid ]"
+check 'which systemd has restarted' is NRestarts 1
+check 'and publishes' has_metric Added
+with_status 'Killed'
+
+# With a period that is longer than the time of the watchdog.
+settings '[Service]\nEnvironment=LIBVIRT_DEFAULT_URI=test+unix:///default?socket=/run/libvirt/libvirt-sock-ro\nWatchdogSec=3\n'
+script "sed -i 's|<update_period>1<|<update_period>20<|' $conf"
+inside systemctl restart vhostmd
+pid=$(main)
+sleep 8
+check 'the watchdog leaves a daemon alone whose period is long' is MainPID "$pid"
+check 'and counts no restart' is NRestarts 0
+script 'rmdir /run/vhostmd/left'
+inside kill -STOP "$pid"
+check 'a daemon that hangs is restarted' eventually 25 is NRestarts 1
+check 'and runs' eventually 8 is SubState running
+check 'because of the watchdog' script 'journalctl --unit vhostmd | grep -i "watchdog timeout"'
+with_status 'Hung'
+
+# An old private disk, and what an action leaves in a session of its own.
+script 'install -o vhostmd -m 644 /dev/null /run/vhostmd/kept.disk'
+check 'an action has left a process behind' eventually 5 inside pgrep -u vhostmd -f 'sleep 7777'
+took=$(timed inside systemctl stop vhostmd)
+check 'a stop takes 2 s at most' at_most "$took" 2000
+check 'it counts as success' is Result success
+check 'no process is left' script '! pgrep -u vhostmd'
+check 'the disk is valid' has_metric Added
+check 'private disks stay' script '[ -e /run/vhostmd/kept.disk ]'
+with_status 'Stopped'
+
+script "echo '<vhostmd>' >$conf"
+check 'a start with a bad configuration fails' script '! systemctl start vhostmd 2>/dev/null'
+check 'with status 2' is ExecMainStatus 2
+check 'and is not tried again' is ActiveState failed
+check 'the status says why' says 'Not started: '
+with_status 'Started with a bad configuration'
+
+printf '\n%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,57 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { afterAll, expect, it } from 'vitest';
+
+import { PROGRAM } from '../support/daemon.ts';
+
+const run = promisify(execFile);
+const UNIT = fileURLToPath(new URL('../../conf/vhostmd.service', import.meta.url));
+const unit = readFileSync(UNIT, 'utf8');
+
+const directory = mkdtempSync(path.join(tmpdir(), 'vhostmd-unit-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+/** What systemd finds wrong in a unit; the program is where it has been built. */
+const verified = async (text: string): Promise<string> => {
+  const file = path.join(directory, 'vhostmd.service');
+  writeFileSync(file, text.replace('/usr/bin/vhostmd', PROGRAM));
+  const { stderr } = await run('systemd-analyze', ['verify', '--man=no', '--recursive-errors=no', file]).catch(
+    (error: { stderr: string }) => error,
+  );
+  return stderr;
+};
+
+it('systemd finds nothing wrong in the unit', async () => {
+  expect(await verified(unit)).toBe('');
+  expect(await verified(unit.replace('KillMode=mixed', 'KillMode=some'))).toContain('kill mode');
+});
+
+it('the unit is exposed to 2.0 of 10 at most', async () => {
+  const { stdout } = await run('systemd-analyze', ['security', '--offline=true', '--threshold=20', UNIT]);
+  expect(stdout).toContain('OK');
+});
+
+it('the user of the unit is the one that systemd-sysusers makes', async () => {
+  const users = fileURLToPath(new URL('../../conf/vhostmd.sysusers', import.meta.url));
+  const root = path.join(directory, 'root');
+  mkdirSync(path.join(root, 'etc'), { recursive: true });
+  await run('systemd-sysusers', [`--root=${root}`, users]);
+  const [user] = readFileSync(path.join(root, 'etc/passwd'), 'utf8').split(':');
+  expect(unit).toContain(`\nUser=${user}\n`);
+});
+
+it.each([
+  ['DynamicUser', 'removes the disk in /dev/shm'],
+  ['RemoveIPC', 'does too'],
+  ['MemoryDenyWriteExecute', 'is the end of V8'],
+  ['ProcSubset', 'hides the statistics of the host'],
+  ['PrivateNetwork', 'hides the network statistics of the host'],
+  ['ProtectHostname', 'hides a new name of the host'],
+])('the unit does not use %s, which %s', (setting) => {
+  expect(unit).not.toMatch(new RegExp(`^${setting}=`, 'm'));
+});
