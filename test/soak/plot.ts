@@ -42,7 +42,9 @@ export const plot = (
   caption: readonly string[],
 ): string => {
   const height = TOP + panels.length * (PANEL + GAP) + FOOT + caption.length * 16;
-  const x = (ticks: number): number => LEFT + ((WIDTH - LEFT - RIGHT) * ticks) / total;
+  // A daemon may have come farther than the one that the run waited for.
+  const most = Math.max(total, ...lines.flatMap(({ samples }) => samples.map(({ ticks }) => ticks)));
+  const x = (ticks: number): number => LEFT + ((WIDTH - LEFT - RIGHT) * ticks) / most;
   const parts: string[] = [
     text(LEFT, 22, `The daemon over ${total.toLocaleString('en')} ticks`, 'font-size="15" font-weight="bold"'),
   ];
@@ -55,11 +57,11 @@ export const plot = (
   for (const [index, { title, points }] of panels.entries()) {
     const top = TOP + index * (PANEL + GAP) + 14;
     const all = lines.map(points);
-    const most = Math.max(1, ...all.flat().map(([, value]) => value)) * 1.1;
-    const y = (value: number): number => top + PANEL * (1 - value / most);
+    const highest = Math.max(1, ...all.flat().map(([, value]) => value)) * 1.1;
+    const y = (value: number): number => top + PANEL * (1 - value / highest);
     parts.push(text(LEFT, top - 6, title, 'font-weight="bold"'));
     for (const part of [0, 0.5, 1]) {
-      const value = Math.round(most * part);
+      const value = Math.round(highest * part);
       parts.push(
         `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}" stroke="#ddd"/>`,
         text(LEFT - 6, y(value) + 4, String(value), 'text-anchor="end"'),

@@ -28,16 +28,16 @@ const changes = (domains: readonly Domains[]): number => domains.reduce((sum, on
 
 /** The figures of a run in words, without a date. */
 export const figures = ({ subjects, events, domains }: Soaked): readonly string[] => [
-  ...subjects.map((subject) => {
+  ...subjects.flatMap((subject) => {
     const { name, daemon, quiets, checker } = subject;
     const { rss, rssError, heap } = growth(subject);
     const last = quiets.at(-1);
     const descriptors = [...new Set(warm(quiets).map((quiet) => quiet.descriptors))].sort((a, b) => a - b);
-    return (
+    return [
       `${name}: ${count(last?.ticks ?? 0)} ticks, ${count(daemon.reloads())} reloads; after the first quarter RSS ` +
-      `${rss >= 0 ? '+' : ''}${rss.toFixed(1)} ± ${rssError.toFixed(1)} and heap ${heap >= 0 ? '+' : ''}${heap.toFixed(1)} MiB a day; ` +
-      `descriptors at quiet times ${descriptors.join(' or ')}, ${count(checker.reads())} reads of disks, ${checker.faults().length} of them wrong`
-    );
+        `${rss >= 0 ? '+' : ''}${rss.toFixed(1)} ± ${rssError.toFixed(1)} and heap ${heap >= 0 ? '+' : ''}${heap.toFixed(1)} MiB a day,`,
+      `descriptors at quiet times ${descriptors.join(' or ')}, ${count(checker.reads())} reads of disks, ${checker.faults().length} of them wrong`,
+    ];
   }),
   `${count(changes(domains))} starts and stops of domains, ${events.length} losses of libvirtd; a machine with ` +
     `${cpus().length} CPUs and ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`,
