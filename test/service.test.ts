@@ -135,6 +135,35 @@ it('a reload is done when all required sinks have a snapshot of the new configur
   ]);
 });
 
+it('a snapshot of the former configuration does not end a reload', () => {
+  const [disk, kept] = [sink('disk'), sink('kept')];
+  const first = setupOf(1000, kept, disk);
+  const next = setupOf(1000, kept, disk);
+  const { at, publish, report, reload, until, of } = service(first);
+  at(1, () => publish(first, kept, disk));
+  at(2, () => reload({ kind: 'loaded', setup: next }));
+  at(3, () => publish(first, kept, disk));
+  at(4, () => publish(next, disk));
+  at(5, () => report(disk, failed));
+  at(6, () => publish(next, kept));
+  until(10);
+  expect(of('ready')).toEqual(['6 ready']);
+});
+
+it('where all sinks fail a reload is done when the new configuration has published', () => {
+  const disk = sink('disk');
+  const first = setupOf(1000, disk);
+  const next = setupOf(1000, disk);
+  const { at, publish, report, reload, until, of } = service(first);
+  at(1, () => publish(first));
+  at(2, () => reload({ kind: 'loaded', setup: next }));
+  at(3, () => report(disk, failed));
+  at(4, () => publish(next));
+  at(5, () => report(disk, failed));
+  until(10);
+  expect(of('ready')).toEqual(['5 ready']);
+});
+
 it('FAULTS 50: a reload that is refused is over at once, and the status says why until a good one', () => {
   const disk = sink('disk');
   const setup = setupOf(1000, disk);
