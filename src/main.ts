@@ -11,7 +11,8 @@ const execute = async (command: Command, args: readonly string[]): Promise<numbe
       return undefined;
     }
     case 'check':
-      return await (await import('./commands/check.ts')).check(command.config);
+      // At once: a sink's module that it has loaded may keep a timer or a socket open.
+      return process.exit(await (await import('./commands/check.ts')).check(command.config));
     case 'once':
       return await (await import('./commands/once.ts')).once(command);
     case 'attach':

@@ -106,10 +106,13 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
     if (stopping) return;
     stopping = true;
     service.stopping();
-    running?.unsubscribe();
-    serving?.unsubscribe();
-    releasePidFile();
-    exitWithoutChildren(code);
+    try {
+      running?.unsubscribe();
+      serving?.unsubscribe();
+    } finally {
+      releasePidFile();
+      exitWithoutChildren(code);
+    }
   };
   const blamed = new Set<string>();
   const fail = (error: unknown): void => {

@@ -60,8 +60,12 @@ const ofModule = async (module: string, file: string, sink: SinkConfig, context:
   try {
     const made = configured(definition, module, sink, context);
     if ('errors' in made) return made;
-    const { key } = made.sink;
-    return { sink: { ...isolated({ ...made.sink, name: definition.name }, context), key, required: false } };
+    const { key, run } = made.sink;
+    if (typeof run !== 'function')
+      return wrong(place, `Sink module ${quote(module)} is no sink: its make returns no run`);
+    return {
+      sink: { ...isolated({ ...made.sink, name: definition.name }, context), key, required: false },
+    };
   } catch (error) {
     return wrong(place, `Sink module ${quote(module)} cannot be made of these options: ${reasonOf(error)}`);
   }

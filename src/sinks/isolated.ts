@@ -1,5 +1,18 @@
-import { catchError, concat, defer, EMPTY, from, map, of, retry, tap, throwError, timer } from 'rxjs';
-import type { Observable, SchedulerLike } from 'rxjs';
+import {
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  from,
+  map,
+  Observable,
+  retry,
+  tap,
+  throwError,
+  timer,
+} from 'rxjs';
+import type { SchedulerLike } from 'rxjs';
 
 import type { Snapshot } from '../metric.ts';
 import { reasonOf } from '../reason.ts';
@@ -42,6 +55,49 @@ const reportOf = (report: unknown): SinkReport => {
   };
 };
 
+/** Reports of trouble that go out at once, and how long each further one has to wait, in milliseconds. */
+const BURST = 5;
+const PAUSE = 60_000;
+
+// Who never ceases to report trouble would fill the log. What is `written` goes on, for it is said to who asks for it only.
+const quieter = (scheduler: SchedulerLike) => {
+  let allowed = BURST;
+  let at = scheduler.now();
+  let leftOut = 0;
+  return (report: SinkReport): readonly SinkReport[] => {
+    if (report.kind === 'written') return [report];
+    const now = scheduler.now();
+    allowed = Math.min(BURST, allowed + (now - at) / PAUSE);
+    at = now;
+    if (allowed < 1) {
+      leftOut += 1;
+      return [];
+    }
+    allowed -= 1;
+    if (leftOut === 0) return [report];
+    const message = `It reports too much: ${leftOut} reports are left out here`;
+    leftOut = 0;
+    return [{ kind: 'warning', message }, report];
+  };
+};
+
+// What the end of a stream throws goes to who ends it: here to nobody, since all the others are to be ended, too.
+const endingQuietly = <T>(value$: Observable<T>): Observable<T> =>
+  new Observable((subscriber) => {
+    const subscription = value$.subscribe({
+      next: (value) => subscriber.next(value),
+      error: (error: unknown) => subscriber.error(error),
+      complete: () => subscriber.complete(),
+    });
+    return () => {
+      try {
+        subscription.unsubscribe();
+      } catch {
+        // It is closed, as far as it can be.
+      }
+    };
+  });
+
 /**
  * Somebody else's sink, from which nothing gets out: it sees frozen snapshots, its reports are checked, and if it throws,
  * fails or ends by itself it is reported and run again with backoff.
@@ -56,6 +112,7 @@ export const isolated = (
       let failures = 0;
       let said = '';
       let completed = false;
+      const quiet = quieter(scheduler);
       const frozen$ = snapshot$.pipe(map(frozen), tap({ complete: () => (completed = true) }));
       const noted = (report: SinkReport): void => {
         if (report.kind !== 'written') return;
@@ -66,10 +123,10 @@ export const isolated = (
         const message = escapeForLog(reasonOf(error), MESSAGE);
         if (message === said) return EMPTY;
         said = message;
-        return of({ kind: 'failed', stage: 'open', message });
+        return from(quiet({ kind: 'failed', stage: 'open', message }));
       };
       // Its observables may be those of another copy of RxJS.
-      const attempt$ = defer(() => from(run(frozen$))).pipe(map(reportOf), tap(noted));
+      const attempt$ = defer(() => from(run(frozen$))).pipe(endingQuietly, map(reportOf), tap(noted), concatMap(quiet));
       const ended$ = defer(() => (completed ? EMPTY : throwError(() => new Error('The sink has ended by itself'))));
       return concat(attempt$, ended$).pipe(
         catchError((error: unknown) =>
@@ -78,7 +135,9 @@ export const isolated = (
             throwError(() => error),
           ),
         ),
-        retry({ delay: () => timer(Math.min(backoff.first * 2 ** failures++, backoff.most), scheduler) }),
+        retry({
+          delay: () => timer(Math.min(backoff.first * 2 ** failures++, backoff.most), scheduler),
+        }),
       );
     }),
 });
