@@ -1,0 +1,36 @@
+// Updates a shared and a private metrics disk without a pause, until it is killed: by itself at the given write, if
+// that is not 0. Says `open` when it has opened both, and goes on at a line of its input.
+// Arguments: path of the shared disk, pattern of the private one, UUID, size, write.
+import { readSync, writeSync } from 'node:fs';
+
+import { privateDisk } from '../../dist/sinks/metrics-disk/private-disk.js';
+import { privatePaths } from '../../dist/sinks/metrics-disk/private-paths.js';
+import { openTarget } from '../../dist/sinks/metrics-disk/target.js';
+
+const [path, pattern, uuid, size, killAt] = process.argv.slice(2);
+
+let writes = 0;
+const pwrite = (fd, bytes, offset, length, position) => {
+  writes += 1;
+  if (writes === Number(killAt)) process.kill(process.pid, 'SIGKILL');
+  return writeSync(fd, bytes, offset, length, position);
+};
+
+const metric = (value) =>
+  `  <metric type='string' context='host'>\n    <name>A</name>\n    <value>${value}</value>\n  </metric>\n`;
+/** Of quite different lengths, so that rests of old documents have to be cleared. */
+const documentOf = (update) => {
+  const hostCount = 20 + ((update * 7919) % 500);
+  return { host: metric(String(update).padStart(9, '0')).repeat(hostCount), hostCount, guests: [] };
+};
+
+const shared = openTarget({ path, size: Number(size), pwrite });
+const own = privateDisk(uuid, privatePaths(pattern), { size: Number(size), pwrite });
+if (!own.adopt()) own.keep({ host: '', hostCount: 0, guests: [] }, undefined, true);
+writeSync(1, 'open');
+readSync(0, Buffer.alloc(1));
+for (let update = 1 + (process.pid % 1000); ; update += 1) {
+  shared.write(documentOf(update));
+  const { state, warnings } = own.keep(documentOf(update + 1), undefined, true);
+  if (state === 'failed') throw new Error(warnings.join());
+}
