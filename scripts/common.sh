@@ -74,6 +74,9 @@ need_guests() {
   need_programs "$1" 'busybox cpio socat shellcheck dash setpriv' busybox-static cpio socat shellcheck dash util-linux
 }
 
+# What looks at the unit of systemd, also where systemd does not run.
+need_unit_check() { need_programs "$1" 'systemd-analyze systemd-sysusers' systemd; }
+
 # What sinks publish to in tests. Debian starts these as services, where it can; the tests do not use those.
 need_receivers() {
   need_programs "$1" 'prometheus promtool mosquitto' prometheus mosquitto

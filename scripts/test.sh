@@ -6,6 +6,7 @@ build
 need_virtual_machines 'the tests'
 need_guests 'the tests'
 need_receivers 'the tests'
+need_unit_check 'the tests'
 # libvirt calls that hang occupy a worker thread each, as in the program itself.
 export UV_THREADPOOL_SIZE=16
 in_own_pid_namespace ./node_modules/.bin/vitest run "$@"
