@@ -1,64 +1,130 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 
-import { describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 
 import { CHUNK } from '../../../src/sinks/metrics-disk/format.ts';
-import type { Snapshot } from '../../../src/metric.ts';
-import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
-import { start } from './harness.ts';
+import { readMetrics, scratch, startDaemon, until } from '../../support/daemon.ts';
+import { action } from '../../commands/program.ts';
 
 interface Counts {
   readonly accepted: number;
   readonly refused: number;
   readonly torn: number;
+  /** Torn as well, but the reader had no processor over more updates than documents are told apart. */
+  readonly heldUp: number;
   readonly documents: number;
+  /** Longest time without an accepted read, in ms. */
+  readonly longest: number;
 }
 
-const snapshots = (values: readonly string[]): readonly Snapshot[] =>
-  values.map((value, tick) => {
-    const guests = Array.from({ length: 250 }, (_, id) => guest(id, sample('Value', value)));
-    return snapshot(tick, [sample('Value', value)], guests);
-  });
+/** Accepted reads by each of the rules: TORN_READS of the environment, else a million. */
+const READS = Number(process.env['TORN_READS'] ?? 1_000_000);
+const TIMEOUT = 120_000 + READS;
+/** Since a document is told apart from the latest 4,096 by its sum, and from the latest 1,024 by its end. */
+const DISTANCE = { libmetrics: 4000, kubevirt: 1000 };
+type Rules = keyof typeof DISTANCE;
+/** A reader that waits that long, in ms, is stuck, on however busy a machine. */
+const STUCK = 20_000;
+/** The documents of the daemon have so many groups, each of so many values of one action. */
+const GROUPS = 8;
+const VALUES = 40;
+/** So many different documents of the daemon are read. */
+const DOCUMENTS = 15;
 
-const race = async (rules: string, reads: number, values: readonly string[]): Promise<Counts> => {
-  const documents = snapshots(values);
-  const memory = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
-  const directory = mkdtempSync(join(memory, 'metrics-disk-'));
-  const path = join(directory, 'disk');
-  const disk = start({ path, size: CHUNK });
-  disk.publish(documents[0] ?? snapshot(0));
-  const reader = new Worker(new URL('reader.mjs', import.meta.url), {
-    workerData: { path, size: CHUNK, reads, rules },
-  });
-  try {
-    const received: Counts[] = [];
-    reader.once('message', (message: Counts) => received.push(message));
-    for (let round = 1; received.length === 0; round += 1) {
-      disk.publish(documents[round % documents.length] ?? snapshot(0));
-      if (round % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
-      disk.reports.length = 0;
-    }
-    return received[0] ?? expect.fail();
-  } finally {
-    await reader.terminate();
-    disk.stop();
-    rmSync(directory, { recursive: true });
-  }
+const table: string[] = [];
+const row = (what: string, { accepted, refused, torn, heldUp, documents, longest }: Counts): void => {
+  const numbers = [accepted + refused, accepted, refused, torn, heldUp, documents, Math.round(longest)];
+  table.push(`| ${what} | ${numbers.map((number) => number.toLocaleString('en-US')).join(' | ')} |`);
+};
+afterAll(() => {
+  const head = '| who | reads | accepted | refused | torn | torn, held up | documents | longest wait, ms |';
+  process.stderr.write(`${head}\n|${' --- |'.repeat(8)}\n${table.join('\n')}\n`);
+});
+
+const directories: string[] = [];
+const children: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true });
+});
+
+const run = (program: string, ...args: readonly (string | number)[]): ChildProcess => {
+  const child = fork(new URL(program, import.meta.url), args.map(String));
+  children.push(child);
+  return child;
 };
 
-describe('FAULTS 49: readers against a writer without a pause', () => {
-  it('FAULTS 49: by the rules of libmetrics nothing torn is accepted, even of values with the same sum', async () => {
-    const counts = await race('libmetrics', 50_000, ['12345678', '21436587', '87654321', '56781234', '18273645']);
-    expect(counts.torn).toBe(0);
-    expect(counts.accepted).toBeGreaterThanOrEqual(50_000);
-  }, 120_000);
+const reader = async (path: string, rules: Rules, reads: number, most: number, documents: number): Promise<Counts> => {
+  const child = run('reader.mjs', path, statSync(path).size, rules, reads, most, documents, DISTANCE[rules], VALUES);
+  const [counts] = (await once(child, 'message')) as [Counts];
+  return counts;
+};
 
-  it('FAULTS 49: by the rules of KubeVirt nothing torn is accepted, even of values with the same sum', async () => {
-    const counts = await race('kubevirt', 20_000, ['12345678', '21436587', '87654321', '56781234', '18273645']);
-    expect(counts.torn).toBe(0);
-    expect(counts.accepted).toBeGreaterThanOrEqual(20_000);
-  }, 120_000);
+/** Both without a pause, each in a process of its own. */
+const race = async (rules: Rules, sums: 'unique' | 'plain', reads: number, most = reads): Promise<Counts> => {
+  const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'metrics-disk-'));
+  directories.push(directory);
+  const path = join(directory, 'disk');
+  await once(run('writer.mjs', path, CHUNK, sums, 250), 'message');
+  const counts = await reader(path, rules, reads, most, 0);
+  row(`${rules}, ${sums === 'unique' ? 'as it is' : 'sums not unique'}`, counts);
+  return counts;
+};
+
+describe('readers against a writer without a pause, values of the same sum', { timeout: TIMEOUT }, () => {
+  it.each(['libmetrics', 'kubevirt'] as const)(
+    'FAULTS 49: by the rules of %s nothing torn is accepted, and nobody is stuck',
+    async (rules) => {
+      const counts = await race(rules, 'unique', READS);
+      expect(counts.torn).toBe(0);
+      expect(counts.accepted).toBeGreaterThanOrEqual(READS);
+      expect(counts.documents).toBeGreaterThan(READS / 1000);
+      expect(counts.longest).toBeLessThan(STUCK);
+    },
+  );
+
+  it.each(['libmetrics', 'kubevirt'] as const)(
+    'FAULTS 49: by the rules of %s torn documents would be found out: without unique sums there are some',
+    async (rules) => {
+      const counts = await race(rules, 'plain', READS / 10, READS * 10);
+      expect(counts.torn).toBeGreaterThan(0);
+    },
+  );
+});
+
+describe('readers of the real daemon', { timeout: TIMEOUT }, () => {
+  // What comes late is published at once, so actions that take from 1.1 to 1.5 s make it update the disk again and
+  // again; each write takes 3 ms longer, so that everything in between is there to be read for long.
+  it.each(['libmetrics', 'kubevirt'] as const)(
+    'FAULTS 49: by the rules of %s accept nothing torn either',
+    async (rules) => {
+      const metrics = Array.from({ length: GROUPS }, (_, group) => {
+        const pick = `set -- 12345678 21436587 87654321 56781234 18273645; shift $((($(date +%s) + ${group}) % 5))`;
+        const print = `printf '%s' $1; for i in ${'x '.repeat(VALUES - 1)}; do printf ',%s' $1; done`;
+        const variable = (index: number): string => `<variable name="V${index}" type="uint64"/>`;
+        const variables = Array.from({ length: VALUES }, (_unused, index) => variable(index)).join('');
+        const command = `sleep ${(1.1 + group * 0.06).toFixed(2)}; ${pick}; ${print}`;
+        const metric = action(`G${group}`, command, { type: 'group' });
+        return metric.replace('</metric>', `${variables}</metric>`);
+      });
+      const { directory, disk, config } = scratch(metrics.join(''), { sizeKiB: 64, period: 2 });
+      directories.push(directory);
+      const daemon = await startDaemon(['-f', config, '-c', 'test:///default']);
+      children.push(daemon.child);
+      await until('all values', async () => (await readMetrics(disk)).length === GROUPS * VALUES, 30_000);
+      const slow = ['-f', '-qq', '-e', 'trace=pwrite64', '-e', 'inject=pwrite64:delay_exit=3000', '-o', '/dev/null'];
+      children.push(spawn('strace', [...slow, '-p', String(daemon.child.pid)], { stdio: 'ignore' }));
+      const counts = await reader(disk, rules, READS / 10, 0, DOCUMENTS);
+      row(`${rules}, the daemon`, counts);
+      expect(counts.torn).toBe(0);
+      expect(counts.refused).toBeGreaterThan(0);
+      expect(counts.longest).toBeLessThan(STUCK);
+      await daemon.stop();
+    },
+  );
 });
