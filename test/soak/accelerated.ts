@@ -19,17 +19,29 @@ export interface Accelerated {
   readonly stop: () => Promise<number | null>;
 }
 
+export interface AcceleratedOptions {
+  /** Leaks on purpose. */
+  readonly leak?: boolean;
+  /** Of Node. */
+  readonly flags?: readonly string[];
+}
+
 // Compiled beforehand, as the daemon is: a process of its own has nobody who would strip the types.
 const COMPILED = fileURLToPath(new URL('../../.cache/soak/', import.meta.url));
 const inCompiled = (file: string): string =>
   import.meta.url.endsWith('.ts') ? `${COMPILED}${file}` : fileURLToPath(new URL(`../../${file}`, import.meta.url));
 
-export const startAccelerated = (file: string, uri: string, period: number, leak = false): Accelerated => {
+export const startAccelerated = (
+  file: string,
+  uri: string,
+  period: number,
+  { leak = false, flags = [] }: AcceleratedOptions = {},
+): Accelerated => {
   const child = fork(
     inCompiled('test/soak/programs/accelerated.js'),
     [file, uri, String(period), ...(leak ? ['leak'] : [])],
     {
-      execArgv: ['--expose-gc', '--require', inCompiled('src/prepare.cjs')],
+      execArgv: ['--expose-gc', ...flags, '--require', inCompiled('src/prepare.cjs')],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     },
   );

@@ -18,6 +18,8 @@ export interface SoakOptions {
   readonly parts: number;
   /** Adds a daemon that leaks 1 KiB at each tick and a descriptor at each reload. */
   readonly leaky?: boolean;
+  /** Of the Node that the daemons run in. */
+  readonly flags?: readonly string[];
   readonly say: (line: string) => void;
 }
 
@@ -43,7 +45,7 @@ const STEP = 250;
 const FREEZE = 2000;
 
 /** Runs daemons for so many ticks with everything going on, and measures. */
-export const soak = async ({ ticks, period, parts, leaky = false, say }: SoakOptions): Promise<Soaked> => {
+export const soak = async ({ ticks, period, parts, leaky = false, flags = [], say }: SoakOptions): Promise<Soaked> => {
   const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-soak-'));
   const libvirtd = await startLibvirtd();
   const domains = [qemuDomains(libvirtd, QEMUS), await testDomains(libvirtd, path.join(folder, 'domains'), TESTS)];
@@ -86,8 +88,11 @@ export const soak = async ({ ticks, period, parts, leaky = false, say }: SoakOpt
 
   try {
     for (const { rest } of domains) await rest();
-    subjects.push(startSubject('qemu', folder, qemu ?? '', period), startSubject('test', folder, test ?? '', period));
-    if (leaky) subjects.push(startSubject('leaky', folder, qemu ?? '', period, true));
+    subjects.push(
+      startSubject('qemu', folder, qemu ?? '', period, { flags }),
+      startSubject('test', folder, test ?? '', period, { flags }),
+    );
+    if (leaky) subjects.push(startSubject('leaky', folder, qemu ?? '', period, { leak: true, flags }));
     await until('the first tick', () => done() > 0, 30_000);
     const sampleEvery = ticks / parts / SAMPLES_PER_PART;
     let next = 0;

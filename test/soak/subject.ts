@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { readMetrics, until } from '../support/daemon.ts';
 import type { PrivateLibvirtd } from '../support/libvirtd.ts';
-import { type Accelerated, startAccelerated } from './accelerated.ts';
+import { type Accelerated, type AcceleratedOptions, startAccelerated } from './accelerated.ts';
 import { type Checker, checkDisks } from './checker.ts';
 import { type Configurations, writeConfigurations } from './configurations.ts';
 import { descriptorKinds, type Outside, outsideOf } from './outside.ts';
@@ -67,11 +67,17 @@ const settled = async (pid: number, most: number): Promise<Outside> => {
 };
 
 /** Starts a daemon in a folder of its own. */
-export const startSubject = (name: string, folder: string, uri: string, period: number, leak = false): Subject => {
+export const startSubject = (
+  name: string,
+  folder: string,
+  uri: string,
+  period: number,
+  options: AcceleratedOptions = {},
+): Subject => {
   const own = path.join(folder, name);
   mkdirSync(path.join(own, 'disks'), { recursive: true });
   const configurations = writeConfigurations(own);
-  const daemon = startAccelerated(configurations.busy[0], uri, period, leak);
+  const daemon = startAccelerated(configurations.busy[0], uri, period, options);
   const checker = checkDisks(configurations.disks);
   const samples: Sample[] = [];
   const quiets: Quiet[] = [];
