@@ -163,15 +163,14 @@ describe.each(SHELLS)('vm-dump-metrics in $name, on a channel', ({ shell }) => {
     const remain = (): number => processesWith('cmdline', `\0${device}\0`).length;
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL'] as const) {
       const running = start('-i', '--device', device, '--wait', '30');
-      await sleep(400);
-      expect(remain()).toBeGreaterThan(1);
+      await until('it talks', () => remain() > 1);
       // A terminal interrupts all processes of the program.
       process.kill(signal === 'SIGINT' ? -(running.child.pid ?? 0) : (running.child.pid ?? 0), signal);
       const { code, stdout, ms } = await running.ended;
       expect({ signal, stdout }).toEqual({ signal, stdout: '' });
       expect(code).not.toBe(0);
       expect(ms).toBeLessThan(15_000);
-      await until(`no process is left after ${signal}`, () => remain() === 0, 2000);
+      await until(`no process is left after ${signal}`, () => remain() === 0);
     }
     await ask(device, '--wait', '1');
     expect(remain()).toBe(0);
