@@ -164,6 +164,7 @@ describe.each(SHELLS)('vm-dump-metrics in $name, on a channel', ({ shell }) => {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL'] as const) {
       const running = start('-i', '--device', device, '--wait', '30');
       await until('it talks', () => remain() > 1);
+      await sleep(500);
       // A terminal interrupts all processes of the program.
       process.kill(signal === 'SIGINT' ? -(running.child.pid ?? 0) : (running.child.pid ?? 0), signal);
       const { code, stdout, ms } = await running.ended;
