@@ -1,3 +1,4 @@
+import { quote } from './suggest.ts';
 import type { Place } from '../metric.ts';
 
 /** A configuration file as text: line ends are \n, no byte order mark. Positions are indexes into `text`. */
@@ -83,7 +84,7 @@ const checkDeclared = (source: Source): { readonly source: Source; readonly prob
   const declared = /^(<\?xml[^>]*?encoding\s*=\s*["'])([^"'>]+)/.exec(source.text);
   const [, before = '', encoding = 'UTF-8'] = declared ?? [];
   if (/^(?:utf-?8|us-ascii)$/i.test(encoding) || /^[\0-\x7F]*$/.test(source.text)) return { source };
-  const message = `The file declares the encoding ${encoding}; only UTF-8 is read: convert it (iconv -t UTF-8) and declare that.`;
+  const message = `The file declares the encoding ${quote(encoding)}; only UTF-8 is read: convert it (iconv -t UTF-8) and declare that.`;
   return { source, problem: new XmlError(before.length, message) };
 };
 

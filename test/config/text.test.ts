@@ -179,7 +179,7 @@ describe('FAULTS 10: encodings', () => {
       `<?xml version="1.0" encoding="ISO-8859-1"?>${fileOf().replace('HostName', name)}`;
     expect(errorsOf(bytes(latin('x')))).toEqual([]);
     expect(errorsOf(bytes(latin('\u00E4')))).toEqual([
-      expect.stringMatching(/^f:1:31: The file declares the encoding ISO-8859-1/),
+      expect.stringMatching(/^f:1:31: The file declares the encoding "ISO-8859-1"/),
     ]);
   });
 

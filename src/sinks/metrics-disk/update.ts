@@ -3,6 +3,8 @@ import { writeSync } from 'node:fs';
 import { emptyBody, seal } from './content.ts';
 import type { Body } from './content.ts';
 import { BUSY_OFFSET, HEADER_SIZE, SIGNATURE, SUM_OFFSET, words } from './format.ts';
+import { CLOSING } from '../../metrics-xml.ts';
+import { PADDING_MOST } from './unique-sum.ts';
 import type { UniqueSums } from './unique-sum.ts';
 
 /** pwrite(2): may write less than asked, and returns how much; throws on an error. */
@@ -25,6 +27,9 @@ export const writeAll = (pwrite: Pwrite, fd: number, bytes: Uint8Array, length: 
 export const writeZeros = (pwrite: Pwrite, fd: number, from: number, to: number): void => {
   for (let at = from; at < to; at += ZEROS.length) writeAll(pwrite, fd, ZEROS, Math.min(ZEROS.length, to - at), at);
 };
+
+/** Length of what tells the ends of two documents apart: white space, and the end tag on a line of its own. */
+const END_MOST = PADDING_MOST + CLOSING.length + 1;
 
 /** What stands on a disk after an update. */
 export interface Published {
@@ -53,8 +58,11 @@ export const updater = (fd: number, size: number, sums: UniqueSums, pwrite: Pwri
     const old = end;
     write(BUSY, BUSY_OFFSET);
     end = Math.max(old, length);
-    write(content, HEADER_SIZE);
+    // The end first: who reads any of the rest as it is now reads this end, or a later one, and never one from before.
+    const last = Math.max(0, Math.min(old, length) - END_MOST);
+    write(content.subarray(last), HEADER_SIZE + last);
     writeZeros(pwrite, fd, HEADER_SIZE + length, HEADER_SIZE + old);
+    if (last > 0) write(content.subarray(0, last), HEADER_SIZE);
     write(words(padding.sum, length), SUM_OFFSET);
     release();
     end = length;
