@@ -28,7 +28,7 @@ export const writeZeros = (pwrite: Pwrite, fd: number, from: number, to: number)
   for (let at = from; at < to; at += ZEROS.length) writeAll(pwrite, fd, ZEROS, Math.min(ZEROS.length, to - at), at);
 };
 
-/** Length of what tells the ends of two documents apart: white space, and the end tag on a line of its own. */
+/** Most bytes of an end: the white space that tells it from others, and the end tag on a line of its own. */
 const END_MOST = PADDING_MOST + CLOSING.length + 1;
 
 /** What stands on a disk after an update. */
@@ -43,8 +43,9 @@ export interface Published {
 export const systemPwrite: Pwrite = writeSync;
 
 /**
- * Puts documents on an open disk, in place and in one synchronous run each: busy, body, zeros over the rest of the
- * old body, sum and length in one write, not busy. `size` is that of the file: the first update clears all behind it.
+ * Puts documents on an open disk, in place and in one synchronous run each: busy, the end, zeros over the rest of the
+ * old document, what stands before the end, sum and length in one write, not busy. `size` is that of the file: the first
+ * update clears all behind it.
  */
 export const updater = (fd: number, size: number, sums: UniqueSums, pwrite: Pwrite) => {
   let end = size - HEADER_SIZE;
@@ -58,11 +59,12 @@ export const updater = (fd: number, size: number, sums: UniqueSums, pwrite: Pwri
     const old = end;
     write(BUSY, BUSY_OFFSET);
     end = Math.max(old, length);
-    // The end first: who reads any of the rest as it is now reads this end, or a later one, and never one from before.
-    const last = Math.max(0, Math.min(old, length) - END_MOST);
-    write(content.subarray(last), HEADER_SIZE + last);
-    writeZeros(pwrite, fd, HEADER_SIZE + length, HEADER_SIZE + old);
-    if (last > 0) write(content.subarray(0, last), HEADER_SIZE);
+    // The end first, and by itself: who reads any of the rest as it is now reads this end, or a later one, and never one
+    // from before. What earlier ends leave behind goes in the same write: with it this end could have the sum of another.
+    const cleared = Math.min(end, length + END_MOST);
+    write(Buffer.concat([content.subarray(body.length)], cleared - body.length), HEADER_SIZE + body.length);
+    writeZeros(pwrite, fd, HEADER_SIZE + cleared, HEADER_SIZE + old);
+    write(content.subarray(0, body.length), HEADER_SIZE);
     write(words(padding.sum, length), SUM_OFFSET);
     release();
     end = length;

@@ -18,6 +18,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { document, metricsXml } from '../../../src/metrics-xml.ts';
 import { metricsDisk } from '../../../src/sinks/metrics-disk/disk.ts';
 import { CHUNK, sumOf } from '../../../src/sinks/metrics-disk/format.ts';
+import { PADDING_MOST } from '../../../src/sinks/metrics-disk/unique-sum.ts';
 import { describeSinkContract } from '../contract.ts';
 import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
 import { directories, documentOn, plain, start, watchedPwrite } from './harness.ts';
@@ -123,7 +124,7 @@ describe('the metrics disk', () => {
     });
   });
 
-  it('writes busy, the body, zeros over the rest of the old body, sum and length at once, and not busy', () => {
+  it('writes busy, the end alone, zeros over the rest, what stands before the end, sum and length at once, and not busy', () => {
     const { calls, pwrite } = watchedPwrite();
     const path = newPath();
     const disk = running({ path, pwrite });
@@ -135,10 +136,14 @@ describe('the metrics disk', () => {
     const sum = Buffer.alloc(8);
     sum.writeUInt32BE(sumOf(Buffer.from(xml), 0, xml.length), 0);
     sum.writeUInt32BE(xml.length, 4);
+    // No byte of a metric is written together with the end; and as many zeros as another end may be long follow it.
+    const start = xml.lastIndexOf('</metric>') + '</metric>'.length;
+    const cleared = xml.length + PADDING_MOST + '\n</metrics>\n'.length;
     expect(calls).toEqual([
       { position: 4, bytes: Buffer.from([0, 0, 0, 1]) },
-      { position: 16, bytes: Buffer.from(xml) },
-      { position: 16 + xml.length, bytes: Buffer.alloc(old - xml.length) },
+      { position: 16 + start, bytes: Buffer.concat([Buffer.from(xml.slice(start))], cleared - start) },
+      { position: 16 + cleared, bytes: Buffer.alloc(old - cleared) },
+      { position: 16, bytes: Buffer.from(xml.slice(0, start)) },
       { position: 8, bytes: sum },
       { position: 4, bytes: Buffer.from([0, 0, 0, 0]) },
     ]);

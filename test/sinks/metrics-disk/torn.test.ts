@@ -22,8 +22,8 @@ interface Counts {
   readonly longest: number;
 }
 
-/** Accepted reads by each of the rules: TORN_READS of the environment, else 200,000. */
-const READS = Number(process.env['TORN_READS'] ?? 200_000);
+/** Accepted reads by each of the rules: TORN_READS of the environment, else 1,000,000. */
+const READS = Number(process.env['TORN_READS'] ?? 1_000_000);
 const TIMEOUT = 120_000 + READS;
 /** Since a document is told apart from the latest 4,096 by its sum, and from the latest 1,024 by its end. */
 const DISTANCE = { libmetrics: 4000, kubevirt: 1000 };
