@@ -42,9 +42,9 @@ export const didYouMean = (
   return candidate === undefined ? '' : `; did you mean ${show(candidate)}?`;
 };
 
-/** Text of the file as it may stand in a message: one line, escaped, cut at 60 characters. */
-export const quote = (text: string): string => {
-  const cut = text.length > 60 ? `${text.slice(0, 60)}...` : text;
+/** Text of the file as it may stand in a message: one line, escaped, at most so many characters of it. */
+export const quote = (text: string, most = 60): string => {
+  const cut = text.length > most ? `${text.slice(0, most)}...` : text;
   return JSON.stringify(cut).replace(
     /[\u007F-\u009F\u200E\u200F\u2028-\u202E\u2066-\u2069]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -51,23 +51,25 @@ const builtIn = async (sink: SinkConfig, context: SinkContext): Promise<Made> =>
   return wrong(place, `There is no sink type ${quote(type)}, only ${known}${didYouMean(type, Object.keys(KINDS))}`);
 };
 
+/** The end of a path tells most of it: it is not cut where a path of usual length ends. */
+const named = (module: string): string => `Sink module ${quote(module, 512)}`;
+
 /** Somebody else's: whatever it does, the others go on. */
 const ofModule = async (module: string, file: string, sink: SinkConfig, context: SinkContext): Promise<Made> => {
   const { place } = sink;
   const loaded = await loadModule(module, file);
-  if (!loaded.ok) return wrong(place, `Sink module ${quote(module)} ${loaded.message}`);
+  if (!loaded.ok) return wrong(place, `${named(module)} ${loaded.message}`);
   const { definition } = loaded;
   try {
     const made = configured(definition, module, sink, context);
     if ('errors' in made) return made;
     const { key, run } = made.sink;
-    if (typeof run !== 'function')
-      return wrong(place, `Sink module ${quote(module)} is no sink: its make returns no run`);
+    if (typeof run !== 'function') return wrong(place, `${named(module)} is no sink: its make returns no run`);
     return {
       sink: { ...isolated({ ...made.sink, name: definition.name }, context), key, required: false },
     };
   } catch (error) {
-    return wrong(place, `Sink module ${quote(module)} cannot be made of these options: ${reasonOf(error)}`);
+    return wrong(place, `${named(module)} cannot be made of these options: ${reasonOf(error)}`);
   }
 };
 

@@ -57,8 +57,8 @@ const run = async (command: string, shows: readonly string[]): Promise<void> => 
       ...process.env,
       PATH: `${folder}/bin:${process.env['PATH']}`,
       LIBVIRT: endless ? '-c test:///nowhere' : '',
-      // Of the test runner that runs this.
-      NODE_OPTIONS: '',
+      // Not those of the test runner that runs this; Node's own runner prints what it prints on a terminal.
+      NODE_OPTIONS: '--test-reporter=spec',
       NODE_TEST_CONTEXT: undefined,
     },
   });

@@ -98,6 +98,12 @@ describe('the list of sinks', async () => {
     expect(error).toBe('10:3 Sink module "./no/such/module.js" cannot be found: there is no /etc/no/such/module.js');
   });
 
+  it('names a module by its whole path, however deep it lies', async () => {
+    const module = `${'/as/deep'.repeat(30)}/as-this.js`;
+    const [error] = await errorsOf({ file: '/etc/vhostmd.conf', sinks: [{ module, options: [], place: place(10) }] });
+    expect(error).toBe(`10:3 Sink module "${module}" cannot be found: there is no ${module}`);
+  });
+
   it('has the log sink, which writes JSON unless told otherwise', async () => {
     lines.length = 0;
     for (const options of [[], [['format', 'lines'] as const]]) {
