@@ -34,7 +34,7 @@ tree=${TMPDIR:-/tmp}/vhostmd-debian-13-$(dpkg --print-architecture)
 if [ ! -d "$tree" ]; then
   say "Fetching Debian 13 into $tree"
   if ! debootstrap --variant=minbase --include=systemd-sysv,dbus,libpam-systemd,procps,nodejs,libvirt-daemon \
-    trixie "$tree.$$" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$work/log" 2>&1; then
+    trixie "$tree.$$" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$work/log" 2>&1; then
     tail -n 20 "$work/log" >&2
     rm -rf "$tree.$$"
     say 'Debian 13 could not be fetched (see above); DEBIAN_MIRROR names another mirror.'
