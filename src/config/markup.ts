@@ -33,6 +33,9 @@ const blank = /[ \t\n]*/y;
 /** Names that fast-xml-parser throws on; the grammar has none of them. */
 const RESERVED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
+/** Whether the grammar cannot have a name; of U+FEFF, which XML has in names, fast-xml-parser thinks that it is white space. */
+const isForeign = (found: string): boolean => RESERVED.has(found) || found.includes('\uFEFF');
+
 const readStartTag = (text: string, index: number, tagName: string): StartTag & { readonly empty: boolean } => {
   const attributes = new Map<string, AttributePlace>();
   let end = index + 1 + tagName.length;
@@ -42,7 +45,7 @@ const readStartTag = (text: string, index: number, tagName: string): StartTag & 
     const valueIndex = start + attributeName.length + equals.length + 1;
     end += whole.length;
     checkReferences(text, valueIndex, end);
-    if (RESERVED.has(attributeName)) throw new XmlError(start, `Unknown attribute "${attributeName}" on <${tagName}>.`);
+    if (isForeign(attributeName)) throw new XmlError(start, `Unknown attribute "${attributeName}" on <${tagName}>.`);
     if (attributes.has(attributeName)) {
       throw new XmlError(start, `Attribute "${attributeName}" is given twice on <${tagName}>; remove one.`);
     }
@@ -99,7 +102,7 @@ export const checkMarkup = (text: string): Markup => {
     const tagName = at(name, text, index + (closing ? 2 : 1))?.[0];
     if (tagName === undefined)
       throw new XmlError(index, 'A "<" that starts no tag; write &lt; for the character itself.');
-    if (RESERVED.has(tagName)) throw new XmlError(index, `Unknown element <${tagName}>.`);
+    if (isForeign(tagName)) throw new XmlError(index, `Unknown element <${tagName}>.`);
     if (closing) {
       const nameEnd = index + 2 + tagName.length;
       const close = at(closingEnd, text, nameEnd);
