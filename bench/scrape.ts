@@ -4,11 +4,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import path from 'node:path';
 
-import { configuration, end, startDaemon, startProgram } from './daemon.ts';
-import { notebook } from './latency.ts';
-import type { Noted } from './programs/observer.ts';
+import { configuration, end, startProgram } from './daemon.ts';
 import type { ScrapeCost } from './programs/scraped.ts';
 import type { Bench, Figure, Result, Row } from './row.ts';
+import { startsAndStops } from './starts-and-stops.ts';
 import { median, percentile } from './statistics.ts';
 
 const DOMAINS = 1000;
@@ -18,7 +17,6 @@ const WARM_UP = 5;
 // Starts of domains for each of two daemons, in turns of so many.
 const STARTS = 50;
 const TURN = 10;
-const BACKGROUND = 5;
 
 const page = async (socketPath: string): Promise<number> =>
   await new Promise((resolve, reject) => {
@@ -77,35 +75,6 @@ const withSink = (file: string, module: string): void => {
   writeFileSync(file, text);
 };
 
-/** Ms from libvirt's events to the disk, of so many starts and stops, with a daemon of its own. */
-const turn = async (
-  { machines }: Bench,
-  { config, disk }: { readonly config: string; readonly disk: string },
-): Promise<readonly number[]> => {
-  const libvirtd = await machines.atLeast(BACKGROUND);
-  const daemon = await startDaemon(config, libvirtd.uri);
-  const observer = startProgram('observer', [libvirtd.uri, disk]);
-  try {
-    const notes = notebook();
-    const ready = new Promise((resolve, reject) => {
-      observer.once('exit', () => reject(new Error('the observer has ended')));
-      observer.on('message', (message) => (message === 'ready' ? resolve(message) : notes.note(message as Noted)));
-    });
-    await ready;
-    const delays: number[] = [];
-    for (let count = 0; count < TURN; count += 1) {
-      const uuid = await libvirtd.create(`scrape-${count}`, { paused: false });
-      delays.push(await notes.delay('on', uuid));
-      await libvirtd.destroy(uuid);
-      delays.push(await notes.delay('off', uuid));
-    }
-    return delays;
-  } finally {
-    await end(observer);
-    await daemon.stop();
-  }
-};
-
 const blocked = async (bench: Bench): Promise<readonly Figure[]> => {
   const { directory, say } = bench;
   const module = path.join(directory, 'stuck.mjs');
@@ -115,7 +84,10 @@ const blocked = async (bench: Bench): Promise<readonly Figure[]> => {
   withSink(beside.config, module);
   say(`${STARTS} starts and stops with and without a sink that never writes, in turns`);
   for (let count = 0; count < STARTS; count += TURN)
-    for (const one of [without, beside]) one.delays.push(...(await turn(bench, one)));
+    for (const one of [without, beside]) {
+      const { starts, stops } = await startsAndStops(bench, one, 'scrape', TURN);
+      one.delays.push(...starts, ...stops);
+    }
   const figure = (what: string, value: number): Figure => ({
     what: `event to disk, ${what}`,
     value,
