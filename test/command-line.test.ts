@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { DEFAULT_CONFIG, parseCommandLine, version } from '../src/command-line.ts';
+import { DEFAULT_CONFIG } from '../src/command-line-options.ts';
+import { parseCommandLine, version } from '../src/command-line.ts';
 
 const parse = async (line: string) => await parseCommandLine(line === '' ? [] : line.split(' '));
 const DAEMON = { kind: 'run', config: DEFAULT_CONFIG, verbose: false, foreground: false };

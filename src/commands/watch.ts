@@ -15,7 +15,7 @@ import {
   type Observable,
 } from 'rxjs';
 
-import { DEFAULT_CONFIG } from '../command-line.ts';
+import { DEFAULT_CONFIG } from '../command-line-options.ts';
 import { formatDiagnostic, type Config } from '../config/config.ts';
 import { readConfig } from '../config/parse.ts';
 import { monotonicScheduler } from '../monotonic.ts';

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-import { asyncScheduler } from 'rxjs';
+import { asyncScheduler, BehaviorSubject } from 'rxjs';
 
+import type { Snapshot } from '../../src/metric.ts';
 import type { OptionValues, SinkContext, SinkDefinition } from '../../src/sinks/definition.ts';
 import type { Backoff } from '../../src/sinks/hand-over.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
+import { until } from '../support/daemon.ts';
 
 /** Path of a file in `examples/`. */
 export const exampleFile = (name: string): string => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url));
@@ -27,6 +29,18 @@ export const makeExample = async (name: string, values: Readonly<Record<string, 
   const defaults = Object.entries(definition.options).map(([option, rule]) => [option, rule.default] as const);
   const all = { ...Object.fromEntries(defaults), ...values } as OptionValues<SinkDefinition['options']>;
   return definition.make(all, context());
+};
+
+/** Runs a sink from a first snapshot on, and keeps what it reports, as `kind: message`. */
+export const running = (sink: Sink, first: Snapshot) => {
+  const snapshots = new BehaviorSubject(first);
+  const reports: string[] = [];
+  const subscription = sink.run(snapshots).subscribe(({ kind, message }) => reports.push(`${kind}: ${message}`));
+  const reported = async (what: string | RegExp): Promise<void> =>
+    await until(`${String(what)} in ${reports.join('; ')}`, () =>
+      reports.some((report) => (typeof what === 'string' ? report === what : what.test(report))),
+    );
+  return { snapshots, reports, reported, stop: () => subscription.unsubscribe() };
 };
 
 /** `vhostmd/testing` as a user of the package gets it. */

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { BehaviorSubject } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import type { Snapshot } from '../../src/metric.ts';
 import { guest, sample, snapshot } from '../../src/testing/snapshots.ts';
 import { until } from '../support/daemon.ts';
-import { makeExample, loadExample, testing } from './example.ts';
+import { loadExample, makeExample, running, testing } from './example.ts';
 import { influxServer, influxSocket, readPoints } from './influx-server.ts';
 
 const { sinkContract } = await testing();
@@ -28,16 +27,9 @@ afterEach(async () => {
 });
 
 const started = async (options: Readonly<Record<string, unknown>>, first: Snapshot) => {
-  const snapshots = new BehaviorSubject(first);
-  const reports: string[] = [];
-  const sink = await makeExample('influx.js', options);
-  const subscription = sink.run(snapshots).subscribe(({ kind, message }) => reports.push(`${kind}: ${message}`));
-  closing.push(() => subscription.unsubscribe());
-  const reported = async (what: string | RegExp): Promise<void> =>
-    await until(`${String(what)} in ${reports.join('; ')}`, () =>
-      reports.some((report) => (typeof what === 'string' ? report === what : what.test(report))),
-    );
-  return { snapshots, reports, reported, stop: () => subscription.unsubscribe() };
+  const run = running(await makeExample('influx.js', options), first);
+  closing.push(run.stop);
+  return run;
 };
 
 describe('the example influx.js keeps the contract of a sink: it', () => {

@@ -1,11 +1,10 @@
-import { BehaviorSubject } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Snapshot } from '../../src/metric.ts';
 import { guest, sample, snapshot } from '../../src/testing/snapshots.ts';
 import { until } from '../support/daemon.ts';
 import { proxyTo, retainedOn, startBroker, subscriber } from './broker.ts';
-import { loadExample, makeExample, testing } from './example.ts';
+import { loadExample, makeExample, running, testing } from './example.ts';
 
 const { sinkContract } = await testing();
 const { messagesOf } = await loadExample<{
@@ -27,16 +26,9 @@ let hosts = 0;
 const newHost = (): string => `host${(hosts += 1)}`;
 
 const started = async (options: Readonly<Record<string, unknown>>, first: Snapshot) => {
-  const snapshots = new BehaviorSubject(first);
-  const reports: string[] = [];
-  const sink = await makeExample('mqtt.js', { url: broker.url, ...options });
-  const subscription = sink.run(snapshots).subscribe(({ kind, message }) => reports.push(`${kind}: ${message}`));
-  closing.push(() => subscription.unsubscribe());
-  const reported = async (what: string | RegExp): Promise<void> =>
-    await until(`${String(what)} in ${reports.join('; ')}`, () =>
-      reports.some((report) => (typeof what === 'string' ? report === what : what.test(report))),
-    );
-  return { snapshots, reports, reported, stop: () => subscription.unsubscribe() };
+  const run = running(await makeExample('mqtt.js', { url: broker.url, ...options }), first);
+  closing.push(run.stop);
+  return run;
 };
 
 describe('the example mqtt.js keeps the contract of a sink: it', () => {
