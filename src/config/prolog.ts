@@ -40,7 +40,8 @@ export const readComment = (text: string, index: number): number => {
 export const readInstruction = (text: string, index: number): number => {
   const first = index === 0 && /^<\?xml[ \t\n]/.test(text);
   const found = at(first ? declaration : instruction, text, index);
-  if (found === null) {
+  // With a colon a name has a namespace, which instructions have not (Namespaces in XML 1.0, section 7).
+  if (found === null || found[1]?.includes(':') === true) {
     throw new XmlError(index, 'Not well-formed; expected <?xml version="1.0" encoding="UTF-8"?> or nothing here.');
   }
   if (!first && found[1]?.toLowerCase() === 'xml') {
