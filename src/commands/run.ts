@@ -82,9 +82,19 @@ const setupOf = (reload: Reload): readonly Setup[] => (reload.kind === 'loaded' 
 
 const LEVELS = { opened: 'info', written: 'debug', warning: 'warning', failed: 'err' } as const;
 
-const sayReport = (log: Log, { sink, report }: DaemonReport): void => {
-  const took = report.kind === 'written' ? `, ${(monotonicScheduler.now() - report.snapshot.at).toFixed(1)} ms` : '';
-  log(LEVELS[report.kind], sink.name, `${report.message}${took}`);
+/** Says what sinks report, and once of each that has failed that it works again. */
+const reportsTo = (log: Log): ((of: DaemonReport) => void) => {
+  const failingSince = new Map<string, number>();
+  return ({ sink: { key, name }, report }) => {
+    const now = monotonicScheduler.now();
+    const took = report.kind === 'written' ? `, ${(now - report.snapshot.at).toFixed(1)} ms` : '';
+    log(LEVELS[report.kind], name, `${report.message}${took}`);
+    const since = failingSince.get(key);
+    if (report.kind === 'failed') failingSince.set(key, since ?? now);
+    if (report.kind !== 'written' || since === undefined) return;
+    failingSince.delete(key);
+    log('notice', name, `Works again, after ${((now - since) / 1000).toFixed(1)} s`);
+  };
 };
 
 const tell = (service: Notifications, log: Log, notice: Notice): void => {
@@ -168,9 +178,10 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
   serving = self.serve();
   const waitFor = new Set(setup.sinks.filter(({ required }) => required).map(({ key }) => key));
   let ready = false;
+  const say = reportsTo(log);
   const said = (of: DaemonReport): void => {
     const { sink, report } = of;
-    sayReport(log, of);
+    say(of);
     if (ready) return;
     if (report.kind === 'failed' && report.stage === 'open' && sink.required) return notStarted(report.message, 1);
     if (report.kind !== 'written') return;

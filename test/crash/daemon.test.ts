@@ -124,6 +124,10 @@ describe('writes that fail while the daemon runs', { timeout: 60_000 }, () => {
     await mend();
     await until('new documents', async () => (await count(disk)) > before && (await count(own)) > before);
     expect(daemon.child.exitCode).toBeNull();
+    await daemon.printed(`${own} works again`);
+    await daemon.printed('metrics disk: Works again');
+    expect(daemon.output().match(/ metrics disk: Works again, after \d+\.\d s/g)).toHaveLength(1);
+    expect(daemon.output().split(`${own} works again`)).toHaveLength(2);
     await daemon.stop();
   });
 
@@ -171,11 +175,12 @@ describe('a small file system', { timeout: 60_000 }, () => {
       await until('an update on the full file system', async () => (await count(disk)) > before);
       truncateSync(disk);
       fill();
-      await daemon.printed(/ metrics disk: .*ENOSPC: no space left on device/);
+      await daemon.printed(/ metrics disk: \S+\/shared cannot be written: ENOSPC: no space left on device/);
       const later = await count(own);
       await until('the other disk goes on', async () => (await count(own)) > later);
       rmSync(join(folder, 'filler'));
       await until('the disk, whole again', () => isPublished([disk]));
+      await daemon.printed(/ metrics disk: Works again, after /);
       await daemon.stop();
       expect([disk, own].map(faultOf)).toEqual([undefined, undefined]);
     });

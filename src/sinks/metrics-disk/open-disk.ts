@@ -123,7 +123,11 @@ export const openDisk = (options: DiskOptions, sums: UniqueSums): Disk => {
         const length = fstatSync(fd).size;
         if (length >= size && (published === undefined || holds(fd, published))) return undefined;
         published = undefined;
-        allocate(pwrite, fd, size);
+        try {
+          allocate(pwrite, fd, size);
+        } catch (error) {
+          throw unusable(path, error);
+        }
         return length < size ? `had been cut to ${length} bytes` : 'had been written to by something else';
       },
       publish: (parts) => {
