@@ -131,6 +131,8 @@ describe('a reload', () => {
     const other = `${disk}2`;
     edit(config, (text) => text.replace(`<path>${disk}<`, `<path>${other}<`));
     daemon.child.kill('SIGHUP');
+    // Before, it may be found half made.
+    await daemon.printed(`metrics disk: ${other}, `);
     await until('the new disk', async () => await has(other, 'HostName'));
     await until('the release of the old one', () => openOn(daemon, disk).length === 0);
     expect(openOn(daemon, other)).toHaveLength(1);

@@ -124,15 +124,35 @@ pid=$(main)
 sleep 8
 check 'the watchdog leaves a daemon alone whose period is long' is MainPID "$pid"
 check 'and counts no restart' is NRestarts 0
-script 'rmdir /run/vhostmd/left'
 inside kill -STOP "$pid"
 check 'a daemon that hangs is restarted' eventually 25 is NRestarts 1
 check 'and runs' eventually 8 is SubState running
 check 'because of the watchdog' script 'journalctl --unit vhostmd | grep -i "watchdog timeout"'
 with_status 'Hung'
 
+# A module of somebody else's with an endless loop, as soon as a file is there.
+script "cat >/usr/lib/node_modules/loop.mjs" <<'END'
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { defineSink } from 'vhostmd';
+const { ignoreElements, tap } = createRequire('/usr/lib/node_modules/vhostmd/package.json')('rxjs');
+const loop = () => {
+  while (existsSync('/run/vhostmd/loop'));
+};
+const run = (snapshot$) => snapshot$.pipe(tap(loop), ignoreElements());
+export default defineSink({ name: 'loop', options: {}, make: () => ({ name: 'loop', run }) });
+END
+script "sed -i 's|<update_period>20<|<update_period>1<|; s|</globals>|<sink module=\"/usr/lib/node_modules/loop.mjs\"/></globals>|' $conf"
+inside systemctl restart vhostmd
+check 'a sink of somebody else runs' script "vhostmd status --json | grep -q '\"loop\"'"
+script 'touch /run/vhostmd/loop'
+check 'a sink that never returns ends, by the watchdog' eventually 25 is NRestarts 1
+script 'rm /run/vhostmd/loop'
+check 'and the daemon runs again' eventually 15 is SubState running
+with_status 'Ended for a sink that never returned'
+
 # An old private disk, and what an action leaves in a session of its own.
-script 'install -o vhostmd -m 644 /dev/null /run/vhostmd/kept.disk'
+script 'install -o vhostmd -m 644 /dev/null /run/vhostmd/kept.disk; rmdir /run/vhostmd/left'
 check 'an action has left a process behind' eventually 5 inside pgrep -u vhostmd -f 'sleep 7777'
 took=$(timed inside systemctl stop vhostmd)
 check 'a stop takes 2 s at most' at_most "$took" 2000
