@@ -1,6 +1,7 @@
 import {
   catchError,
   concat,
+  concatMap,
   connect,
   defer,
   EMPTY,
@@ -8,6 +9,7 @@ import {
   exhaustMap,
   filter,
   ignoreElements,
+  materialize,
   merge,
   of,
   repeat,
@@ -112,14 +114,19 @@ export const handOver = (
   const deliver$ = (newest$: Observable<Snapshot>) => {
     const trouble = troubles(backoff);
     const newer$ = (than: Snapshot) => newest$.pipe(filter((snapshot) => snapshot !== than));
+    const lost$ = (error: unknown): Observable<Item> =>
+      concat(
+        of(LOST),
+        trouble.failed$('open', error),
+        throwError(() => error),
+      );
     const target$ = open$.pipe(
-      catchError((error: unknown) =>
-        concat(
-          of<typeof LOST>(LOST),
-          trouble.failed$('open', error),
-          throwError(() => error),
-        ),
-      ),
+      // As values: a session ends before its target is closed, for that may fail what it writes.
+      materialize(),
+      concatMap((event): Observable<Item> => {
+        if (event.kind === 'N') return of(event.value);
+        return event.kind === 'E' ? lost$(event.error) : EMPTY;
+      }),
       retry({ delay: () => timer(trouble.wait(), scheduler) }),
     );
     const write$ = (writer: Writer, snapshot: Snapshot) =>

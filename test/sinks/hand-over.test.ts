@@ -113,6 +113,19 @@ describe('the hand-over', () => {
     });
   });
 
+  it('a target that is lost in the middle of a write is one failure, though closing it fails the write, too', () => {
+    const test = scheduler();
+    test.run(({ cold, expectObservable }) => {
+      const open$ = new Observable<Writer>((subscriber) => {
+        const closed$ = new Subject<never>();
+        subscriber.add(() => closed$.error(new Error('closed')));
+        return cold('w--#', { w: { write$: () => closed$ } }, new Error('no')).subscribe(subscriber);
+      });
+      const sink = handOver('x', open$, { scheduler: test, backoff: { first: 20, most: 20 } });
+      expectObservable(sink.run(cold('1', inputs)), '9ms !').toBe('O--f', values);
+    });
+  });
+
   it('a target that is lost is opened again and gets the newest snapshot, also what it had already', () => {
     const test = scheduler();
     test.run(({ cold, expectObservable }) => {
