@@ -103,6 +103,22 @@ const hook = (
   return stderr;
 };
 
+/** Runs the hook with this text as /etc/default/vhostmd, which nobody else sees. */
+const hookWithDefaults = (text: string, folder: string, [, command, busybox]: Shell): string => {
+  const defaults = join(folder, 'defaults');
+  mkdirSync(defaults);
+  writeFileSync(join(defaults, 'vhostmd'), text);
+  const { status, stderr } = spawnSync(
+    'unshare',
+    ['--mount', 'sh', '-c', 'mount --bind "$0" /etc/default && PATH=$1 && shift && exec "$@"', defaults]
+      .concat(busybox ? applets : (process.env['PATH'] ?? ''), '/usr/bin/env', ...command)
+      .concat(HOOK, 'vm', 'prepare', 'begin', '-'),
+    { input: domain(source(pathOf(folder))), env: { PATH: process.env['PATH'] }, encoding: 'utf8', timeout: 30_000 },
+  );
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  return pathOf(folder);
+};
+
 const pathOf = (folder: string, uuid = ME): string => join(folder, `${uuid}.disk`);
 
 describe.each(SHELLS)("libvirt's hook under %s", (...shell) => {
@@ -256,6 +272,21 @@ describe.each(SHELLS)("libvirt's hook under %s", (...shell) => {
       expect(statSync(pathOf(folder)).size, kib).toBe(size * 1024);
       expect(lookAtDisk(pathOf(folder)).kind).toBe('content');
     }
+  });
+
+  it('reads /etc/default/vhostmd line by line, and runs nothing of it', () => {
+    const folder = newFolder();
+    const made = join(folder, 'made');
+    const lines = [
+      '# VHOSTMD_VM_DISK=/nowhere/UUID.disk',
+      `VHOSTMD_VM_DISK="${join(folder, 'UUID.disk')}"`,
+      `touch ${made}; OTHER=$(touch ${made})`,
+      "if [ 'an unfinished line",
+      "VHOSTMD_VM_DISK_KIB='128'",
+    ];
+    const path = hookWithDefaults(lines.join('\n'), folder, shell);
+    expect(statSync(path).size).toBe(128 * 1024);
+    expect(existsSync(made)).toBe(false);
   });
 
   it('takes a pattern with the token in a folder, and several times, and none without the token', () => {

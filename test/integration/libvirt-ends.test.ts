@@ -60,13 +60,13 @@ describe.each(['healthy', 'absent', 'frozen'] as const)('With libvirtd %s', (sta
 });
 
 describe('A daemon whose process is stopped for a while', () => {
-  it('FAULTS 54: makes one tick for all that it missed, then goes on with its rhythm', async () => {
+  it('FAULTS 54: makes one tick for all that it missed in a minute, then goes on with its rhythm', async () => {
     const { folder, run } = stage();
     const ticks = path.join(folder, 'ticks');
     const { daemon } = await run(action('host', 'Ticks', counting(ticks)) + stat('vm', 'cpu.time'), { args: ['-v'] });
     await until('three ticks', () => linesOf(ticks).length >= 3);
     daemon.child.kill('SIGSTOP');
-    await sleep(5300);
+    await sleep(60_300);
     const before = linesOf(ticks).length;
     const updates = updatesOf(daemon).length;
     daemon.child.kill('SIGCONT');
@@ -78,5 +78,5 @@ describe('A daemon whose process is stopped for a while', () => {
     expect(linesOf(ticks).length - before).toBeLessThanOrEqual(most);
     // A tick may be followed by what was late.
     expect(updatesOf(daemon).length - updates).toBeLessThanOrEqual(2 * most);
-  });
+  }, 120_000);
 });
