@@ -39,6 +39,7 @@ export const ATTACH_OPTIONS = {
 export const WATCH_OPTIONS = {
   once: { ...FLAG, describe: 'Print the table once, as text, and exit' },
   count: { ...VALUE, describe: 'Print it this often, once for each new document, and exit' },
+  socket: { ...VALUE, describe: 'Ask the daemon behind this socket instead of a disk' },
   sort: { ...VALUE, default: 'cpu', describe: `Sort by ${SORTS.join(', ')}` },
 } as const;
 // yargs must know them before it has found a command, or it takes the command after a flag for the flag's value.

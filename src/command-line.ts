@@ -48,6 +48,7 @@ export type Command =
   | {
       readonly kind: 'watch';
       readonly disk?: string;
+      readonly socket?: string;
       readonly config: string;
       readonly sort: Sort;
       readonly count?: number;
@@ -151,17 +152,19 @@ export const parseCommandLine = async (args: readonly string[]): Promise<Command
       'Show the domains on a metrics disk, live in a terminal, else as text',
       (watch) =>
         hideDaemonOnly(watch)
-          .positional('disk', { type: 'string', describe: 'Metrics disk (default: that of the configuration)' })
+          .positional('disk', { type: 'string', describe: 'Metrics disk (default: the running daemon, or its disk)' })
           .options(WATCH_OPTIONS),
-      ({ disk, f: config, once, count, sort }) => {
-        for (const [name, value] of Object.entries({ count, sort }))
+      ({ disk, f: config, once, count, sort, socket }) => {
+        for (const [name, value] of Object.entries({ count, sort, socket }))
           if (Array.isArray(value)) throw new Error(`Option --${name} is given twice`);
+        if (disk !== undefined && socket !== undefined) throw new Error('A disk and --socket exclude each other');
         const blocks = countOf(once, count);
         command = {
           kind: 'watch',
           config,
           sort: sortOf(sort),
           ...given('disk', disk),
+          ...given('socket', socket),
           ...(blocks === undefined ? {} : { count: blocks }),
         };
       },

@@ -96,6 +96,7 @@ describe('the commands', () => {
     ['watch -f a.xml', { ...WATCH, config: 'a.xml' }],
     ['-fa.xml watch /dev/vdb', { ...WATCH, config: 'a.xml', disk: '/dev/vdb' }],
     ['watch --once', { ...WATCH, count: 1 }],
+    ['watch --socket /s', { ...WATCH, socket: '/s' }],
     ['watch --count 10 /dev/vdb --sort=steal', { ...WATCH, count: 10, sort: 'steal', disk: '/dev/vdb' }],
   ])('are read with their arguments: %j', async (line, expected) => {
     expect(await parse(line)).toEqual(expected);
@@ -150,6 +151,8 @@ describe('mistakes on the command line', () => {
     ['watch --count 0', 'Option --count must be a number from 1 to 999999999, found "0"'],
     ['watch --count 1e3', 'Option --count must be a number from 1 to 999999999, found "1e3"'],
     ['watch --count', 'Option count needs a value'],
+    ['watch /d --socket /s', 'A disk and --socket exclude each other'],
+    ['watch --socket /s --socket /t', 'Option --socket is given twice'],
     ['watch --count 1 --count 2', 'Option --count is given twice'],
     ['watch --count 2 --once', 'Options --once and --count exclude each other'],
     ['watch --sort cpus', 'Option --sort must be one of cpu, memory, steal, id, found "cpus"; did you mean "cpu"?'],

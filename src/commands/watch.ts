@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 
 import {
   filter,
+  firstValueFrom,
   fromEvent,
   lastValueFrom,
   map,
@@ -21,6 +22,9 @@ import { readConfig } from '../config/parse.ts';
 import { monotonicScheduler } from '../monotonic.ts';
 import { reasonOf } from '../reason.ts';
 import { escapeForLog } from '../value.ts';
+import { ask$ } from '../status/ask.ts';
+import { socketPaths } from '../status/socket.ts';
+import { daemon$ } from '../watch/daemon.ts';
 import { disk$, diskReader } from '../watch/disk.ts';
 import { meanings } from '../watch/meaning.ts';
 import { printed$ } from '../watch/plain.ts';
@@ -30,8 +34,9 @@ import { frame$, type Watched } from '../watch/watch.ts';
 
 /** What `vhostmd watch` was asked for. */
 export interface WatchOptions {
-  /** By default the one of the configuration. */
+  /** By default the daemon that runs, or the disk of the configuration. */
   readonly disk?: string;
+  readonly socket?: string;
   readonly config: string;
   readonly sort: Sort;
   /** How many blocks of plain text; without it until the end, in a terminal as a screen. */
@@ -42,23 +47,33 @@ const DEFAULT_DISK = '/dev/shm/vhostmd0';
 /** Milliseconds between two looks at the header of the disk. */
 const POLL = 200;
 
+type Source = Pick<Watched, 'path' | 'disk$'>;
+
 type Found =
-  | { readonly ok: true; readonly disk: string; readonly config?: Config }
+  | { readonly ok: true; readonly source: Source; readonly config?: Config }
   | { readonly ok: false; readonly lines: readonly string[]; readonly code: number };
 
+const ofDisk = (path: string): Source => ({ path, disk$: disk$(diskReader(path), POLL, monotonicScheduler) });
+const ofDaemon = (paths: readonly string[]): Source => ({
+  path: paths.join(' or '),
+  disk$: daemon$(paths, monotonicScheduler),
+});
+
 // In a guest there is no configuration; on a host it tells the period, and what its metrics stand for.
-const findDisk = ({ disk, config: file }: WatchOptions): Found => {
+const findSource = async ({ disk, socket, config: file }: WatchOptions): Promise<Found> => {
   const usual = file === DEFAULT_CONFIG;
-  if (usual && !existsSync(file)) return { ok: true, disk: disk ?? DEFAULT_DISK };
+  const paths = socket === undefined ? socketPaths(process.env, process.getuid?.()) : [socket];
+  // Of another configuration than the usual one it is not known that this daemon runs with it.
+  const asked = socket !== undefined || (usual && disk === undefined && (await firstValueFrom(ask$(paths))).ok);
+  const from = (path: string): Source => (asked ? ofDaemon(paths) : ofDisk(path));
+  if (usual && !existsSync(file)) return { ok: true, source: from(disk ?? DEFAULT_DISK) };
   const result = readConfig(file);
   if (result.ok) {
     const { config } = result;
     const path = disk ?? config.disk?.path;
-    if (path !== undefined) return { ok: true, disk: path, config };
-    const line = `vhostmd: ${file} has no <disk>; name one: vhostmd watch DISK`;
-    return { ok: false, lines: [line], code: 1 };
+    return { ok: true, source: path === undefined ? ofDaemon(paths) : from(path), config };
   }
-  if (usual && disk !== undefined) return { ok: true, disk };
+  if (usual && (asked || disk !== undefined)) return { ok: true, source: from(disk ?? DEFAULT_DISK) };
   return { ok: false, lines: result.errors.map(formatDiagnostic), code: 2 };
 };
 
@@ -133,22 +148,20 @@ const asText = async (watched: Watched, { sort, count }: WatchOptions, unicode: 
 };
 
 /**
- * `vhostmd watch`: the domains on a metrics disk, as a screen in a terminal, else as text. Exit status 0 at its end, 1 if
- * the disk cannot be read at the start (a terminal waits for it), 2 if the configuration is wrong.
+ * `vhostmd watch`: the domains on a metrics disk, or of the running daemon, as a screen in a terminal, else as text. Exit
+ * status 0 at its end, 1 if that cannot be read at the start (a terminal waits for it), 2 if the configuration is wrong.
  */
 export const watch = async (options: WatchOptions): Promise<number> => {
-  const found = findDisk(options);
+  const found = await findSource(options);
   if (!found.ok) {
     for (const line of found.lines) console.error(line);
     return found.code;
   }
-  const { disk, config } = found;
-  const scheduler = monotonicScheduler;
+  const { source, config } = found;
   const watched: Watched = {
-    path: disk,
-    disk$: disk$(diskReader(disk), POLL, scheduler),
+    ...source,
     meaningOf: meanings(config?.metrics),
-    scheduler,
+    scheduler: monotonicScheduler,
     ...(config === undefined ? {} : { usual: config.updatePeriod }),
   };
   const screen = process.stdout.isTTY && options.count === undefined && process.env['TERM'] !== 'dumb';

@@ -2,19 +2,23 @@ import { createConnection } from 'node:net';
 
 import { catchError, map, Observable, of } from 'rxjs';
 
+import { STATUS } from './socket.ts';
+
 /** What a daemon said, or for each socket why none did. */
 export type Answer =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly problems: readonly string[] };
 
 const PATIENCE = 3000;
-// A status of 10,000 metrics that all fail is a part of this.
-const MOST = 64 * 2 ** 20;
+/** Bytes of an answer. A status of 10,000 metrics that all fail is a part of this. */
+export const MOST = 64 * 2 ** 20;
 
-const isAbsent = (cause: unknown): boolean =>
+/** Whether a socket cannot be connected to because nobody is there. */
+export const isAbsent = (cause: unknown): boolean =>
   cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED');
 
-const explained = ({ code, message }: NodeJS.ErrnoException): string => {
+/** Why a socket cannot be read, in words. */
+export const explained = ({ code, message }: NodeJS.ErrnoException): string => {
   if (code === 'ENOENT') return 'there is no such socket';
   if (code === 'ECONNREFUSED') return 'nobody listens there any more';
   if (code === 'EACCES') return 'not allowed for this user';
@@ -24,7 +28,7 @@ const explained = ({ code, message }: NodeJS.ErrnoException): string => {
 /** What is sent on a socket until its end, in a bounded time. */
 const answer$ = (path: string, patience: number): Observable<string> =>
   new Observable((subscriber) => {
-    const socket = createConnection(path);
+    const socket = createConnection(path, () => socket.write(STATUS));
     const parts: Buffer[] = [];
     let size = 0;
     const fail = (reason: string, cause?: unknown): void =>

@@ -1,4 +1,4 @@
-import type { SchedulerLike, Subscription } from 'rxjs';
+import { defer, map, of, share, startWith, Subject, type SchedulerLike, type Subscription } from 'rxjs';
 
 import { version } from '../command-line.ts';
 import { ownFamilies } from '../figures/families.ts';
@@ -6,9 +6,11 @@ import type { Family } from '../figures/family.ts';
 import { createFigures, type Figures } from '../figures/figures.ts';
 import { processView } from '../figures/process.ts';
 import type { Log } from '../log.ts';
+import type { Snapshot } from '../metric.ts';
+import { document, metricsXml } from '../metrics-xml.ts';
 import type { Owner } from '../process/privileges.ts';
 import { reasonOf } from '../reason.ts';
-import { makeSocketFolder, ownSocketPath, statusSocket$ } from './socket.ts';
+import { makeSocketFolder, ownSocketPath, statusSocket$, type Told } from './socket.ts';
 import { statusOf } from './status.ts';
 import { asciiJson } from './text.ts';
 
@@ -21,12 +23,33 @@ export interface Self {
   readonly loaded: (error?: string) => void;
   /** Makes the folder of the status socket, while that is still allowed; `owner` is who will run the daemon. */
   readonly prepare: (owner?: Owner) => void;
-  /** Serves `vhostmd status` until it is unsubscribed. Where that is impossible it is said once, and all else goes on. */
+  /** Serves `vhostmd status` and `vhostmd watch` until it is unsubscribed. Where that is impossible it is said once, and all else goes on. */
   readonly serve: () => Subscription | undefined;
 }
 
 export const createSelf = (file: string, scheduler: SchedulerLike, log: Log): Self => {
-  const figures = createFigures(scheduler);
+  const own = createFigures(scheduler);
+  const published$ = new Subject<Snapshot>();
+  let newest: { readonly snapshot: Snapshot; readonly at: number } | undefined;
+  const figures: Figures = {
+    ...own,
+    published: (setup, snapshot) => {
+      own.published(setup, snapshot);
+      newest = { snapshot, at: scheduler.now() };
+      published$.next(snapshot);
+    },
+  };
+  const told = (snapshot: Snapshot, at: number): string => {
+    const names = Object.fromEntries(snapshot.guests.map(({ domain: { uuid, name } }) => [uuid, name]));
+    const ageSeconds = (scheduler.now() - at) / 1000;
+    return `${asciiJson({ ageSeconds, names, document: document(metricsXml(snapshot)) } satisfies Told)}\n`;
+  };
+  // Written once for all who follow, and not at all where nobody does.
+  const line$ = published$.pipe(
+    map((snapshot) => told(snapshot, scheduler.now())),
+    share(),
+  );
+  const follow$ = defer(() => (newest === undefined ? line$ : line$.pipe(startWith(told(newest.snapshot, newest.at)))));
   const ourVersion = version();
   const socket = ownSocketPath(process.env, process.getuid?.());
   let notReloaded: { readonly at: number; readonly message: string } | undefined;
@@ -59,7 +82,7 @@ export const createSelf = (file: string, scheduler: SchedulerLike, log: Log): Se
         goWithout('there is neither RUNTIME_DIRECTORY nor XDG_RUNTIME_DIR to make its socket in');
         return undefined;
       }
-      return statusSocket$(socket, answer).subscribe({ error: goWithout });
+      return statusSocket$(socket, { status$: defer(() => of(answer())), follow$ }).subscribe({ error: goWithout });
     },
   };
 };

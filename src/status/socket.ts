@@ -2,7 +2,7 @@ import { lchownSync, lstatSync, mkdirSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import path from 'node:path';
 
-import { defer, finalize, map, type Observable } from 'rxjs';
+import { defer, finalize, map, type Observable, type Subscription } from 'rxjs';
 
 import type { Owner } from '../process/privileges.ts';
 import { unixListening$ } from '../unix-socket.ts';
@@ -10,7 +10,22 @@ import { unixListening$ } from '../unix-socket.ts';
 /** Name of the socket in the runtime directory. */
 const NAME = 'status.sock';
 
-// Milliseconds that whoever asks may take for the answer, and how many may ask at a time.
+/** Asks for the status: one answer. Who asks for nothing gets it, too. */
+export const STATUS = 'status\n';
+/** Asks to be told of each snapshot, on one line each, from the newest one on. */
+export const FOLLOW = 'follow\n';
+
+/** What the daemon says of each snapshot, on one line of JSON. */
+export interface Told {
+  readonly ageSeconds: number;
+  /** Names of the domains by uuid. */
+  readonly names: Readonly<Record<string, string>>;
+  /** As on a metrics disk that is large enough. */
+  readonly document: string;
+}
+
+// Milliseconds that whoever asks may take for his request, and for the answer, and how many may ask at a time.
+const ASKING = 100;
 const TAKING = 5000;
 const MOST = 16;
 
@@ -42,21 +57,56 @@ export const makeSocketFolder = (file: string, owner?: Owner): void => {
   if (owner !== undefined && lstatSync(folder).uid === 0) lchownSync(folder, owner.uid, owner.gid);
 };
 
+/** Sends texts until they end; of those that come while nobody takes them only the newest is kept. */
+const send = (socket: Socket, text$: Observable<string>): Subscription => {
+  let waiting: string | undefined;
+  let late: NodeJS.Timeout | undefined;
+  const write = (text: string): void => {
+    if (socket.write(text)) return;
+    late ??= setTimeout(() => socket.destroy(), TAKING).unref();
+  };
+  socket.on('drain', () => {
+    clearTimeout(late);
+    const next = waiting;
+    [late, waiting] = [undefined, undefined];
+    if (next !== undefined) write(next);
+  });
+  return text$.subscribe({
+    next: (text) => (late === undefined ? write(text) : (waiting = text)),
+    complete: () => {
+      socket.end();
+      setTimeout(() => socket.destroy(), TAKING).unref();
+    },
+  });
+};
+
 /**
- * Answers everyone who connects with one text, until it is unsubscribed; emits once, when it listens. Errors: another
- * daemon has the socket, or it cannot be made.
+ * Answers everyone who connects, until it is unsubscribed; emits once, when it listens. Errors: another daemon has the
+ * socket, or it cannot be made.
  */
-export const statusSocket$ = (file: string, answer: () => string): Observable<void> =>
+export const statusSocket$ = (
+  file: string,
+  answers: { readonly status$: Observable<string>; readonly follow$: Observable<string> },
+): Observable<void> =>
   defer(() => {
     const sockets = new Set<Socket>();
-    const server = createServer((socket) => {
+    // Half-open: who asks may have closed his side by then.
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      let sending: Subscription | undefined;
+      const answer = (request: string): void => {
+        sending ??= send(socket, request === FOLLOW ? answers.follow$ : answers.status$);
+      };
+      const waited = setTimeout(answer, ASKING, '').unref();
       sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
+      socket.once('close', () => {
+        clearTimeout(waited);
+        sending?.unsubscribe();
+        sockets.delete(socket);
+      });
       socket.on('error', () => undefined);
-      setTimeout(() => socket.destroy(), TAKING).unref();
-      // Nothing is asked: what comes is thrown away.
-      socket.resume();
-      socket.end(answer());
+      // What comes after the request is thrown away.
+      socket.on('data', (data: Buffer) => answer(data.toString('latin1')));
+      socket.once('end', () => answer(''));
       const [oldest] = sockets;
       if (sockets.size > MOST) oldest?.destroy();
     });

@@ -7,8 +7,9 @@ import { reasonOf } from '../reason.ts';
 import { HEADER_SIZE } from '../sinks/metrics-disk/format.ts';
 import { lookAtDisk, type Look } from '../sinks/metrics-disk/read-disk.ts';
 import { parseDocument, type Metrics } from './document.ts';
+import type { Names } from './view.ts';
 
-/** What is noticed of a metrics disk. */
+/** What is noticed of a metrics disk, or of the daemon itself. */
 export type DiskEvent =
   | {
       readonly kind: 'document';
@@ -17,6 +18,8 @@ export type DiskEvent =
       readonly at: number;
       /** Whether that is known, and not only that it was at the latest then. */
       readonly sure: boolean;
+      /** Where they are known; a metrics disk has none. */
+      readonly names?: Names;
     }
   /** It is as before, and was written, or touched, again. */
   | { readonly kind: 'alive'; readonly at: number }

@@ -54,20 +54,18 @@ const block$ = (
 ): Observable<Printed> => {
   const known$ = followed$.pipe(filter(({ model }) => model.stamp !== undefined));
   const rated$ = known$.pipe(
-    map(({ model }) => model),
-    distinctUntilChanged(),
-    skipWhile(({ collections }) => collections < 2),
+    distinctUntilChanged((one, other) => one.model === other.model),
+    skipWhile(({ model }) => model.collections < 2),
   );
   const silent$ = known$.pipe(filter(({ silence }) => silence !== undefined));
   // A disk that has gone is not silent.
   const late$ = known$.pipe(audit(({ model }) => timer((SILENT_PERIODS + 1) * periodOf(model, usual), scheduler)));
-  const unrated$ = merge(silent$, late$).pipe(
-    map(({ model }) => model),
-    take(1),
-    takeUntil(rated$),
-  );
+  const unrated$ = merge(silent$, late$).pipe(take(1), takeUntil(rated$));
   return merge(rated$, unrated$).pipe(
-    map((model): Printed => ({ kind: 'block', text: block(model, { sort, reverse: false }, { unicode }) })),
+    map(({ model, names }): Printed => {
+      const text = block(model, { sort, reverse: false }, { unicode, names });
+      return { kind: 'block', text };
+    }),
   );
 };
 

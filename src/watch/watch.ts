@@ -20,8 +20,11 @@ import { SILENT_PERIODS, stateOf } from './state.ts';
 import { frame, pageOf, type Line, type Size } from './table.ts';
 import { FIRST_VIEW, press, type Names, type View } from './view.ts';
 
+const NO_NAMES: Names = new Map();
+
 /** What is followed, and how it is read. */
 export interface Watched {
+  /** Of the disk, or of the socket. */
   readonly path: string;
   readonly disk$: Observable<DiskEvent>;
   readonly meaningOf: MeaningOf;
@@ -33,6 +36,7 @@ export interface Watched {
 /** What the disk has come to. */
 export interface Followed {
   readonly model: Model;
+  readonly names: Names;
   /** When it was last seen to be written. */
   readonly alive?: number;
   readonly trouble?: string;
@@ -44,13 +48,14 @@ export interface Followed {
 export const followed$ = ({ disk$, meaningOf, usual, scheduler }: Watched): Observable<Followed> =>
   disk$.pipe(
     scan(
-      ({ model, alive }: Followed, event): Followed => {
+      ({ model, names, alive }: Followed, event): Followed => {
         if (event.kind === 'trouble')
-          return { model, trouble: event.message, ...(alive === undefined ? {} : { alive }) };
-        if (event.kind === 'alive') return { model, alive: event.at };
-        return { model: nextModel(model, event.metrics, event, meaningOf), alive: event.at };
+          return { model, names, trouble: event.message, ...(alive === undefined ? {} : { alive }) };
+        if (event.kind === 'alive') return { model, names, alive: event.at };
+        const next = nextModel(model, event.metrics, event, meaningOf);
+        return { model: next, names: event.names ?? names, alive: event.at };
       },
-      { model: NOTHING },
+      { model: NOTHING, names: NO_NAMES },
     ),
     switchMap((followed) => {
       const { model, alive, trouble } = followed;
@@ -75,8 +80,6 @@ export interface Terminal {
   readonly key$: Observable<string>;
   /** The size now, and each other one. */
   readonly size$: Observable<Size>;
-  /** Names of domains by uuid, from wherever they are known; a metrics disk has none. */
-  readonly names$?: Observable<Names>;
   readonly unicode: boolean;
   readonly sort?: View['sort'];
 }
@@ -84,26 +87,19 @@ export interface Terminal {
 interface Situation {
   readonly followed: Followed;
   readonly view: View;
-  readonly names: Names;
   readonly size?: Size;
 }
 
 const QUIT = 'q';
 
 /** Frames, each different from the one before; completes with the key q. */
-export const frame$ = (
-  watched: Watched,
-  { key$, size$, names$, unicode, sort = 'cpu' }: Terminal,
-): Observable<Frame> => {
+export const frame$ = (watched: Watched, { key$, size$, unicode, sort = 'cpu' }: Terminal): Observable<Frame> => {
   type Change = (situation: Situation) => Situation;
   const { path } = watched;
   const pressed$ = key$.pipe(share());
   const change$ = merge(
     size$.pipe(
       map((size): Change => (situation) => ({ ...situation, size })),
-    ),
-    (names$ ?? of()).pipe(
-      map((names): Change => (situation) => ({ ...situation, names })),
     ),
     followed$(watched).pipe(
       map((followed): Change => (situation) => ({ ...situation, followed })),
@@ -117,14 +113,16 @@ export const frame$ = (
       }),
     ),
   );
-  const start: Situation = { followed: { model: NOTHING }, view: { ...FIRST_VIEW, sort }, names: new Map() };
+  const nothing: Followed = { model: NOTHING, names: NO_NAMES };
+  const start: Situation = { followed: nothing, view: { ...FIRST_VIEW, sort } };
   return change$.pipe(
     scan((situation, change) => change(situation), start),
     distinctUntilChanged(),
     filter((situation): situation is Situation & { readonly size: Size } => situation.size !== undefined),
-    map(({ followed, view, names, size }): Frame => {
-      const state = stateOf(path, followed.model, followed);
-      return { size, lines: frame(followed.model, view, state, size, { unicode, names }) };
+    map(({ followed, view, size }): Frame => {
+      const { model, names } = followed;
+      const state = stateOf(path, model, followed);
+      return { size, lines: frame(model, view, state, size, { unicode, names }) };
     }),
     takeUntil(pressed$.pipe(filter((key) => key === QUIT))),
   );

@@ -10,8 +10,8 @@ import { metricsXml } from '../../src/metrics-xml.ts';
 import type { Sample, ValueType } from '../../src/metric.ts';
 import { openTarget } from '../../src/sinks/metrics-disk/target.ts';
 import { guest, snapshot } from '../../src/testing/index.ts';
-import { PROGRAM, until } from '../support/daemon.ts';
-import { vhostmd } from './program.ts';
+import { PROGRAM, scratch, startDaemon, until } from '../support/daemon.ts';
+import { TEST_URI, VCPUS, vhostmd } from './program.ts';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'vhostmd-watch-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -151,6 +151,46 @@ describe('vhostmd watch in a pipe', () => {
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (bytes: Buffer) => (output += bytes.toString()));
     return once(child, 'close').then(() => expect(output).toMatch(/^node1 {2}CPU [^\n]*\n$/));
+  });
+});
+
+describe('vhostmd watch of the running daemon', () => {
+  const running = async () => {
+    const { directory: folder, config } = scratch(TIME + VCPUS, { period: 1 });
+    clean.push(() => rmSync(folder, { recursive: true, force: true }));
+    const env = { RUNTIME_DIRECTORY: folder, XDG_RUNTIME_DIR: '' };
+    const daemon = await startDaemon([...TEST_URI, '-f', config], { env });
+    clean.push(() => daemon.child.kill('SIGKILL'));
+    return { env, config, socket: path.join(folder, 'status.sock'), daemon };
+  };
+  const TIME = '<metric type="uint64" context="host"><name>Time</name><stat>host.time</stat></metric>';
+  const NAMED = /^ ID NAME +CPU% CPUS\n {2}1 test +- +2$/m;
+
+  it('shows the names of domains, by its socket, with no other configuration, or by the one where it is looked for', async () => {
+    const { env, socket } = await running();
+    const named = await program(['watch', '--once', '--socket', socket]);
+    expect(named).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(NAMED) as string });
+    expect((await program(['watch', '--once'], env)).stdout).toMatch(NAMED);
+  });
+
+  it('reads the disk where another configuration is asked for, and the daemon where that has none', async () => {
+    const { env, config } = await running();
+    expect((await program(['watch', '--once', '-f', config], env)).stdout).toMatch(/^ ID UUID/m);
+    const text = readFileSync(config, 'utf8');
+    const none = path.join(path.dirname(config), 'none.conf');
+    const vmDisk = `<vm_disk><path>${path.dirname(config)}/UUID.disk</path><size unit="k">64</size></vm_disk>`;
+    writeFileSync(none, text.replace(/<disk>.*<\/disk>/s, '').replace('</globals>', `${vmDisk}</globals>`));
+    const { stdout, stderr } = await program(['watch', '--once', '-f', none], env);
+    expect({ stdout, stderr }).toEqual({ stdout: expect.stringMatching(NAMED) as string, stderr: '' });
+  });
+
+  it('says where none is', () => {
+    const { code, stdout, stderr } = vhostmd(['watch', '--once', '--socket', '/nowhere']);
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'vhostmd: /nowhere: there is no such socket\n',
+    });
   });
 });
 

@@ -4,11 +4,11 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { firstValueFrom, type Subscription } from 'rxjs';
+import { defer, finalize, firstValueFrom, NEVER, type Observable, of, Subject, type Subscription } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { ask$ } from '../../src/status/ask.ts';
-import { ownSocketPath, socketPaths, statusSocket$ } from '../../src/status/socket.ts';
+import { FOLLOW, ownSocketPath, socketPaths, statusSocket$ } from '../../src/status/socket.ts';
 import { openFiles } from '../../src/testing/contract.ts';
 import { until } from '../support/daemon.ts';
 
@@ -21,10 +21,15 @@ const place = (): string => {
   left.push(() => rmSync(folder, { recursive: true, force: true }));
   return path.join(folder, 'status.sock');
 };
-const serve = async (file: string, answer: () => string): Promise<{ errors: string[]; subscription: Subscription }> => {
+const serve = async (
+  file: string,
+  answer: () => string,
+  follow$: Observable<string> = NEVER,
+): Promise<{ errors: string[]; subscription: Subscription }> => {
   const errors: string[] = [];
   let ready = false;
-  const subscription = statusSocket$(file, answer).subscribe({
+  const status$ = defer(() => of(answer()));
+  const subscription = statusSocket$(file, { status$, follow$ }).subscribe({
     next: () => (ready = true),
     error: (error: Error) => errors.push(error.message),
   });
@@ -126,6 +131,92 @@ describe('the status socket', () => {
     }
     const answer = await firstValueFrom(ask$([file]));
     expect(answer.ok && answer.text.length).toBe(4 << 20);
+  });
+});
+
+/** Connects, sends this if it is anything, and keeps what comes. */
+const connected = (file: string, request?: string) => {
+  const socket = connect({ path: file, allowHalfOpen: true });
+  let text = '';
+  let ended = false;
+  socket.setEncoding('utf8');
+  socket.on('data', (data: string) => (text += data));
+  socket.once('end', () => (ended = true));
+  socket.on('error', () => undefined);
+  if (request !== undefined) socket.write(request);
+  left.push(() => socket.destroy());
+  return { socket, text: () => text, ended: () => ended };
+};
+
+describe('the request', () => {
+  it.each([
+    ['is missing', undefined],
+    ['is something else', 'GET / HTTP/1.1\r\n\r\n'],
+    ['is for the status', 'status\n'],
+  ])('that %s gets the status', async (_what, request) => {
+    const file = place();
+    await serve(file, () => 'well');
+    const { text, ended } = connected(file, request);
+    await until('the answer', ended);
+    expect(text()).toBe('well');
+  });
+
+  it('that is missing because nothing more will come gets the status, too', async () => {
+    const file = place();
+    await serve(file, () => 'well');
+    const { socket, text, ended } = connected(file);
+    socket.end();
+    await until('the answer', ended);
+    expect(text()).toBe('well');
+  });
+
+  it('to follow gets each text until one of the two ends it', async () => {
+    const file = place();
+    const told$ = new Subject<string>();
+    let followers = 0;
+    const follow$ = defer(() => {
+      followers += 1;
+      return told$.pipe(finalize(() => (followers -= 1)));
+    });
+    const { subscription } = await serve(file, () => '', follow$);
+    const [first, second] = [connected(file, FOLLOW), connected(file, FOLLOW)];
+    await until('two followers', () => followers === 2);
+    told$.next('one\n');
+    told$.next('two\n');
+    await until('both', () => [first, second].every(({ text }) => text() === 'one\ntwo\n'));
+    first.socket.destroy();
+    await until('the first is closed', () => first.socket.closed);
+    // That he has gone, and not only said all that he will say, shows when something is sent.
+    told$.next('three\n');
+    await until('the third', () => second.text().endsWith('three\n'));
+    await until('one follower', () => followers === 1);
+    subscription.unsubscribe();
+    await until('none', () => followers === 0 && second.ended());
+  });
+
+  it('to follow by somebody who does not read costs one text in the way and one that waits: the newest', async () => {
+    const file = place();
+    const told$ = new Subject<string>();
+    await serve(file, () => '', told$);
+    const { socket, text } = connected(file, FOLLOW);
+    socket.pause();
+    await until('the follower', () => told$.observed);
+    const large = (letter: string): string => `${letter.repeat(8 << 20)}\n`;
+    for (const letter of ['a', 'b', 'c', 'd']) told$.next(large(letter));
+    socket.resume();
+    await until('the newest', () => text().endsWith('d\n'));
+    expect(text()).toBe(large('a') + large('d'));
+  });
+
+  it('to follow ends for who takes nothing for seconds', async () => {
+    const file = place();
+    const told$ = new Subject<string>();
+    await serve(file, () => '', told$);
+    const { socket } = connected(file, FOLLOW);
+    socket.pause();
+    await until('the follower', () => told$.observed);
+    told$.next('x'.repeat(8 << 20));
+    await until('the end', () => !told$.observed);
   });
 });
 

@@ -6,14 +6,12 @@ import { meanings } from '../../src/watch/meaning.ts';
 import { printed$, type PlainOptions } from '../../src/watch/plain.ts';
 import type { Size } from '../../src/watch/table.ts';
 import { frame$, type Frame } from '../../src/watch/watch.ts';
-import type { Names } from '../../src/watch/view.ts';
 import { sapDocument, uuidOf } from './documents.ts';
 
 interface Inputs {
   readonly disk?: Readonly<Record<number, DiskEvent>>;
   readonly keys?: Readonly<Record<number, string>>;
   readonly sizes?: Readonly<Record<number, Size>>;
-  readonly names?: Readonly<Record<number, Names>>;
 }
 
 const SCREEN: Size = { columns: 60, rows: 7 };
@@ -41,11 +39,11 @@ const stage = (until: number) => {
 // The frames in virtual time, as `[milliseconds, frame]`.
 const frames = (
   until: number,
-  { disk, keys, sizes = { 0: SCREEN }, names }: Inputs,
+  { disk, keys, sizes = { 0: SCREEN } }: Inputs,
 ): readonly (readonly [number, Frame | 'end'])[] => {
   const { scheduler, play, watched } = stage(until);
   const seen: (readonly [number, Frame | 'end'])[] = [];
-  const terminal = { key$: play(keys), size$: play(sizes), names$: play(names), unicode: true };
+  const terminal = { key$: play(keys), size$: play(sizes), unicode: true };
   frame$(watched(disk), terminal).subscribe({
     next: (frame) => seen.push([scheduler.now(), frame]),
     complete: () => seen.push([scheduler.now(), 'end']),
@@ -112,9 +110,10 @@ describe('the screen', () => {
   });
 
   it('shows names when they become known', () => {
-    const seen = frames(2000, { disk: documents(0), names: { 1000: new Map([[uuidOf(1), 'web1']]) } });
-    expect(line(seen.at(-2)?.[1], 3)).not.toContain('web1');
-    expect(line(seen.at(-1)?.[1], 3)).toContain('web1');
+    const named = { ...document(1000), names: new Map([[uuidOf(1), 'web1']]) };
+    const seen = frames(2000, { disk: { ...documents(0), 1000: named, 2000: { kind: 'alive', at: 2000 } } });
+    const shown = [3, 4].flatMap((row) => lines(seen, row)).filter((text) => text.includes('web1'));
+    expect(shown.map((text) => text.split(' ')[0])).toEqual(['1000', '2000']);
   });
 
   it('ends with q at once, and not with anything else', () => {
