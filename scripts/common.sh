@@ -41,12 +41,17 @@ need_modules() {
   touch node_modules/.package-lock.json
 }
 
+# Does nothing if it is done. A folder is newer, too, if a file has gone.
 build() {
   need_modules
+  [ -e dist/vhostmd.cjs ] && [ -e .cache/built ] &&
+    [ -z "$(find src tsconfig.json tsconfig.build.json package-lock.json -newer .cache/built)" ] && return
   say 'Building'
   rm -rf dist
   ./node_modules/.bin/tsc -p tsconfig.build.json
   chmod +x dist/vhostmd.cjs
+  mkdir -p .cache
+  touch .cache/built
 }
 
 have_libvirt() { ldconfig -p 2>/dev/null | grep -q 'libvirt\.so\.0' || [ -e /usr/lib64/libvirt.so.0 ]; }
