@@ -6,4 +6,4 @@ set -eu
 need_modules
 need_programs 'the fuzz tests' 'bash busybox' bash busybox-static
 export FUZZ_RUNS="${FUZZ_RUNS:-1000000}"
-exec ./node_modules/.bin/vitest run --dir test/fuzz "$@"
+exec ./node_modules/.bin/vitest run test/fuzz/ "$@"
