@@ -3,8 +3,10 @@ export type Labels = Readonly<Record<string, string>>;
 
 /** One series of a family; `suffix` is that of histograms and summaries (`_sum`, `_count`, `_bucket`). */
 export interface Series {
-  readonly labels: Labels;
-  readonly value: number | string;
+  readonly labels?: Labels;
+  /** Of many series, and printable as they are: the same object for all of them is written out once. */
+  readonly shared?: Labels;
+  readonly value: number;
   readonly suffix?: '_sum' | '_count' | '_bucket';
 }
 

@@ -43,8 +43,8 @@ const setup = () => {
       scheduler.at = ms;
     },
     /** The figures as text, those that match. */
-    lines: (pattern: RegExp): readonly string[] =>
-      familiesText(ownFamilies(figures.view(), processView(), '1'))
+    lines: async (pattern: RegExp): Promise<readonly string[]> =>
+      (await familiesText(ownFamilies(figures.view(), processView(), '1')))
         .split('\n')
         .filter((line) => !line.startsWith('#') && pattern.test(line)),
   };
@@ -66,17 +66,17 @@ const written = (value = snapshot(1)): SinkReport => ({
 });
 
 describe('what the daemon counts of its sources', () => {
-  it('ticks, and those of the grid that were skipped, for each pipeline anew', () => {
+  it('ticks, and those of the grid that were skipped, for each pipeline anew', async () => {
     const { figures, lines, at } = setup();
     at(77);
     const { tick$ } = figures.watched(sources({ tick$: from([0, 1, 4]) }));
     tick$.subscribe();
     tick$.subscribe();
-    expect(lines(/ticks_total/)).toEqual(['vhostmd_ticks_total 6', 'vhostmd_skipped_ticks_total 4']);
+    expect(await lines(/ticks_total/)).toEqual(['vhostmd_ticks_total 6', 'vhostmd_skipped_ticks_total 4']);
     expect(figures.view().skipped).toEqual({ count: 4, lastAt: 77 });
   });
 
-  it('outcomes by metric and what failed, from all three kinds of sources', () => {
+  it('outcomes by metric and what failed, from all three kinds of sources', async () => {
     const { figures, lines } = setup();
     const [host, vm, action] = [metric('H'), metric('V', 'vm'), metric('A')];
     const domain: Domain = { uuid: 'u', id: 1, name: 'n' };
@@ -94,7 +94,7 @@ describe('what the daemon counts of its sources', () => {
     watched.hostStats$([host]).subscribe();
     watched.domainCollectors[0]?.collect$([domain]).subscribe();
     for (let count = 0; count < 3; count += 1) watched.action$({ metric: action, late: false }).subscribe();
-    expect(lines(/outcomes_total.* [^0]/)).toEqual([
+    expect(await lines(/outcomes_total.* [^0]/)).toEqual([
       'vhostmd_outcomes_total{context="host",metric="H",outcome="ok"} 1',
       'vhostmd_outcomes_total{context="vm",metric="V",outcome="ok"} 1',
       'vhostmd_outcomes_total{context="vm",metric="V",outcome="stat"} 1',
@@ -102,7 +102,7 @@ describe('what the daemon counts of its sources', () => {
     ]);
   });
 
-  it('how long each part took, in buckets that add up; what was given up is not counted', () => {
+  it('how long each part took, in buckets that add up; what was given up is not counted', async () => {
     const { figures, lines, at } = setup();
     const took = (ms: number): Observable<readonly Reading[]> =>
       defer(() => {
@@ -116,7 +116,7 @@ describe('what the daemon counts of its sources', () => {
       watch(took(ms)).subscribe();
     }
     watch(NEVER).subscribe().unsubscribe();
-    const found = lines(/stage="host_stats"/).map((line) => line.replace('vhostmd_stage_duration_seconds', ''));
+    const found = (await lines(/stage="host_stats"/)).map((line) => line.replace('vhostmd_stage_duration_seconds', ''));
     expect(found).toContain('_bucket{stage="host_stats",le="0.002"} 0');
     expect(found).toContain('_bucket{stage="host_stats",le="0.005"} 1');
     expect(found).toContain('_bucket{stage="host_stats",le="0.05"} 2');
@@ -128,7 +128,7 @@ describe('what the daemon counts of its sources', () => {
     ]);
   });
 
-  it('passes on what it sees, unchanged', () => {
+  it('passes on what it sees, unchanged', async () => {
     const { figures } = setup();
     const seen: unknown[] = [];
     const readings: readonly Reading[] = [{ metric: metric('A'), outcome: ok }];
@@ -141,7 +141,7 @@ describe('what the daemon counts of its sources', () => {
 });
 
 describe('what the daemon counts of its sinks', () => {
-  it('latency from the cause, by cause and sink, and the writing itself', () => {
+  it('latency from the cause, by cause and sink, and the writing itself', async () => {
     const { figures, lines, at } = setup();
     const both = { config: config(), sinks: [sink('a'), sink('b')] };
     const change = { ...snapshot(1), cause: 'change' as const, at: 1000 };
@@ -149,7 +149,7 @@ describe('what the daemon counts of its sinks', () => {
     figures.published(both, change);
     at(1006);
     figures.reported({ sink: sink('a'), report: written(change) });
-    expect(lines(/sink_latency_seconds_(sum|count)/)).toEqual([
+    expect(await lines(/sink_latency_seconds_(sum|count)/)).toEqual([
       'vhostmd_sink_latency_seconds_sum{sink="a",cause="tick"} 0',
       'vhostmd_sink_latency_seconds_count{sink="a",cause="tick"} 0',
       'vhostmd_sink_latency_seconds_sum{sink="a",cause="change"} 0.006',
@@ -159,15 +159,15 @@ describe('what the daemon counts of its sinks', () => {
       'vhostmd_sink_latency_seconds_sum{sink="b",cause="change"} 0',
       'vhostmd_sink_latency_seconds_count{sink="b",cause="change"} 0',
     ]);
-    expect(lines(/sink_write_duration_seconds_sum/)).toEqual([
+    expect(await lines(/sink_write_duration_seconds_sum/)).toEqual([
       'vhostmd_sink_write_duration_seconds_sum{sink="a"} 0.002',
       'vhostmd_sink_write_duration_seconds_sum{sink="b"} 0',
     ]);
-    expect(lines(/stage_duration_seconds_sum.*publish/)).toEqual([
+    expect(await lines(/stage_duration_seconds_sum.*publish/)).toEqual([
       'vhostmd_stage_duration_seconds_sum{stage="publish"} 0.004',
     ]);
     at(3000);
-    expect(lines(/lag|written_bytes|left_out|sink_writes/)).toEqual([
+    expect(await lines(/lag|written_bytes|left_out|sink_writes/)).toEqual([
       'vhostmd_sink_writes_total{sink="a"} 1',
       'vhostmd_sink_writes_total{sink="b"} 0',
       'vhostmd_sink_written_bytes{sink="a"} 7',
@@ -176,7 +176,7 @@ describe('what the daemon counts of its sinks', () => {
     ]);
   });
 
-  it('since when a sink fails, over several messages, until it writes', () => {
+  it('since when a sink fails, over several messages, until it writes', async () => {
     const { figures, lines, at } = setup();
     figures.published({ config: config(), sinks: [sink('a')] }, snapshot(1));
     const fails = (stage: 'open' | 'write', message: string): void =>
@@ -186,7 +186,7 @@ describe('what the daemon counts of its sinks', () => {
     at(200);
     fails('write', 'two');
     expect(figures.view().sinks[0]?.failing).toEqual({ since: 100, stage: 'write', message: 'two' });
-    expect(lines(/sink_fail/)).toEqual([
+    expect(await lines(/sink_fail/)).toEqual([
       'vhostmd_sink_failures_total{sink="a",stage="open"} 0',
       'vhostmd_sink_failures_total{sink="a",stage="write"} 2',
       'vhostmd_sink_failing{sink="a"} 1',
@@ -200,7 +200,7 @@ describe('what the daemon counts of its sinks', () => {
     expect(figures.view().sinks[0]?.failing).toBeUndefined();
   });
 
-  it('since when something waits for a sink: from the first snapshot that it has not written', () => {
+  it('since when something waits for a sink: from the first snapshot that it has not written', async () => {
     const { figures, at } = setup();
     const both = { config: config(), sinks: [sink('a')] };
     const waiting = (): number | undefined => figures.view().sinks[0]?.waiting;
@@ -220,14 +220,14 @@ describe('what the daemon counts of its sinks', () => {
     expect(waiting()).toBeUndefined();
   });
 
-  it('tells sinks of one name apart, also after a reload, and forgets those that have gone', () => {
+  it('tells sinks of one name apart, also after a reload, and forgets those that have gone', async () => {
     const { figures, lines } = setup();
     const names = (): readonly string[] => figures.view().sinks.map(({ name }) => name);
     figures.published({ config: config(), sinks: [sink('1', 'log'), sink('2', 'log')] }, snapshot(1));
     expect(names()).toEqual(['log', 'log 2']);
     figures.reported({ sink: sink('2', 'log'), report: written() });
     figures.published({ config: config(), sinks: [sink('2', 'log'), sink('3', 'log')] }, snapshot(2));
-    expect(lines(/sink_writes/)).toEqual([
+    expect(await lines(/sink_writes/)).toEqual([
       'vhostmd_sink_writes_total{sink="log"} 1',
       'vhostmd_sink_writes_total{sink="log 2"} 0',
     ]);
@@ -236,24 +236,26 @@ describe('what the daemon counts of its sinks', () => {
     expect(names()).toEqual(['log', 'log 2']);
   });
 
-  it('forgets metrics that are not configured any more', () => {
+  it('forgets metrics that are not configured any more', async () => {
     const { figures, lines } = setup();
     const [a, b] = [metric('A'), metric('B')];
     const watched = figures.watched(sources({ action$: () => of(ok) }));
     for (const one of [a, b]) watched.action$({ metric: one, late: false }).subscribe();
     figures.published({ config: config(b), sinks: [] }, snapshot(1));
-    expect(lines(/outcomes_total.*"ok"/)).toEqual(['vhostmd_outcomes_total{context="host",metric="B",outcome="ok"} 1']);
+    expect(await lines(/outcomes_total.*"ok"/)).toEqual([
+      'vhostmd_outcomes_total{context="host",metric="B",outcome="ok"} 1',
+    ]);
   });
 });
 
 describe('what the daemon knows of libvirt', () => {
   const up = { up: true, connection: { node: { product: 'QEMU 9' } } as unknown as Connection } as const;
-  it('when it went, why, and how often it came back', () => {
+  it('when it went, why, and how often it came back', async () => {
     const { figures, lines, at } = setup();
-    expect(lines(/libvirt/)).toEqual(['vhostmd_libvirt_up 0', 'vhostmd_libvirt_reconnects_total 0']);
+    expect(await lines(/libvirt/)).toEqual(['vhostmd_libvirt_up 0', 'vhostmd_libvirt_reconnects_total 0']);
     figures.linked({ up: false, reason: 'not there' });
     figures.linked(up);
-    expect(lines(/libvirt/)).toEqual(['vhostmd_libvirt_up 1', 'vhostmd_libvirt_reconnects_total 0']);
+    expect(await lines(/libvirt/)).toEqual(['vhostmd_libvirt_up 1', 'vhostmd_libvirt_reconnects_total 0']);
     at(100);
     figures.linked({ up: false, reason: 'lost' });
     at(200);
@@ -262,12 +264,12 @@ describe('what the daemon knows of libvirt', () => {
     figures.linked(up);
     // That of the pipeline after a reload.
     figures.linked(up);
-    expect(lines(/libvirt/)).toEqual(['vhostmd_libvirt_up 1', 'vhostmd_libvirt_reconnects_total 1']);
+    expect(await lines(/libvirt/)).toEqual(['vhostmd_libvirt_up 1', 'vhostmd_libvirt_reconnects_total 1']);
   });
 });
 
 describe('values that are missing', () => {
-  it('are counted by metric, with the reason and the names of the first three', () => {
+  it('are counted by metric, with the reason and the names of the first three', async () => {
     const problems = [
       { metric: metric('A'), stage: 'run', reason: 'one' },
       ...[1, 2, 3, 4].map((id) => ({
@@ -285,14 +287,14 @@ describe('values that are missing', () => {
 });
 
 describe("the daemon's own names", () => {
-  it('never meet those of host and VMs, and each stands once', () => {
+  it('never meet those of host and VMs, and each stands once', async () => {
     const { figures } = setup();
     const names = ownFamilies(figures.view(), processView(), '1').map(({ name }) => name);
     expect(names.filter((name) => /^vhostmd_(host|vm)_/.test(name))).toEqual([]);
     expect(new Set(names).size).toBe(names.length);
   });
 
-  it('tell of this process what /proc tells', () => {
+  it('tell of this process what /proc tells', async () => {
     const { residentBytes, descriptors, cpu, startTime } = processView();
     expect(residentBytes).toBeGreaterThan(10e6);
     expect(descriptors).toBe(processView().descriptors);

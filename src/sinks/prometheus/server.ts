@@ -6,7 +6,7 @@ import { CONTENT_TYPE } from './text.ts';
 /** What is served: at `path`, made when it is asked for. */
 export interface Pages {
   readonly path: string;
-  readonly render: () => readonly Buffer[];
+  readonly render: () => Promise<string>;
 }
 
 // Whoever needs longer than this to ask, or to take the answer, is no scraper. Milliseconds.
@@ -28,11 +28,11 @@ const serve = ({ path, render }: Pages, { method, url = '' }: IncomingMessage, r
   if (method !== 'GET' && method !== 'HEAD') {
     return void answer(response, 405, 'The metrics can only be read', { Allow: 'GET, HEAD' });
   }
-  const parts = render();
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  response.writeHead(200, { 'Content-Type': CONTENT_TYPE, 'Content-Length': length });
-  if (method === 'GET') for (const part of parts) response.write(part);
-  response.end();
+  void render().then((text) => {
+    const page = Buffer.from(text);
+    response.writeHead(200, { 'Content-Type': CONTENT_TYPE, 'Content-Length': page.length });
+    response.end(method === 'GET' ? page : undefined);
+  });
 };
 
 /** A server for one page that no client can hold up or make large; it listens nowhere yet. */

@@ -7,7 +7,7 @@ import { defineSink, type SinkContext } from '../definition.ts';
 import { type Backoff, handOver } from '../hand-over.ts';
 import type { Sink, SinkReport, Writer } from '../sink.ts';
 import { type Address, addressOf, isLocal, listening$ } from './listen.ts';
-import { snapshotPage } from './page.ts';
+import { snapshotFamilies } from './page.ts';
 import { pageServer } from './server.ts';
 import { familiesText } from './text.ts';
 
@@ -30,15 +30,18 @@ const placeOf = (address: Address, path: string): string => {
 // Made at the first scrape after a snapshot, so it costs nothing while nobody scrapes.
 const cached = (newest: () => Snapshot | undefined) => {
   let of: Snapshot | undefined;
-  let made = { bytes: Buffer.alloc(0), leftOut: 0 };
-  return () => {
+  let made = Promise.resolve({ text: '', leftOut: 0 });
+  const make = async (snapshot: Snapshot) => {
+    const { families, leftOut } = snapshotFamilies(snapshot);
+    return { text: await familiesText(families), leftOut };
+  };
+  return async () => {
     const snapshot = newest();
     if (snapshot !== of && snapshot !== undefined) {
       of = snapshot;
-      const { text, leftOut } = snapshotPage(snapshot);
-      made = { bytes: Buffer.from(text), leftOut };
+      made = make(snapshot);
     }
-    return made;
+    return await made;
   };
 };
 
@@ -47,7 +50,7 @@ const unshown = (value: number): Family => ({
   name: 'vhostmd_prometheus_unshown_values',
   help: 'Values of the snapshot that are not on this page: a second one of the same name, or no number',
   type: 'gauge',
-  series: [{ labels: {}, value }],
+  series: [{ value }],
 });
 
 /** Serves the newest snapshot to Prometheus. A scrape collects nothing and waits for nothing. */
@@ -57,9 +60,9 @@ export const prometheus = ({ address, path, figures = () => [], ...options }: Pr
     const lost$ = new Subject<never>();
     let newest: Snapshot | undefined;
     const page = cached(() => newest);
-    const render = (): readonly Buffer[] => {
-      const { bytes, leftOut } = page();
-      return [bytes, Buffer.from(familiesText([unshown(leftOut), ...figures()]))];
+    const render = async (): Promise<string> => {
+      const { text, leftOut } = await page();
+      return `${text}\n${await familiesText([unshown(leftOut), ...figures()])}`;
     };
     const { server, closeAll } = pageServer({ path, render });
     const write = ({ lost }: Listening, snapshot: Snapshot): Observable<SinkReport> => {

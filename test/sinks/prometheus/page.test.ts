@@ -5,8 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../../src/config/parse.ts';
 import type { Context, GuestMetrics, MetricDefinition, Sample, Snapshot, ValueType } from '../../../src/metric.ts';
 import { snakeCase } from '../../../src/sinks/prometheus/names.ts';
-import { snapshotPage } from '../../../src/sinks/prometheus/page.ts';
+import { snapshotFamilies } from '../../../src/sinks/prometheus/page.ts';
 import { statisticKind } from '../../../src/sinks/prometheus/statistics.ts';
+import { familiesText } from '../../../src/sinks/prometheus/text.ts';
 import { unitOf } from '../../../src/sinks/prometheus/units.ts';
 import { DOMAIN_STATS, HOST_STATS } from '../../../src/stat-names.ts';
 import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
@@ -44,17 +45,21 @@ const value = (name: string, text: string, type: ValueType = 'uint64', unit?: st
   value: text,
   ...(unit === undefined ? {} : { unit }),
 });
-const page = (
+const pageOf = async (of: Snapshot): Promise<{ readonly text: string; readonly leftOut: number }> => {
+  const { families, leftOut } = snapshotFamilies(of);
+  return { text: await familiesText(families), leftOut };
+};
+const page = async (
   metrics: readonly MetricDefinition[],
   host: readonly Sample[],
   guests: readonly GuestMetrics[] = [],
-): string => snapshotPage({ ...snapshot(1, host, guests), metrics }).text;
+): Promise<string> => (await pageOf({ ...snapshot(1, host, guests), metrics })).text;
 const linesOf = (text: string): readonly string[] =>
   text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 /** The page of one host metric. */
-const one = (name: string, text: string, given: Given = {}): string => {
+const one = async (name: string, text: string, given: Given = {}): Promise<string> => {
   const definition = metric(name, given);
-  return page([definition], [value(name, text, definition.type as ValueType, given.unit)]);
+  return await page([definition], [value(name, text, definition.type as ValueType, given.unit)]);
 };
 const promtool = (text: string): { readonly status: number | null; readonly said: string } => {
   const { status, stdout, stderr, error } = spawnSync('promtool', ['check', 'metrics'], {
@@ -79,7 +84,7 @@ describe('a name for Prometheus', () => {
     ['"}\n evil 1', 'evil_1'],
     ['__', 'metric'],
     ['x'.repeat(500), 'x'.repeat(120)],
-  ])('of %j is %s', (name, expected) => {
+  ])('of %j is %s', async (name, expected) => {
     expect(snakeCase(name)).toBe(expected);
   });
 });
@@ -90,7 +95,7 @@ describe('a metric on the page', () => {
       'TotalCPUTime',
       '69.400000',
       { type: 'real64', unit: 's', stat: 'host.cpu.time' },
-      'vhostmd_host_total_cpu_time_seconds_total 69.400000',
+      'vhostmd_host_total_cpu_time_seconds_total 69.4',
     ],
     ['Swapped', '3', { stat: 'host.swap.in', scale: 1 / 1024 }, 'vhostmd_host_swapped_bytes_total 3145728'],
     [
@@ -112,67 +117,69 @@ describe('a metric on the page', () => {
     ['Rate', '5', { unit: 'kB/s' }, 'vhostmd_host_rate_bytes_per_second 5000'],
     ['Odd', '5', { unit: '"}\n' }, 'vhostmd_host_odd 5'],
     ['Odd', '5', { unit: 'constructor' }, 'vhostmd_host_odd_constructor 5'],
-  ])('%s %s %j', (name, text, given, line) => {
-    const text_ = one(name, text, given);
+  ])('%s %s %j', async (name, text, given, line) => {
+    const text_ = await one(name, text, given);
     expect(linesOf(text_)).toEqual([line]);
     expect(promtool(text_)).toEqual({ status: 0, said: '' });
   });
 
-  it('is a counter or a gauge where a statistic tells, and untyped where an action prints it', () => {
-    expect(one('A', '1', { stat: 'host.cpu.time' })).toContain('# TYPE vhostmd_host_a_seconds_total counter\n');
-    expect(one('A', '1', { stat: 'host.cpus' })).toContain('# TYPE vhostmd_host_a gauge\n');
-    expect(one('A', '1')).toContain('# TYPE vhostmd_host_a untyped\n');
+  it('is a counter or a gauge where a statistic tells, and untyped where an action prints it', async () => {
+    expect(await one('A', '1', { stat: 'host.cpu.time' })).toContain('# TYPE vhostmd_host_a_seconds_total counter\n');
+    expect(await one('A', '1', { stat: 'host.cpus' })).toContain('# TYPE vhostmd_host_a gauge\n');
+    expect(await one('A', '1')).toContain('# TYPE vhostmd_host_a untyped\n');
   });
 
-  it('is explained by its name, unit and source, and never by the command of an action', () => {
-    expect(one('A', '1', { unit: 'MiB', stat: 'host.memory.free', scale: 0.5 })).toContain(
+  it('is explained by its name, unit and source, and never by the command of an action', async () => {
+    expect(await one('A', '1', { unit: 'MiB', stat: 'host.memory.free', scale: 0.5 })).toContain(
       '# HELP vhostmd_host_a_bytes A in MiB, from statistic host.memory.free x 0.5\n',
     );
-    expect(one('A', '1')).toContain('# HELP vhostmd_host_a A, from an action\n');
-    expect(one('a\\b\nc', '1')).toContain('# HELP vhostmd_host_a_b_c a\\\\b c, from an action\n');
+    expect(await one('A', '1')).toContain('# HELP vhostmd_host_a A, from an action\n');
+    expect(await one('a\\b\nc', '1')).toContain('# HELP vhostmd_host_a_b_c a\\\\b c, from an action\n');
   });
 
-  it('keeps all digits of 64 bits where no unit is converted', () => {
-    expect(linesOf(one('A', '18446744073709551615'))).toEqual(['vhostmd_host_a 18446744073709551615']);
-    expect(linesOf(one('A', '-9223372036854775808', { type: 'int64' }))).toEqual([
-      'vhostmd_host_a -9223372036854775808',
+  it('is what Prometheus makes of it: a float of 64 bits', async () => {
+    expect(linesOf(await one('A', '9007199254740991'))).toEqual(['vhostmd_host_a 9007199254740991']);
+    expect(linesOf(await one('A', '-9223372036854775808', { type: 'int64' }))).toEqual([
+      'vhostmd_host_a -9223372036854776000',
     ]);
-    // A 64-bit float has 53 bits, here and inside Prometheus.
-    expect(linesOf(one('A', '18446744073709551615', { unit: 'KiB' }))).toEqual([
+    expect(linesOf(await one('A', '18446744073709551615', { unit: 'KiB' }))).toEqual([
       'vhostmd_host_a_bytes 1.888946593147858e+22',
     ]);
   });
 
-  it.each(['NaN', 'Infinity', '-inf', 'abc', ''])('is left out and counted if its value is no number: %j', (text) => {
-    const { text: made, leftOut } = snapshotPage({ ...snapshot(1, [value('A', text)]), metrics: [metric('A')] });
-    expect(made).toBe('');
-    expect(leftOut).toBe(1);
-  });
+  it.each(['NaN', 'Infinity', '-inf', 'abc', ''])(
+    'is left out and counted if its value is no number: %j',
+    async (text) => {
+      const { text: made, leftOut } = await pageOf({ ...snapshot(1, [value('A', text)]), metrics: [metric('A')] });
+      expect(linesOf(made)).toEqual([]);
+      expect(leftOut).toBe(1);
+    },
+  );
 
-  it('is a label of a series that is 1, if it is a text', () => {
-    const text = one('VirtProductInfo', 'QEMU 9.0.0', { type: 'string', stat: 'host.product' });
+  it('is a label of a series that is 1, if it is a text', async () => {
+    const text = await one('VirtProductInfo', 'QEMU 9.0.0', { type: 'string', stat: 'host.product' });
     expect(linesOf(text)).toEqual(['vhostmd_host_virt_product_info{value="QEMU 9.0.0"} 1']);
     expect(text).toContain('# TYPE vhostmd_host_virt_product_info gauge\n');
   });
 
-  it('has the unit and the help of its variable, if it is one of a group', () => {
+  it('has the unit and the help of its variable, if it is one of a group', async () => {
     const group = metric('Sizes', { type: 'group', variables: [{ name: 'Big', type: 'uint64', unit: 'MiB' }] });
-    const text = page([group], [value('Big', '1', 'uint64', 'MiB')]);
+    const text = await page([group], [value('Big', '1', 'uint64', 'MiB')]);
     expect(text).toContain('# HELP vhostmd_host_big_bytes Big in MiB, from an action of the group Sizes\n');
     expect(linesOf(text)).toEqual(['vhostmd_host_big_bytes 1048576']);
   });
 
-  it('is named by what was printed, if it is one of an xml action', () => {
-    expect(linesOf(page([metric('X', { type: 'xml' })], [value('Printed', '1', 'uint64', 's')]))).toEqual([
+  it('is named by what was printed, if it is one of an xml action', async () => {
+    expect(linesOf(await page([metric('X', { type: 'xml' })], [value('Printed', '1', 'uint64', 's')]))).toEqual([
       'vhostmd_host_printed_seconds 1',
     ]);
   });
 });
 
 describe('names that meet', () => {
-  it('get a number, in the order of the configuration, whichever of them has a value', () => {
+  it('get a number, in the order of the configuration, whichever of them has a value', async () => {
     const metrics = [metric('CpuTime'), metric('cpu_time'), metric('CPUTime'), metric('cpu_time_2')];
-    const all = page(
+    const all = await page(
       metrics,
       ['CpuTime', 'cpu_time', 'CPUTime', 'cpu_time_2'].map((name, at) => value(name, String(at))),
     );
@@ -182,20 +189,20 @@ describe('names that meet', () => {
       'vhostmd_host_cpu_time_3 2',
       'vhostmd_host_cpu_time_2_2 3',
     ]);
-    expect(linesOf(page(metrics, [value('CPUTime', '2')]))).toEqual(['vhostmd_host_cpu_time_3 2']);
+    expect(linesOf(await page(metrics, [value('CPUTime', '2')]))).toEqual(['vhostmd_host_cpu_time_3 2']);
   });
 
-  it('do so before unit and _total', () => {
+  it('do so before unit and _total', async () => {
     const metrics = [metric('A', { stat: 'host.cpu.time' }), metric('a', { stat: 'host.cpu.user' })];
-    expect(linesOf(page(metrics, [value('A', '1'), value('a', '2')]))).toEqual([
+    expect(linesOf(await page(metrics, [value('A', '1'), value('a', '2')]))).toEqual([
       'vhostmd_host_a_seconds_total 1',
       'vhostmd_host_a_2_seconds_total 2',
     ]);
   });
 
-  it('of one metric that is given twice show the first value, for each VM', () => {
+  it('of one metric that is given twice show the first value, for each VM', async () => {
     const twice = [value('A', '1'), value('A', '2')];
-    const { text, leftOut } = snapshotPage({
+    const { text, leftOut } = await pageOf({
       ...snapshot(1, twice, [guest(1, ...twice), guest(2, ...twice)]),
       metrics: [metric('A'), metric('A')],
     });
@@ -204,19 +211,19 @@ describe('names that meet', () => {
     expect(promtool(text)).toEqual({ status: 0, said: '' });
   });
 
-  it('of host and VM do not meet', () => {
+  it('of host and VM do not meet', async () => {
     const metrics = [metric('A'), metric('A', { context: 'vm' })];
-    const text = page(metrics, [value('A', '1')], [guest(1, value('A', '2'))]);
+    const text = await page(metrics, [value('A', '1')], [guest(1, value('A', '2'))]);
     expect(linesOf(text)).toEqual([
       'vhostmd_host_a 1',
       'vhostmd_vm_a{domain="vm1",uuid="6be3fdb8-bef5-6fec-b1b7-000000000001"} 2',
     ]);
   });
 
-  it('that actions print without end use no memory without end, and never stand twice on a page', () => {
+  it('that actions print without end use no memory without end, and never stand twice on a page', async () => {
     const metrics = [metric('X', { type: 'xml' })];
     for (let round = 0; round < 5; round += 1) {
-      const text = page(
+      const text = await page(
         metrics,
         Array.from({ length: 700 }, (_, at) => value(`N${round}x${at}`, '1')),
       );
@@ -237,9 +244,9 @@ describe('hostile text', () => {
     '😀'.repeat(600),
     'Müller',
   ];
-  it.each(hostile)('in the name of a domain stays in its label: %j', (name) => {
+  it.each(hostile)('in the name of a domain stays in its label: %j', async (name) => {
     const named = { ...guest(1, value('A', '1')), domain: { ...guest(1).domain, name } };
-    const text = page([metric('A', { context: 'vm' })], [], [named]);
+    const text = await page([metric('A', { context: 'vm' })], [], [named]);
     expect(linesOf(text)).toHaveLength(1);
     expect(text).toMatch(/,uuid="6be3fdb8-bef5-6fec-b1b7-000000000001"} 1\n$/);
     // oxlint-disable-next-line no-control-regex
@@ -248,14 +255,14 @@ describe('hostile text', () => {
     expect(promtool(text)).toEqual({ status: 0, said: '' });
   });
 
-  it.each(hostile)('in a value stays in its label: %j', (text) => {
-    const made = page([metric('A', { type: 'string' })], [sample('A', text)]);
+  it.each(hostile)('in a value stays in its label: %j', async (text) => {
+    const made = await page([metric('A', { type: 'string' })], [sample('A', text)]);
     expect(linesOf(made)).toHaveLength(1);
     expect(promtool(made)).toEqual({ status: 0, said: '' });
   });
 
-  it('is what it was, escaped', () => {
-    const text = page([metric('A', { type: 'string' })], [sample('A', 'a"b\\c\nd Müller 😀')]);
+  it('is what it was, escaped', async () => {
+    const text = await page([metric('A', { type: 'string' })], [sample('A', 'a"b\\c\nd Müller 😀')]);
     expect(linesOf(text)).toEqual(['vhostmd_host_a_info{value="a\\"b\\\\c d Müller 😀"} 1']);
   });
 });
@@ -266,7 +273,7 @@ describe('what is known of statistics', () => {
     ...DOMAIN_STATS.map((known) => ({ context: 'vm' as const, ...known })),
   ].map(({ name, ...more }) => ({ ...more, name: name.replaceAll('#', '0').replaceAll('?', 'word') }));
 
-  it.each(all)('agrees with its description: $name', ({ context, name, type, meaning }) => {
+  it.each(all)('agrees with its description: $name', async ({ context, name, type, meaning }) => {
     const { unit = '', type: kind } = statisticKind(context, name);
     if (type === 'string') return;
     if (/per second/.test(meaning) || meaning.endsWith('/s')) expect(unit).toMatch(/\/s$/);
@@ -298,11 +305,11 @@ describe.each(['conf/vhostmd.xml', 'conf/suse.xml'])('the page of %s', (file) =>
       .map(({ name, type, unit }) => value(name, type === 'string' ? 'text' : '1', type as ValueType, unit));
   const made: Snapshot = { ...snapshot(1, samples('host'), [guest(1, ...samples('vm'))]), metrics };
 
-  it('is without fault for promtool', () => {
-    expect(promtool(snapshotPage(made).text)).toEqual({ status: 0, said: '' });
+  it('is without fault for promtool', async () => {
+    expect(promtool((await pageOf(made)).text)).toEqual({ status: 0, said: '' });
   });
 
-  it('has these names', () => {
-    expect(snapshotPage(made).text.match(/^# TYPE .*$/gm)).toMatchSnapshot();
+  it('has these names', async () => {
+    expect((await pageOf(made)).text.match(/^# TYPE .*$/gm)).toMatchSnapshot();
   });
 });

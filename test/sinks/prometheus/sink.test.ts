@@ -91,7 +91,7 @@ describe('the Prometheus sink', () => {
     const both = await scrape(address);
     expect(both.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
     expect(both.body).toContain(
-      'vhostmd_vm_a_info{domain="vm2",uuid="6be3fdb8-bef5-6fec-b1b7-000000000002",value="two"} 1',
+      'vhostmd_vm_a_info{value="two",domain="vm2",uuid="6be3fdb8-bef5-6fec-b1b7-000000000002"} 1',
     );
     expect(both.body).toContain('\nvhostmd_x 3\n');
     sink.give(snapshot(2, [], [guest(1, sample('A', 'one'))]));
