@@ -25,7 +25,7 @@ export interface Told {
 }
 
 // Milliseconds that whoever asks may take for his request, and for the answer, and how many may ask at a time.
-const ASKING = 100;
+const ASKING = 500;
 const TAKING = 5000;
 const MOST = 16;
 
