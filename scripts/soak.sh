@@ -1,5 +1,5 @@
 #!/bin/sh
-# `npm run soak [-- --minutes N --period MS --plot FILE --json FILE]`: a day of ticks (or TICKS of them) in twenty
+# `npm run soak [-- --minutes N --period MS --plot FILE --json FILE]`: two days of ticks (or TICKS of them) in forty
 # minutes, with everything going on that a host may do; prints what the daemon holds over time.
 set -eu
 . "$(dirname "$0")/common.sh"

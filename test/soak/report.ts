@@ -34,7 +34,7 @@ export const figures = ({ subjects, events, domains }: Soaked): readonly string[
     const last = quiets.at(-1);
     const descriptors = [...new Set(warm(quiets).map((quiet) => quiet.descriptors))].sort((a, b) => a - b);
     return [
-      `${name}: ${count(last?.ticks ?? 0)} ticks, ${count(daemon.reloads())} reloads; after the first quarter RSS ` +
+      `${name}: ${count(last?.ticks ?? 0)} ticks, ${count(daemon.reloads())} reloads; in the second half RSS ` +
         `${rss >= 0 ? '+' : ''}${rss.toFixed(1)} ± ${rssError.toFixed(1)} and heap ${heap >= 0 ? '+' : ''}${heap.toFixed(1)} MiB a day,`,
       `descriptors at quiet times ${descriptors.join(' or ')}, ${count(checker.reads())} reads of disks, ${checker.faults().length} of them wrong`,
     ];

@@ -12,9 +12,9 @@ export const slope = (points: readonly (readonly [x: number, y: number])[]): num
   return covariance / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
 };
 
-/** What is measured after the first quarter: until then code is compiled. */
+/** What is measured in the second half: until then code is compiled, of a whole day some in the last hours still. */
 export const warm = (samples: readonly Quiet[]): readonly Quiet[] => {
-  const from = (samples.at(-1)?.ticks ?? 0) / 4;
+  const from = (samples.at(-1)?.ticks ?? 0) / 2;
   return samples.filter(({ ticks }) => ticks >= from);
 };
 
