@@ -82,13 +82,15 @@ const setupOf = (reload: Reload): readonly Setup[] => (reload.kind === 'loaded' 
 
 const LEVELS = { opened: 'info', written: 'debug', warning: 'warning', failed: 'err' } as const;
 
-/** Says what sinks report, and once of each that has failed that it works again. */
+/** Says what sinks report, and of a transport that has failed that it works again. */
 const reportsTo = (log: Log): ((of: DaemonReport) => void) => {
   const failingSince = new Map<string, number>();
-  return ({ sink: { key, name }, report }) => {
+  return ({ sink: { key, name, required }, report }) => {
     const now = monotonicScheduler.now();
     const took = report.kind === 'written' ? `, ${(now - report.snapshot.at).toFixed(1)} ms` : '';
     log(LEVELS[report.kind], name, `${report.message}${took}`);
+    // Not of sinks of others, which may fail and work in turns without end.
+    if (!required) return;
     const since = failingSince.get(key);
     if (report.kind === 'failed') failingSince.set(key, since ?? now);
     if (report.kind !== 'written' || since === undefined) return;
