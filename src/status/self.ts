@@ -30,12 +30,10 @@ export interface Self {
 export const createSelf = (file: string, scheduler: SchedulerLike, log: Log): Self => {
   const own = createFigures(scheduler);
   const published$ = new Subject<Snapshot>();
-  let newest: { readonly snapshot: Snapshot; readonly at: number } | undefined;
   const figures: Figures = {
     ...own,
     published: (setup, snapshot) => {
       own.published(setup, snapshot);
-      newest = { snapshot, at: scheduler.now() };
       published$.next(snapshot);
     },
   };
@@ -49,7 +47,10 @@ export const createSelf = (file: string, scheduler: SchedulerLike, log: Log): Se
     map((snapshot) => told(snapshot, scheduler.now())),
     share(),
   );
-  const follow$ = defer(() => (newest === undefined ? line$ : line$.pipe(startWith(told(newest.snapshot, newest.at)))));
+  const follow$ = defer(() => {
+    const { newest } = own.view();
+    return newest === undefined ? line$ : line$.pipe(startWith(told(newest.snapshot, newest.at)));
+  });
   const ourVersion = version();
   const socket = ownSocketPath(process.env, process.getuid?.());
   let notReloaded: { readonly at: number; readonly message: string } | undefined;

@@ -1,26 +1,18 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { defer, finalize, firstValueFrom, NEVER, type Observable, of, Subject, type Subscription } from 'rxjs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { ask$ } from '../../src/status/ask.ts';
 import { FOLLOW, ownSocketPath, socketPaths, statusSocket$ } from '../../src/status/socket.ts';
 import { openFiles } from '../../src/testing/contract.ts';
 import { until } from '../support/daemon.ts';
+import { socketStage } from '../support/sockets.ts';
 
-const left: (() => unknown)[] = [];
-afterEach(() => {
-  for (const undo of left.splice(0).reverse()) undo();
-});
-const place = (): string => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-status-'));
-  left.push(() => rmSync(folder, { recursive: true, force: true }));
-  return path.join(folder, 'status.sock');
-};
+const { left, place } = socketStage();
 const serve = async (
   file: string,
   answer: () => string,

@@ -1,29 +1,20 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { createServer, type Socket } from 'node:net';
 import path from 'node:path';
 
 import { asyncScheduler } from 'rxjs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { escapeXml } from '../../src/metrics-xml.ts';
 import { FOLLOW } from '../../src/status/socket.ts';
 import { daemon$ } from '../../src/watch/daemon.ts';
 import type { DiskEvent } from '../../src/watch/disk.ts';
 import { until } from '../support/daemon.ts';
+import { socketStage } from '../support/sockets.ts';
 
-const left: (() => unknown)[] = [];
-afterEach(() => {
-  for (const undo of left.splice(0).reverse()) undo();
-});
-const place = (): string => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-watch-'));
-  left.push(() => rmSync(folder, { recursive: true, force: true }));
-  return path.join(folder, 'status.sock');
-};
+const { left, place } = socketStage();
 
 /** A daemon that says what it is told to, to those who ask for it. */
-const serve = async (file: string): Promise<{ server: Server; say: (text: string) => void; close: () => void }> => {
+const serve = async (file: string) => {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
@@ -35,11 +26,11 @@ const serve = async (file: string): Promise<{ server: Server; say: (text: string
     for (const socket of sockets) socket.destroy();
   };
   left.push(close);
-  const say = (text: string): void => {
+  const say = async (text: string): Promise<void> => {
+    await until('a follower', () => sockets.size > 0);
     for (const socket of sockets) socket.write(text);
   };
-  await Promise.resolve();
-  return { server, say: (text) => void until('a follower', () => sockets.size > 0).then(() => say(text)), close };
+  return { say, close };
 };
 
 const followed = (...paths: readonly string[]): readonly DiskEvent[] => {
@@ -66,8 +57,8 @@ describe('the daemon that is followed', () => {
     const events = followed(file);
     const before = asyncScheduler.now();
     const [start, end] = [line('1', 2).slice(0, 30), line('1', 2).slice(30)];
-    say(start);
-    say(end + line('1') + line('2'));
+    await say(start);
+    await say(end + line('1') + line('2'));
     await until('all', () => events.length === 3);
     expect(brief(events)).toEqual(['1 of web\u00e91', 'alive', '2 of web\u00e91']);
     const [first] = events;
@@ -81,12 +72,12 @@ describe('the daemon that is followed', () => {
     const events = followed(file);
     await until('a second try', () => asyncScheduler.now() > 0 && events.length === 1);
     const one = await serve(file);
-    one.say(line('1'));
+    await one.say(line('1'));
     await until('the first', () => events.length === 2);
     one.close();
     await until('the end', () => events.length === 3);
     const two = await serve(file);
-    two.say(line('1'));
+    await two.say(line('1'));
     await until('the second', () => events.length === 4);
     expect(brief(events)).toEqual([
       `${file}: there is no such socket`,
@@ -100,7 +91,7 @@ describe('the daemon that is followed', () => {
     const file = place();
     const { say } = await serve(file);
     const events = followed(path.join(path.dirname(file), 'other.sock'), file);
-    say(line('1'));
+    await say(line('1'));
     await until('the document', () => events.length === 1);
     expect(brief(events)).toEqual(['1 of web\u00e91']);
   });
@@ -113,7 +104,7 @@ describe('the daemon that is followed', () => {
     const file = place();
     const { say } = await serve(file);
     const events = followed(file);
-    say(text);
+    await say(text);
     await until('the message', () => events.length === 1);
     expect(brief(events)).toEqual([message]);
   });
@@ -122,7 +113,7 @@ describe('the daemon that is followed', () => {
     const file = place();
     const { say } = await serve(file);
     const events = followed(file);
-    say('x'.repeat(65 << 20));
+    await say('x'.repeat(65 << 20));
     await until('the message', () => events.length === 1, 20_000);
     expect(brief(events)[0]).toContain('a line has no end');
   });
