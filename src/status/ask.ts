@@ -1,6 +1,6 @@
 import { createConnection } from 'node:net';
 
-import { catchError, map, Observable, of } from 'rxjs';
+import { catchError, defer, map, Observable, of, tap, throwError } from 'rxjs';
 
 import { STATUS } from './socket.ts';
 
@@ -14,7 +14,7 @@ const PATIENCE = 3000;
 export const MOST = 64 * 2 ** 20;
 
 /** Whether a socket cannot be connected to because nobody is there. */
-export const isAbsent = (cause: unknown): boolean =>
+const isAbsent = (cause: unknown): boolean =>
   cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED');
 
 /** Why a socket cannot be read, in words. */
@@ -53,19 +53,26 @@ const answer$ = (path: string, patience: number): Observable<string> =>
     };
   });
 
-/** Asks the first of the sockets behind which there is anybody. Emits once, never errors. */
-export const ask$ = (paths: readonly string[], patience = PATIENCE): Observable<Answer> => {
-  const [path, ...others] = paths;
-  if (path === undefined) return of({ ok: false, problems: [] });
-  return answer$(path, patience).pipe(
-    map((text) => ({ ok: true as const, text })),
-    catchError((error: Error) => {
-      const problem = error.message;
-      // Not another daemon instead of one that hangs.
-      if (!isAbsent(error.cause)) return of({ ok: false as const, problems: [problem] });
-      return ask$(others, patience).pipe(
-        map((answer) => (answer.ok ? answer : { ok: false as const, problems: [problem, ...answer.problems] })),
-      );
-    }),
+/** Opens the first of the sockets behind which there is anybody; else the error is that of the last. */
+export const firstOf = <T>(
+  [path = '', ...others]: readonly string[],
+  open$: (path: string) => Observable<T>,
+): Observable<T> =>
+  open$(path).pipe(
+    catchError((error: Error) =>
+      // Not another daemon instead of one that hangs, or that may not be asked.
+      others.length > 0 && isAbsent(error.cause) ? firstOf(others, open$) : throwError(() => error),
+    ),
   );
-};
+
+/** Asks the first of the sockets behind which there is anybody. Emits once, never errors. */
+export const ask$ = (paths: readonly string[], patience = PATIENCE): Observable<Answer> =>
+  defer(() => {
+    const problems: string[] = [];
+    const noted$ = (path: string): Observable<string> =>
+      answer$(path, patience).pipe(tap({ error: ({ message }: Error) => problems.push(message) }));
+    return firstOf(paths, noted$).pipe(
+      map((text): Answer => ({ ok: true, text })),
+      catchError(() => of<Answer>({ ok: false, problems })),
+    );
+  });

@@ -4,7 +4,7 @@ import { catchError, concat, defer, distinctUntilChanged, map, Observable, of, r
 import type { SchedulerLike } from 'rxjs';
 
 import { reasonOf } from '../reason.ts';
-import { explained, isAbsent, MOST } from '../status/ask.ts';
+import { explained, firstOf, MOST } from '../status/ask.ts';
 import { FOLLOW, type Told } from '../status/socket.ts';
 import type { DiskEvent } from './disk.ts';
 import { parseDocument } from './document.ts';
@@ -36,15 +36,6 @@ const line$ = (path: string): Observable<string> =>
     return () => socket.destroy();
   });
 
-/** The lines of the first of the sockets behind which there is anybody. */
-const firstOf = ([path = '', ...others]: readonly string[]): Observable<string> =>
-  line$(path).pipe(
-    catchError((error: Error) =>
-      // Not another daemon instead of one that may not be asked.
-      others.length > 0 && isAbsent(error.cause) ? firstOf(others) : throwError(() => error),
-    ),
-  );
-
 const toldBy = (line: string): Told => {
   try {
     const told = JSON.parse(line) as Told;
@@ -62,7 +53,7 @@ const toldBy = (line: string): Told => {
 export const daemon$ = (paths: readonly string[], scheduler: SchedulerLike): Observable<DiskEvent> =>
   defer(() => {
     let before = '';
-    return firstOf(paths).pipe(
+    return firstOf(paths, line$).pipe(
       map((line): DiskEvent => {
         const { ageSeconds, names, document } = toldBy(line);
         const at = scheduler.now() - ageSeconds * 1000;
