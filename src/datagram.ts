@@ -1,7 +1,6 @@
-import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';
 
-import type * as Koffi from 'koffi';
+import { cLibrary } from './libc.ts';
 
 // <sys/socket.h>, <sys/un.h>
 const AF_UNIX = 1;
@@ -21,10 +20,9 @@ export type Sent = 'sent' | 'full' | { readonly code: string };
  * abstract namespace (unix(7)).
  */
 export const datagrams = (name: string): ((text: string) => Sent) => {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
-  const libc = koffi.load(null);
-  const open = libc.func('int socket(int domain, int type, int protocol)') as (...args: number[]) => number;
-  const sendto = libc.func(
+  const { koffi, self } = cLibrary();
+  const open = self.func('int socket(int domain, int type, int protocol)') as (...args: number[]) => number;
+  const sendto = self.func(
     'long sendto(int fd, const uint8_t *data, size_t size, int flags, const uint8_t *address, uint length)',
   ) as Sendto;
   const failed = (): Sent => {

@@ -2,7 +2,13 @@ import { createRequire } from 'node:module';
 
 import type * as Koffi from 'koffi';
 
-/** Functions of the C library that Node lacks; the bridge to it is loaded at the first use only (some 30 ms). */
+/** The C library and the bridge to it, which is loaded at the first use only (some 30 ms). */
+export const cLibrary = (): { readonly koffi: typeof Koffi; readonly self: Koffi.LibraryHandle } => {
+  const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
+  return { koffi, self: koffi.load(null) };
+};
+
+/** Functions of the C library that Node lacks. */
 interface Libc {
   readonly flock: (fd: number, operation: number) => number;
   readonly fcntl: (fd: number, command: number, flags: number) => number;
@@ -23,8 +29,7 @@ let loaded: Libc | undefined;
 
 const libc = (): Libc => {
   if (loaded !== undefined) return loaded;
-  const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
-  const self = koffi.load(null);
+  const { koffi, self } = cLibrary();
   loaded = {
     flock: self.func('int flock(int fd, int operation)') as Libc['flock'],
     fcntl: self.func('int fcntl(int fd, int command, int flags)') as Libc['fcntl'],
