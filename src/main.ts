@@ -1,12 +1,16 @@
 import { parseCommandLine, type Command } from './command-line.ts';
+import { nameProcess } from './process/name.ts';
+import { settleSignals } from './process/signals.ts';
 
 // Loaded as needed: each way through the program starts without the libraries of the others.
 const execute = async (command: Command, args: readonly string[]): Promise<number | undefined> => {
   switch (command.kind) {
     case 'run': {
+      settleSignals();
       const { isBackground, startInBackground } = await import('./process/background.ts');
       const background = isBackground();
       if (!command.foreground && !background) return await startInBackground(args);
+      nameProcess(args);
       await (await import('./commands/run.ts')).run(command, background);
       return undefined;
     }

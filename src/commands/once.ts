@@ -6,6 +6,7 @@ import { document, metricsXml } from '../metrics-xml.ts';
 import { monotonicScheduler } from '../monotonic.ts';
 import { problemLines$ } from '../problems.ts';
 import { exitWithoutChildren } from '../process/exit.ts';
+import { TERMINAL_SIGNALS } from '../process/signals.ts';
 import { loadSetup } from './config.ts';
 
 // No second tick: the longest time, in milliseconds, that a timer takes is 24 days.
@@ -32,7 +33,7 @@ export const once = async (options: { readonly config: string; readonly connect?
     { ...uri, scheduler: monotonicScheduler, log },
     config.updatePeriod + KILL,
   );
-  const signal$ = merge(fromEvent(process, 'SIGINT'), fromEvent(process, 'SIGTERM'), fromEvent(process, 'SIGHUP'));
+  const signal$ = merge(...TERMINAL_SIGNALS.map((signal) => fromEvent(process, signal)));
   const snapshot = await firstValueFrom(snapshot$.pipe(takeUntil(signal$)), { defaultValue: undefined });
   if (snapshot === undefined) {
     exitWithoutChildren(1);

@@ -25,6 +25,7 @@ import { keepDescriptorsFromChildren } from '../process/descriptors.ts';
 import { exitWithoutChildren } from '../process/exit.ts';
 import { claimPidFile, DEFAULT_PID_FILE } from '../process/pid-file.ts';
 import { dropPrivileges, ownerOf } from '../process/privileges.ts';
+import { STOP_SIGNALS } from '../process/signals.ts';
 import { reasonOf } from '../reason.ts';
 import { type Notice, type Reload, service$ } from '../service.ts';
 import type { PrometheusContext } from '../sinks/prometheus/sink.ts';
@@ -33,8 +34,8 @@ import { createSelf, type Self } from '../status/self.ts';
 import { escapeForLog } from '../value.ts';
 import { loadSetup } from './config.ts';
 
-// Of a storm of SIGHUPs the first is obeyed at once, the others together after this time, in milliseconds.
-const RELOAD_PAUSE = 1000;
+// Of a storm of signals the first is obeyed at once, the others together after this time, in milliseconds.
+const SIGNAL_PAUSE = 1000;
 
 // Different errors of modules that are remembered, to say each once.
 const MOST_BLAMED = 100;
@@ -62,9 +63,11 @@ const load = async (file: string, self: Self, log: Log): Promise<Exclude<Reload,
   return { kind: 'refused', reason: loaded.errors[0] ?? 'it has mistakes' };
 };
 
+const signal$ = (signal: NodeJS.Signals): Observable<unknown> =>
+  fromEvent(process, signal).pipe(throttleTime(SIGNAL_PAUSE, monotonicScheduler, { leading: true, trailing: true }));
+
 const reload$ = (file: string, self: Self, log: Log): Observable<Reload> =>
-  fromEvent(process, 'SIGHUP').pipe(
-    throttleTime(RELOAD_PAUSE, monotonicScheduler, { leading: true, trailing: true }),
+  signal$('SIGHUP').pipe(
     concatMap(() =>
       concat(
         of<Reload>({ kind: 'loading' }),
@@ -143,17 +146,17 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
 
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  for (const signal of STOP_SIGNALS) {
     process.on(signal, () => {
       if (!stopping) log('notice', 'daemon', `Stopping (${signal})`);
       stop(0);
     });
   }
-  // Until the reload listens: what comes while this function runs is delivered after it.
-  process.on('SIGHUP', () => undefined);
-
   const config = path.resolve(options.config);
   const self = createSelf(config, monotonicScheduler, log);
+  signal$('SIGUSR1').subscribe(() => {
+    for (const line of self.lines()) log('notice', 'status', line.trim());
+  });
   const notStarted = (reason: string, code: number): void => {
     service.status(`Not started: ${reason}`);
     stop(code);

@@ -20,6 +20,7 @@ import { DEFAULT_CONFIG } from '../command-line-options.ts';
 import { formatDiagnostic, type Config } from '../config/config.ts';
 import { readConfig } from '../config/parse.ts';
 import { monotonicScheduler } from '../monotonic.ts';
+import { ignoreMeaningless, TERMINAL_SIGNALS } from '../process/signals.ts';
 import { reasonOf } from '../reason.ts';
 import { escapeForLog } from '../value.ts';
 import { ask$ } from '../status/ask.ts';
@@ -78,14 +79,10 @@ const findSource = async ({ disk, socket, config: file }: WatchOptions): Promise
 };
 
 // The status of a process that a signal ends.
-const codeOf = (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): number => 128 + constants.signals[signal];
+const codeOf = (signal: (typeof TERMINAL_SIGNALS)[number]): number => 128 + constants.signals[signal];
 
 const signal$ = (): Observable<number> =>
-  merge(
-    ...(['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) =>
-      fromEvent(process, signal).pipe(map(() => codeOf(signal))),
-    ),
-  );
+  merge(...TERMINAL_SIGNALS.map((signal) => fromEvent(process, signal).pipe(map(() => codeOf(signal)))));
 
 // Whoever reads the output, or the terminal, may go away.
 const gone$ = (): Observable<number> => fromEvent(process.stdout, 'error').pipe(map(() => 0));
@@ -152,6 +149,8 @@ const asText = async (watched: Watched, { sort, count }: WatchOptions, unicode: 
  * status 0 at its end, 1 if that cannot be read at the start (a terminal waits for it), 2 if the configuration is wrong.
  */
 export const watch = async (options: WatchOptions): Promise<number> => {
+  // One that ended it would leave the terminal as a screen.
+  ignoreMeaningless();
   const found = await findSource(options);
   if (!found.ok) {
     for (const line of found.lines) console.error(line);

@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 
+import { TERMINAL_SIGNALS } from './signals.ts';
+
 /** Tells the daemon that it is the background half of a start. */
 const BACKGROUND = 'VHOSTMD_BACKGROUND';
 const READY = 'ready';
@@ -34,7 +36,7 @@ export const startInBackground = async (args: readonly string[]): Promise<number
   // Not `pipe`, which stops reading when the reader of our own stderr has gone.
   child.stderr?.on('data', (text: Buffer) => process.stderr.write(text));
   // Who interrupts the start wants no daemon; it is in another session, so the terminal's Ctrl-C does not reach it.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => child.kill('SIGTERM'));
+  for (const signal of TERMINAL_SIGNALS) process.once(signal, () => child.kill('SIGTERM'));
   const ready = once(child, 'message').then(() => undefined);
   const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   const [end] = await Promise.all([Promise.race([ready, ended]), child.stderr === null || once(child.stderr, 'end')]);

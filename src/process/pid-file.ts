@@ -13,11 +13,11 @@ const read = (path: string): string | undefined => {
   return stats.isFile() && stats.size <= MOST ? readFileSync(path, 'utf8').trim() : 'something else';
 };
 
-// Numbers of processes are used again: only one that runs vhostmd counts, by itself or through node.
+// Numbers of processes are used again: only one that runs vhostmd counts, by its title or, as it starts, through node.
 const runsVhostmd = (pid: number): boolean => {
   try {
     const [program = '', script = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    return [program, script].some((part) => /^vhostmd(\.cjs)?$/.test(basename(part)));
+    return program.startsWith('vhostmd ') || [program, script].some((part) => /^vhostmd(\.cjs)?$/.test(basename(part)));
   } catch {
     return false;
   }

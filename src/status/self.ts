@@ -11,14 +11,16 @@ import { document, metricsXml } from '../metrics-xml.ts';
 import type { Owner } from '../process/privileges.ts';
 import { reasonOf } from '../reason.ts';
 import { makeSocketFolder, ownSocketPath, statusSocket$, type Told } from './socket.ts';
-import { statusOf } from './status.ts';
-import { asciiJson } from './text.ts';
+import { type Status, statusOf } from './status.ts';
+import { asciiJson, statusLines } from './text.ts';
 
 /** What the daemon knows of itself, and how others get it. */
 export interface Self {
   readonly figures: Figures;
   /** For Prometheus. */
   readonly families: () => readonly Family[];
+  /** The status for people, as `vhostmd status` prints it. */
+  readonly lines: () => readonly string[];
   /** Notes how the reading of the configuration ended: without an error, or with its first. */
   readonly loaded: (error?: string) => void;
   /** Makes the folder of the status socket, while that is still allowed; `owner` is who will run the daemon. */
@@ -54,19 +56,20 @@ export const createSelf = (file: string, scheduler: SchedulerLike, log: Log): Se
   const ourVersion = version();
   const socket = ownSocketPath(process.env, process.getuid?.());
   let notReloaded: { readonly at: number; readonly message: string } | undefined;
-  const answer = (): string => {
+  const status = (): Status => {
     const about = {
       version: ourVersion,
       pid: process.pid,
       file,
       ...(notReloaded === undefined ? {} : { notReloaded }),
     };
-    return `${asciiJson(statusOf(figures.view(), about, processView()))}\n`;
+    return statusOf(figures.view(), about, processView());
   };
   const goWithout = (error: unknown): void =>
     log('notice', 'status', `Nobody can ask this daemon for its status: ${reasonOf(error)}`);
   return {
     figures,
+    lines: () => statusLines(status()),
     families: () => ownFamilies(figures.view(), processView(), ourVersion),
     loaded: (message) => {
       notReloaded = message === undefined ? undefined : { at: scheduler.now(), message };
@@ -83,7 +86,9 @@ export const createSelf = (file: string, scheduler: SchedulerLike, log: Log): Se
         goWithout('there is neither RUNTIME_DIRECTORY nor XDG_RUNTIME_DIR to make its socket in');
         return undefined;
       }
-      return statusSocket$(socket, { status$: defer(() => of(answer())), follow$ }).subscribe({ error: goWithout });
+      return statusSocket$(socket, { status$: defer(() => of(`${asciiJson(status())}\n`)), follow$ }).subscribe({
+        error: goWithout,
+      });
     },
   };
 };
