@@ -22,8 +22,8 @@ import {
 import type { Config } from './config/config.ts';
 import type { Figures } from './figures/figures.ts';
 import type { Log } from './log.ts';
-import type { Snapshot } from './metric.ts';
-import { problemLines$ } from './problems.ts';
+import type { Outcome, Snapshot } from './metric.ts';
+import { noteLines, problemLines$ } from './problems.ts';
 import type { ConfiguredSink } from './sinks/index.ts';
 import type { SinkReport } from './sinks/sink.ts';
 import { domainCollectors } from './sources/domain-stats.ts';
@@ -87,12 +87,21 @@ export const pipeline$ = (
     map(({ actions }) => actions({ ...uri, path, maxParallel: maxParallelActions, scheduler })),
     shareReplay(1),
   );
+  const noteOf = noteLines();
+  const sayNote = ({ metric }: ActionRequest, outcome: Outcome): void => {
+    const line = noteOf(metric, outcome);
+    if (line !== undefined) log('notice', 'metrics', line);
+  };
   const sources = {
     tick$: tick$(updatePeriod, scheduler),
     domain$: domains$(linked$, followed(config), scheduler),
     hostStats$: hostStats({ node: () => node, scheduler }),
     domainCollectors: domainCollectors(metrics, linked$, scheduler),
-    action$: (request: ActionRequest) => action$.pipe(switchMap((run$) => run$(request))),
+    action$: (request: ActionRequest) =>
+      action$.pipe(
+        switchMap((run$) => run$(request)),
+        tap((outcome) => sayNote(request, outcome)),
+      ),
   };
   return snapshot$(figures?.watched(sources) ?? sources, metrics, updatePeriod, scheduler, patience).pipe(
     map((snapshot) => ({ ...snapshot, metrics })),

@@ -79,9 +79,9 @@ export interface Sample {
 /** What failed: starting the process, the process itself, its output, or a native statistic. */
 export type Stage = 'start' | 'run' | 'output' | 'stat';
 
-/** What one collection of one metric came to. A failure is a value. */
+/** What one collection of one metric came to. A failure is a value; `note` is for the administrator, once. */
 export type Outcome =
-  | { readonly ok: true; readonly samples: readonly Sample[] }
+  | { readonly ok: true; readonly samples: readonly Sample[]; readonly note?: string }
   | { readonly ok: false; readonly stage: Stage; readonly reason: string };
 
 /** An outcome with what it is of; `domain` in context vm only. */

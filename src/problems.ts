@@ -1,6 +1,6 @@
 import { concatMap, defer, type Observable } from 'rxjs';
 
-import type { Problem, Snapshot } from './metric.ts';
+import type { MetricDefinition, Outcome, Problem, Snapshot } from './metric.ts';
 import { escapeForLog } from './value.ts';
 
 /** A line about metrics that have lost their value, or have it again. */
@@ -29,6 +29,16 @@ const byMetric = (problems: readonly Problem[]): readonly (readonly Problem[])[]
     else group.push(problem);
   }
   return [...groups.values()];
+};
+
+/** The note of an outcome as a line, the first time that the metric has one; undefined otherwise. */
+export const noteLines = (): ((metric: MetricDefinition, outcome: Outcome) => string | undefined) => {
+  const noted = new Set<number>();
+  return ({ index, name, place: { file, line } }, outcome) => {
+    if (!outcome.ok || outcome.note === undefined || noted.has(index)) return undefined;
+    noted.add(index);
+    return `"${name}" (${file}:${line}): its action ${outcome.note}`;
+  };
 };
 
 /** Says each loss and each return of a value once, not at every tick; those of one metric in one line. */

@@ -1,6 +1,9 @@
 import type { ValueType } from './metric.ts';
 
-export type Checked = { readonly ok: true; readonly value: string } | { readonly ok: false; readonly reason: string };
+/** `unit`: a word that stood behind the number; `value` is without it. */
+export type Checked =
+  | { readonly ok: true; readonly value: string; readonly unit?: string }
+  | { readonly ok: false; readonly reason: string };
 
 const RANGES = {
   int32: [-(2n ** 31n), 2n ** 31n - 1n],
@@ -11,6 +14,9 @@ const RANGES = {
 
 const INTEGER = /^([+-]?)(\d+)(\.\d*)?$/;
 const REAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
+// What scripts print behind a number, such as `s`, ` KiB`, `%`, ` MB/s`: one word without digits.
+const UNIT = /[\p{L}%°/]*[\p{L}%°][\p{L}%°/]*$/u;
+const MAX_UNIT = 16;
 const NOT_XML = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu;
 
 /** Text without the characters that XML 1.0 forbids even as references: most controls, lone surrogates, U+FFFE/F. */
@@ -40,14 +46,31 @@ export const decodeOutput = (bytes: Uint8Array): string => new TextDecoder('utf-
 
 /**
  * A value as it may be published in that type: trimmed, never empty, in the type's range, as it was printed.
- * Integers lose a decimal part (scripts print `2932.000000` for uint64, and readers cut there too).
+ * Integers lose a decimal part (scripts print `2932.000000` for uint64, and readers cut there too); a number loses a
+ * unit behind it, as strtod(3) in the readers stops there.
  */
 export const checkValue = (type: ValueType, text: string): Checked => {
   const value = (type === 'string' ? removeInvalidXml(text) : text).trim();
   if (value === '') return { ok: false, reason: 'empty value' };
   if (type === 'string') return { ok: true, value };
-  return type === 'real32' || type === 'real64' ? checkReal(type, value) : checkInteger(type, value);
+  const checked = checkNumber(type, value);
+  const parts = checked.ok ? undefined : splitUnit(value);
+  const without = parts && checkNumber(type, parts.number);
+  return without?.ok === true ? { ...without, unit: parts!.unit } : checked;
 };
+
+const splitUnit = (value: string): { readonly number: string; readonly unit: string } | undefined => {
+  const unit = UNIT.exec(value.slice(-MAX_UNIT))?.[0];
+  if (unit === undefined) return undefined;
+  const printed = value.slice(0, -unit.length);
+  const number = printed.trimEnd();
+  if (!/\d$/.test(number) || printed.slice(number.length).includes('\n')) return undefined;
+  // No units: the rest of an exponent (`1e`) and of a hexadecimal number (`0xff`).
+  return printed === number && /^(?:e$|x)/i.test(unit) ? undefined : { number, unit };
+};
+
+const checkNumber = (type: Exclude<ValueType, 'string'>, value: string): Checked =>
+  type === 'real32' || type === 'real64' ? checkReal(type, value) : checkInteger(type, value);
 
 const refuse = (value: string, what: string): Checked => ({
   ok: false,

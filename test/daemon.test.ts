@@ -58,6 +58,16 @@ const daemon = () => {
 const metric = (name: string): string => HOST.replace('HostName', name);
 
 describe('the daemon', () => {
+  it('CASE B6: says once for a configuration that an action prints a unit behind its number', async () => {
+    const { said, setUp, has } = daemon();
+    setUp(action('Tick', 'date +%s%N') + action('Unit', 'echo 2.5s', { type: 'real64' }), { keys: ['a'] });
+    await until('three snapshots', () => said.filter((line) => line === 'a gets Tick Unit').length >= 3);
+    expect(said.filter((line) => line.includes('printed "s"'))).toHaveLength(1);
+    setUp(action('Again', 'echo 1 KiB', { type: 'uint64' }), { keys: ['a'] });
+    await has('a gets Again');
+    expect(said.filter((line) => line.includes('printed "KiB"'))).toHaveLength(1);
+  });
+
   it('opens no sink before there is a snapshot, then each gets it', async () => {
     const { said, setUp, has } = daemon();
     setUp(metric('A') + VCPUS, { keys: ['one', 'two'] });

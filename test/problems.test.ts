@@ -2,7 +2,7 @@ import { from, toArray, lastValueFrom } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import type { Domain, MetricDefinition, Problem, Snapshot } from '../src/metric.ts';
-import { problemLines$ } from '../src/problems.ts';
+import { noteLines, problemLines$ } from '../src/problems.ts';
 
 const metric = (index: number, context: 'host' | 'vm' = 'host'): MetricDefinition => ({
   index,
@@ -76,5 +76,17 @@ describe('problems of metrics', () => {
     const [line = ''] = await said(snapshot([problem(metric(1, 'vm'), 'x', hostile)], [hostile]));
     expect(line).toContain('\\n\\u{1b}[31mxxx');
     expect(line).toMatch(/^[ -~]{1,200}$/);
+  });
+});
+
+describe('notes of actions', () => {
+  it('CASE B6: are said once for each metric, with its place', () => {
+    const lineOf = noteLines();
+    const outcome = { ok: true, samples: [], note: 'printed "s" behind the number 2.5' } as const;
+    expect(lineOf(metric(0), outcome)).toBe('"M0" (/etc/x.conf:10): its action printed "s" behind the number 2.5');
+    expect(lineOf(metric(0), outcome)).toBeUndefined();
+    expect(lineOf(metric(1), { ok: true, samples: [] })).toBeUndefined();
+    expect(lineOf(metric(1), { ok: false, stage: 'run', reason: 'x' })).toBeUndefined();
+    expect(lineOf(metric(1), outcome)).toContain('"M1" (/etc/x.conf:11)');
   });
 });

@@ -48,10 +48,44 @@ describe('a value of an action', () => {
   it.each(['int32', 'uint32', 'int64', 'uint64', 'real32', 'real64'] as const)(
     'FAULTS 16: of type %s that is no number is refused, and the reason shows it',
     (type) => {
-      for (const text of ['NaN', '1,5', '0x10', 'error: failed', 'inf', '1 2', '--1', '1\n2', '1.2.3', '+', '1e', '5%'])
+      for (const text of ['NaN', '1,5', '0x10', 'error: failed', 'inf', '1 2', '--1', '1\n2', '1.2.3', '+', '1e', '%'])
         expect(reason(type, text), text).toBe(`"${escapeForLog(text)}" is not a number for ${type}`);
     },
   );
+
+  it('CASE B6: a number with a unit behind it is taken without it, and the unit is named', () => {
+    for (const [type, text, taken, unit] of [
+      ['real64', '2.5s', '2.5', 's'],
+      ['uint64', '1024 KiB', '1024', 'KiB'],
+      ['real64', '1e3s', '1e3', 's'],
+      ['uint32', '5%', '5', '%'],
+      ['real32', '-.5 °C', '-.5', '°C'],
+      ['uint64', '2932.7\tMB/s', '2932', 'MB/s'],
+      ['int32', '-5 errors', '-5', 'errors'],
+      ['uint32', '7/s\n', '7', '/s'],
+      ['real64', '12 \u00b5s', '12', '\u00b5s'],
+      ['int32', '5E3 x', undefined, ''],
+      ['real64', '0x', undefined, ''],
+      ['real64', '5x', undefined, ''],
+    ] as const) {
+      const checked = checkValue(type, text);
+      expect(checked, text).toEqual(
+        taken === undefined ? expect.objectContaining({ ok: false }) : { ok: true, value: taken, unit },
+      );
+    }
+  });
+
+  it('CASE B6: that only looks like a number with a unit stays refused', () => {
+    const numbers =
+      '1,5|1,5s|0x10|0xff|-0XAB|NaN|inf|error: 5|12:30|1.2.3|- 5|1e|1E|1e+|1.s|2026-01-01|1h30m|5-s|--5s|1e999s';
+    const words =
+      '5 000 KiB|3 of 5|5 KiB free|5 m2|5/|5 / |5\ns|5 s.|s|%|5 averyverylongword|\u0665s|18446744073709551616 B';
+    for (const text of `${numbers}|${words}`.split('|'))
+      for (const type of ['uint64', 'real64'] as const)
+        if (!(type === 'real64' && text.endsWith(' B'))) expect(value(type, text), `${type} ${text}`).toBeUndefined();
+    expect(reason('uint64', '5 of 6')).toBe('"5 of 6" is not a number for uint64');
+    expect(reason('uint32', '-5s')).toBe('"-5s" is not a number for uint32');
+  });
 
   it('FAULTS 16: beyond the range of its type is refused', () => {
     expect(reason('real64', '1e999')).toBe('"1e999" is out of range for real64');

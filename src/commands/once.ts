@@ -24,7 +24,7 @@ export const once = async (options: { readonly config: string; readonly connect?
   }
   const all = createLog({ verbose: false, background: false });
   const log: Log = (level, component, message) => {
-    if (level !== 'notice') all(level, component, message);
+    if (level !== 'notice' || component === 'metrics') all(level, component, message);
   };
   const uri = options.connect === undefined ? {} : { connect: options.connect };
   const { config } = loaded.setup;

@@ -52,6 +52,20 @@ describe('vhostmd once', () => {
     expect(code).toBe(0);
   });
 
+  it('CASE B6: prints a number without the unit behind it, and says how to write it', () => {
+    const { config } = place(
+      action('Vif', 'echo 2.5s', { type: 'real64' }) + action('Two', 'echo 1 2', { type: 'int32' }),
+    );
+    const { stdout, stderr } = vhostmd(['once', ...TEST_URI, '-f', config]);
+    expect(parseMetrics(stdout).map(({ name, value }) => `${name}=${value}`)).toEqual(['Vif=2.5']);
+    expect(stderr.trimEnd().split('\n')).toEqual([
+      expect.stringMatching(
+        /notice  metrics: "Vif" \(.*:1\): its action printed "s" behind the number 2.5, .*unit="s"$/,
+      ),
+      expect.stringContaining('"Two"'),
+    ]);
+  });
+
   it('prints host metrics when libvirt cannot be reached, and says so', () => {
     const { config } = place(HOST + VCPUS);
     const { code, stdout, stderr } = vhostmd(['once', '-c', 'qemu+unix:///session?socket=/nonexistent', '-f', config]);

@@ -1,8 +1,8 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 
 import { VALUE_TYPES, type MetricDefinition, type Outcome, type Sample } from '../../metric.ts';
-import { checkValue, escapeForLog, removeInvalidXml } from '../../value.ts';
-import { failed, sample } from './samples.ts';
+import { type Checked, checkValue, escapeForLog, removeInvalidXml } from '../../value.ts';
+import { failed, measured, sample } from './samples.ts';
 
 // fast-xml-parser's ordered form: one key is the element's name or #text, `:@` holds the attributes.
 type Node = Readonly<Record<string, unknown>>;
@@ -13,6 +13,8 @@ interface Element {
 }
 
 const ATTRIBUTES = new Set(['type', 'context', 'id', 'uuid', 'unit']);
+// Scripts that write their output with an XML library begin with it (XML 1.0, production 23).
+const DECLARATION = /^\s*<\?xml\s+version\s*=[^<>?]*\?>/;
 const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
 
 const parser = new XMLParser({
@@ -33,7 +35,9 @@ const parser = new XMLParser({
  */
 export const readXml = (metric: MetricDefinition, output: string): Outcome => {
   try {
-    return { ok: true, samples: parse(output).map((element) => readMetric(metric, element)) };
+    const printed: Checked[] = [];
+    const samples = parse(output).map((element) => readMetric(metric, element, printed));
+    return measured(samples, printed);
   } catch (error) {
     return failed(
       error instanceof Refusal ? error.message : 'the XML cannot be read: nested too deeply or forbidden names',
@@ -44,7 +48,7 @@ export const readXml = (metric: MetricDefinition, output: string): Outcome => {
 class Refusal extends Error {}
 
 const parse = (output: string): readonly Element[] => {
-  const text = removeInvalidXml(output);
+  const text = removeInvalidXml(output).replace(DECLARATION, '');
   // Neither can stand in well-formed XML but as one of these.
   const markup = /<!--|<!\[CDATA\[|<!DOCTYPE|<!|<\?/i.exec(text)?.[0];
   if (markup !== undefined) throw new Refusal(`"${markup}" is not allowed; only <metric> elements are`);
@@ -75,7 +79,11 @@ const elements = ({ name, children }: Element): readonly Element[] =>
     return [];
   });
 
-const readMetric = (metric: MetricDefinition, { name: tag, attributes, children }: Element): Sample => {
+const readMetric = (
+  metric: MetricDefinition,
+  { name: tag, attributes, children }: Element,
+  printed: Checked[],
+): Sample => {
   if (tag !== 'metric') throw new Refusal(`<${escapeForLog(tag, 64)}> is not allowed; only <metric> is`);
   const unknown = Object.keys(attributes).find((attribute) => !ATTRIBUTES.has(attribute));
   if (unknown !== undefined) throw new Refusal(`<metric> has no attribute ${escapeForLog(unknown, 64)}`);
@@ -94,6 +102,7 @@ const readMetric = (metric: MetricDefinition, { name: tag, attributes, children 
   if (!checkedName.ok) throw new Refusal('a <name> is empty');
   const checked = checkValue(type, textOf(value));
   if (!checked.ok) throw new Refusal(`${escapeForLog(checkedName.value, 64)}: ${checked.reason}`);
+  printed.push(checked);
   return sample({ name: checkedName.value, unit: decode(attributes['unit'] ?? '').trim() }, type, checked.value);
 };
 

@@ -1,7 +1,7 @@
 import type { MetricDefinition, Outcome, Sample } from '../../metric.ts';
-import { checkValue } from '../../value.ts';
+import { type Checked, checkValue } from '../../value.ts';
 import { readXml } from './output-xml.ts';
-import { failed, sample } from './samples.ts';
+import { failed, measured, sample } from './samples.ts';
 
 /** What an action printed, as values of its metric: all of them, or none. */
 export const readOutput = (metric: MetricDefinition, output: string): Outcome => {
@@ -9,7 +9,7 @@ export const readOutput = (metric: MetricDefinition, output: string): Outcome =>
   if (metric.type === 'xml') return readXml(metric, output);
   if (metric.type === 'group') return readGroup(metric, output);
   const checked = checkValue(metric.type, output);
-  return checked.ok ? { ok: true, samples: [sample(metric, metric.type, checked.value)] } : failed(checked.reason);
+  return checked.ok ? measured([sample(metric, metric.type, checked.value)], [checked]) : failed(checked.reason);
 };
 
 // A group is one line with a value for each variable; a line that does not fit the variables cannot be trusted at all.
@@ -20,12 +20,14 @@ const readGroup = ({ variables }: MetricDefinition, output: string): Outcome => 
   if (fields.length !== variables.length)
     return failed(`printed ${count(fields.length, 'field')} for ${count(variables.length, 'variable')}`);
   const samples: Sample[] = [];
+  const printed: Checked[] = [];
   for (const [index, variable] of variables.entries()) {
     const checked = checkValue(variable.type, fields[index] ?? '');
     if (!checked.ok) return failed(`variable ${variable.name}: ${checked.reason}`);
     samples.push(sample(variable, variable.type, checked.value));
+    printed.push(checked);
   }
-  return { ok: true, samples };
+  return measured(samples, printed);
 };
 
 const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;

@@ -1,4 +1,5 @@
 import type { Outcome, Sample, ValueType } from '../../metric.ts';
+import { type Checked, escapeForLog } from '../../value.ts';
 
 /** Output that is no value. */
 export const failed = (reason: string): Outcome => ({ ok: false, stage: 'output', reason });
@@ -9,3 +10,14 @@ export const sample = (
   type: ValueType,
   value: string,
 ): Sample => (unit === undefined || unit === '' ? { name, type, value } : { name, type, unit, value });
+
+/** Values of an action. `printed` holds its numbers as they were checked: the first with a unit is worth a note. */
+export const measured = (samples: readonly Sample[], printed: readonly Checked[]): Outcome => {
+  const found = printed.find((checked) => checked.ok && checked.unit !== undefined);
+  if (found?.ok !== true || found.unit === undefined) return { ok: true, samples };
+  const unit = escapeForLog(found.unit, 64);
+  const note =
+    `printed "${unit}" behind the number ${escapeForLog(found.value, 64)}, which is published without it; ` +
+    `print the number alone, and write the unit into the configuration: unit="${unit}"`;
+  return { ok: true, samples, note };
+};

@@ -48,7 +48,11 @@ describe('the output of an xml metric', () => {
     ['a lone closing tag', `</metrics>${metric('1')}`],
     ['a comment', `<!-- x -->${metric('1')}`],
     ['a comment in a value', metric('1<!---->2')],
-    ['a processing instruction', `<?xml version='1.0'?>${metric('1')}`],
+    ['a processing instruction', `<?php echo?>${metric('1')}`],
+    ['an XML declaration that is not in front', `${metric('1')}<?xml version='1.0'?>`],
+    ['two XML declarations', `<?xml version='1.0'?><?xml version='1.0'?>${metric('1')}`],
+    ['a DOCTYPE behind the declaration', `<?xml version='1.0'?><!DOCTYPE metric>${metric('1')}`],
+    ['a declaration of another name', `<?xml-stylesheet version='1.0'?>${metric('1')}`],
     ['a processing instruction in an attribute', metric('1', "type='string' context='vm' unit='<?x'")],
     ['CDATA', metric('<![CDATA[1]]>')],
     ['a DOCTYPE', `<!DOCTYPE metric [<!ENTITY e "x">]>${metric('&e;')}`],
@@ -101,6 +105,28 @@ describe('the output of an xml metric', () => {
     expect(read(metric('a\u001b\u0000b\u001f'))).toEqual({
       ok: true,
       samples: [{ name: 'A', type: 'string', value: 'ab' }],
+    });
+  });
+
+  it.each([
+    ['', '<?xml version="1.0" encoding="UTF-8"?>\n'],
+    ['of one quote and no encoding', "<?xml version='1.0' ?>"],
+    ['behind a blank line', '\n<?xml  version = "1.1" standalone="yes"?>\n\n'],
+  ])('CASE B6: is taken with an XML declaration in front %s', (_what, declaration) => {
+    expect(read(`${declaration}${metric('5', "type='int32' context='vm'")}`)).toEqual({
+      ok: true,
+      samples: [{ name: 'A', type: 'int32', value: '5' }],
+    });
+  });
+
+  it('CASE B6: has its numbers without the units behind them, with a note', () => {
+    expect(read(metric('1') + metric('2.5s', "type='real64' context='vm'"))).toEqual({
+      ok: true,
+      samples: [
+        { name: 'A', type: 'string', value: '1' },
+        { name: 'A', type: 'real64', value: '2.5' },
+      ],
+      note: expect.stringContaining('printed "s" behind the number 2.5'),
     });
   });
 

@@ -38,6 +38,20 @@ describe('the output of a plain metric', () => {
     expect(reason(read('1e999', { type: 'real64' }))).toContain('out of range for real64');
   });
 
+  it('CASE B6: with a unit behind the number is the number, with a note on how to write it', () => {
+    expect(read('2.5s\n', { type: 'real64', name: 'N' })).toEqual({
+      ok: true,
+      samples: [{ name: 'N', type: 'real64', value: '2.5' }],
+      note:
+        'printed "s" behind the number 2.5, which is published without it; print the number alone, ' +
+        'and write the unit into the configuration: unit="s"',
+    });
+    expect(read('1024 KiB', { type: 'uint64', name: 'N', unit: 'KiB' })).toMatchObject({
+      samples: [{ name: 'N', type: 'uint64', unit: 'KiB', value: '1024' }],
+    });
+    expect(read('2.5s', { type: 'string' })).not.toHaveProperty('note');
+  });
+
   it('FAULTS 13: that looks like markup stays text of a value', () => {
     const hostile = ']]></value></metric></metrics><metrics>';
     expect(values(read(hostile, {}))).toEqual([hostile]);
@@ -62,6 +76,18 @@ describe('the output of a group', () => {
         { name: 'B', type: 'real64', value: '1.50' },
         { name: 'C', type: 'string', value: 'two words' },
       ],
+    });
+  });
+
+  it('CASE B6: has its numbers without the units behind them, with one note', () => {
+    expect(read('5 KiB,1.5s,2.5s', group)).toEqual({
+      ok: true,
+      samples: [
+        { name: 'A', type: 'uint32', unit: 'KiB', value: '5' },
+        { name: 'B', type: 'real64', value: '1.5' },
+        { name: 'C', type: 'string', value: '2.5s' },
+      ],
+      note: expect.stringContaining('printed "KiB"'),
     });
   });
 
