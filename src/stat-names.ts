@@ -31,7 +31,8 @@ export const HOST_STATS: readonly StatName[] = [
   stat('host.hostname.short', 'string', 'host name up to the first dot'),
   stat('host.time', 'uint64', 'seconds since 1970-01-01 UTC'),
   stat('host.uptime', 'real64', 'seconds since boot'),
-  stat('host.vendor', 'string', 'vendor of the distribution: NAME of os-release'),
+  stat('host.vendor', 'string', 'name of the distribution: NAME of os-release'),
+  stat('host.vendor.name', 'string', 'vendor of the distribution: VENDOR_NAME of os-release; where it has none, NAME'),
   stat('host.product', 'string', 'hypervisor and libvirt\'s version, as "Using API" of `virsh version`'),
   stat('host.cpus', 'uint32', "active CPUs, from libvirt's node information"),
   stat('host.memory.total', 'uint64', 'physical memory, KiB'),
@@ -88,6 +89,12 @@ export const DOMAIN_STATS: readonly StatName[] = [
   stat('cpu.system', 'uint64', 'CPU time in the kernel, ns'),
   stat('cpu.haltpoll.success.time', 'uint64', 'CPU time in successful halt polls, ns'),
   stat('cpu.haltpoll.fail.time', 'uint64', 'CPU time in failed halt polls, ns'),
+  stat('cpu.cache.monitor.count', 'uint32', 'cache monitors'),
+  stat('cpu.cache.monitor.#.name', 'string', 'name of the monitor'),
+  stat('cpu.cache.monitor.#.vcpus', 'string', 'virtual CPUs of the monitor'),
+  stat('cpu.cache.monitor.#.bank.count', 'uint32', 'cache banks of the monitor'),
+  stat('cpu.cache.monitor.#.bank.#.id', 'uint32', "the host's number of the cache"),
+  stat('cpu.cache.monitor.#.bank.#.bytes', 'uint64', 'last level cache in use there, bytes'),
   stat('balloon.current', 'uint64', 'memory given now, KiB'),
   stat('balloon.maximum', 'uint64', 'maximum memory, KiB'),
   ...['swap_in', 'swap_out', 'unused', 'available', 'usable', 'rss', 'disk_caches'].map((field) =>
@@ -101,7 +108,7 @@ export const DOMAIN_STATS: readonly StatName[] = [
   stat('vcpu.maximum', 'uint32', 'virtual CPUs at most'),
   stat('vcpu.#.state', 'int32', 'virVcpuState'),
   stat('vcpu.#.time', 'uint64', 'CPU time of the virtual CPU, ns'),
-  stat('vcpu.#.wait', 'uint64', 'time the virtual CPU waited for I/O, ns'),
+  stat('vcpu.#.wait', 'uint64', 'time the virtual CPU waited in the run queue, ns; 0 without schedstats'),
   stat('vcpu.#.delay', 'uint64', 'time the virtual CPU was ready but not run (steal), ns'),
   stat('vcpu.#.halted', 'uint32', '1 if halted'),
   stat('vcpu.#.?.sum', 'uint64', "a sum of KVM's own statistics of the virtual CPU"),
@@ -123,6 +130,37 @@ export const DOMAIN_STATS: readonly StatName[] = [
   ...['errors', 'allocation', 'capacity', 'physical', 'threshold', 'backingIndex'].map((field) =>
     stat(`block.#.${field}`, 'uint64', `${field} of the block device`),
   ),
+  ...Object.entries({
+    request_alignment: 'alignment of requests, bytes',
+    discard_max: 'most that is discarded at once, bytes',
+    discard_alignment: 'best alignment of discards, bytes',
+    write_zeroes_max: 'most that is zeroed at once, bytes',
+    write_zeroes_alignment: 'best alignment of zeroing, bytes',
+    transfer_optimal: 'best length of a transfer, bytes',
+    transfer_max: 'longest transfer, bytes',
+    transfer_hw_max: 'longest transfer of the hardware, bytes',
+    iov_max: 'most pieces of a request',
+    iov_hw_max: 'most pieces of a request of the hardware',
+    memory_alignment_minimal: 'least alignment of memory, bytes',
+    memory_alignment_optimal: 'best alignment of memory, bytes',
+  }).map(([field, meaning]) => stat(`block.#.limits.${field}`, 'uint64', `${meaning} (libvirt 11.10)`)),
+  stat('block.#.timed_group.count', 'uint64', 'intervals with statistics of their own (libvirt 11.10)'),
+  stat('block.#.timed_group.#.interval_length', 'uint64', 'length of the interval, s'),
+  ...Object.entries({ rd: 'reads', wr: 'writes', zone_append: 'zone appends', flush: 'flushes' }).flatMap(
+    ([way, requests]) => [
+      ...Object.entries({ min: 'least', max: 'greatest', avg: 'average' }).map(([kind, word]) =>
+        stat(`block.#.timed_group.#.${way}_latency_${kind}`, 'uint64', `${word} latency of ${requests} there, ns`),
+      ),
+      ...(way === 'flush'
+        ? []
+        : [stat(`block.#.timed_group.#.${way}_queue_depth_avg`, 'real64', `${requests} on the way there, on average`)]),
+    ],
+  ),
+  ...['read', 'write', 'zone_append', 'flush'].flatMap((way) => [
+    stat(`block.#.latency_histogram.${way}.bin.count`, 'uint64', `bins of the histogram of ${way} (libvirt 12)`),
+    stat(`block.#.latency_histogram.${way}.bin.#.start`, 'uint64', 'least latency of the bin, ns'),
+    stat(`block.#.latency_histogram.${way}.bin.#.value`, 'uint64', `${way} requests in the bin`),
+  ]),
   stat('perf.?', 'uint64', 'a performance event that is enabled for the domain'),
   stat('iothread.count', 'uint32', 'I/O threads'),
   ...['poll-max-ns', 'poll-grow', 'poll-shrink'].map((field) =>
@@ -131,12 +169,16 @@ export const DOMAIN_STATS: readonly StatName[] = [
   stat('memory.bandwidth.monitor.count', 'uint32', 'memory bandwidth monitors'),
   stat('memory.bandwidth.monitor.#.name', 'string', 'name of the monitor'),
   stat('memory.bandwidth.monitor.#.vcpus', 'string', 'virtual CPUs of the monitor'),
+  stat('memory.bandwidth.monitor.#.node.count', 'uint32', 'memory controllers of the monitor'),
+  stat('memory.bandwidth.monitor.#.node.#.id', 'uint32', "the host's number of the memory controller"),
   stat('memory.bandwidth.monitor.#.node.#.bytes.local', 'uint64', 'bytes from the local memory controller'),
   stat('memory.bandwidth.monitor.#.node.#.bytes.total', 'uint64', 'bytes from all memory controllers'),
   stat('dirtyrate.calc_status', 'int32', 'status of the last calculation'),
   stat('dirtyrate.calc_start_time', 'int64', 'start of the last calculation, s'),
   stat('dirtyrate.calc_period', 'int32', 'period of the last calculation, s'),
   stat('dirtyrate.megabytes_per_second', 'int64', 'memory dirtied, MiB/s'),
+  stat('dirtyrate.calc_mode', 'string', 'mode of the last calculation'),
+  stat('dirtyrate.vcpu.#.megabytes_per_second', 'uint64', 'memory dirtied by the virtual CPU, MiB/s'),
   stat('vm.?.sum', 'uint64', "a sum of KVM's own statistics of the domain"),
   stat('vm.?.cur', 'uint64', "a current value of KVM's own statistics of the domain"),
   stat('vm.?.max', 'uint64', "a maximum of KVM's own statistics of the domain"),
@@ -149,6 +191,12 @@ const patterns: Readonly<Record<Context, readonly (readonly [RegExp, StatName])[
   host: HOST_STATS.map((known) => [pattern(known.name), known]),
   vm: DOMAIN_STATS.map((known) => [pattern(known.name), known]),
 };
+
+const NEW_FIELD = /^[a-z]+(?:\.(?:[A-Za-z0-9_-]+|\*))+$/;
+
+/** Whether a name that the table lacks may be a field of a newer libvirt: in one of the groups that are asked for. */
+export const mayBeNew = (name: string): boolean =>
+  NEW_FIELD.test(name) && Object.hasOwn(STATS_GROUP, name.split('.', 1)[0] ?? '');
 
 /** The table's entry for a name in `<stat>`, or undefined if there is no such statistic in that context. */
 export const findStat = (context: Context, name: string): StatName | undefined =>

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import { DOMAIN_STATS, findStat, HOST_STATS } from '../src/stat-names.ts';
+import { DOMAIN_STATS, findStat, HOST_STATS, mayBeNew, STATS_GROUP } from '../src/stat-names.ts';
 import type { StatName } from '../src/stat-names.ts';
 
 const DOCS = new URL('../docs/stats.md', import.meta.url);
@@ -64,5 +64,13 @@ describe('a name in <stat>', () => {
       expect(findStat('vm', name), name).toBeUndefined();
     }
     expect(findStat('host', 'cpu.time')).toBeUndefined();
+  });
+
+  it('CASE B4: is of a known group, wherever the table has it', () => {
+    for (const { name } of DOMAIN_STATS) {
+      expect(Object.keys(STATS_GROUP)).toContain(name.split('.')[0]);
+      expect(mayBeNew(name.replaceAll('#', '0').replaceAll('?', 'x')), name).toBe(true);
+    }
+    expect(mayBeNew('toString.x')).toBe(false);
   });
 });

@@ -1,5 +1,5 @@
 import type { Context, MetricSource, MetricType } from '../metric.ts';
-import { DOMAIN_STATS, findStat, HOST_STATS } from '../stat-names.ts';
+import { DOMAIN_STATS, findStat, HOST_STATS, mayBeNew } from '../stat-names.ts';
 import { nearest, quote } from './suggest.ts';
 import type { XmlElement } from './tree.ts';
 import { attributeOf, textOf, trim } from './values.ts';
@@ -32,6 +32,12 @@ const unknown = (context: Context, name: string): string => {
   return `Unknown statistic ${quote(name)} in context ${context}${hint}${farHint}`;
 };
 
+const newField = (name: string): string => {
+  const near = suggestion(name, PATTERNS.vm);
+  const hint = near === undefined ? '' : `; did you mean "${near}"?`;
+  return `Statistic ${quote(name)} is not in the table of libvirt 12, and has a value only if "virsh domstats" prints it${hint}`;
+};
+
 const readScale = (element: XmlElement, { error }: Reporter): number | undefined => {
   const text = attributeOf(element, 'scale');
   if (text === undefined) return undefined;
@@ -43,7 +49,7 @@ const readScale = (element: XmlElement, { error }: Reporter): number | undefined
   return undefined;
 };
 
-/** `<stat>` of a metric: a known name of its context, of a type that the metric can carry. */
+/** `<stat>` of a metric: a name of its context (of a domain, also one of a newer libvirt), of a type that the metric can carry. */
 export const readStat = (
   element: XmlElement,
   context: Context,
@@ -60,11 +66,12 @@ export const readStat = (
     return undefined;
   }
   const known = findStat(context, name);
-  if (known === undefined) {
+  if (known === undefined && context === 'vm' && mayBeNew(name)) reporter.warn(index, newField(name));
+  else if (known === undefined) {
     reporter.error(index, name === '' ? '<stat> is empty; write the name of a statistic' : unknown(context, name));
     return undefined;
   }
-  if (known.type === 'string') {
+  if (known?.type === 'string') {
     const scaled = attributeOf(element, 'scale');
     if (type !== 'string') {
       reporter.error(index, `Statistic ${quote(name)} is text; the metric's type must be string, found ${type}`);

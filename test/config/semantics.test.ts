@@ -207,8 +207,13 @@ describe('the value of a metric', () => {
       /type xml needs <action>/,
     ],
     [stat('¦host.tiem'), /Unknown statistic "host.tiem" in context host; did you mean "host.time"\?/],
-    [stat('¦vcpu.*.dealy', 'uint64', 'vm'), /did you mean "vcpu.\*.delay"\?/],
-    [stat('¦net.3.rx.byte', 'uint64', 'vm'), /did you mean "net.3.rx.bytes"\?/],
+    [stat('¦blok.0.rd.bytes', 'uint64', 'vm'), /Unknown statistic.*did you mean "block.0.rd.bytes"\?/],
+    [stat('¦dirtylimit.vcpu.0.limit', 'uint64', 'vm'), /Unknown statistic "dirtylimit.vcpu.0.limit" in context vm/],
+    [stat('¦cpu', 'uint64', 'vm'), /Unknown statistic "cpu" in context vm/],
+    [stat('¦cpu.time spent', 'uint64', 'vm'), /Unknown statistic "cpu.time spent" in context vm/],
+    [stat('¦cpu..time', 'uint64', 'vm'), /Unknown statistic "cpu..time".*did you mean "cpu.time"\?/],
+    [stat('¦constructor.name', 'uint64', 'vm'), /Unknown statistic "constructor.name"/],
+    [stat('¦cpu.cache.monitor.*.name', 'string', 'vm'), /cannot be summed/],
     [stat('¦cpu.time'), /"cpu.time" exists in context vm only; the metric's context is host/],
     [stat('¦ballon.curent'), /did you mean "balloon.current", which is of context vm\?/],
     [stat('¦whatever.this.may.be'), /Unknown statistic "whatever.this.may.be" in context host$/],
@@ -237,6 +242,50 @@ describe('the value of a metric', () => {
     'statistic %s of a VM is known',
     (name) => expect(errorsOf(fileOf(stat(name, 'uint64', 'vm')))).toEqual([]),
   );
+
+  // As `virsh domstats` of libvirt 9 to 12 prints them, or its manual has them.
+  it.each([
+    'cpu.cache.monitor.count',
+    'cpu.cache.monitor.0.bank.*.bytes',
+    'memory.bandwidth.monitor.0.node.count',
+    'block.0.limits.request_alignment',
+    'block.*.limits.iov_hw_max',
+    'block.1.timed_group.0.rd_latency_max',
+    'block.1.timed_group.count',
+    'block.0.timed_group.0.zone_append_queue_depth_avg',
+    'block.0.latency_histogram.zone_append.bin.3.start',
+    'block.0.latency_histogram.flush.bin.count',
+    'dirtyrate.vcpu.0.megabytes_per_second',
+    'iothread.4.poll-shrink',
+    'perf.stalled_cycles_frontend',
+    'vcpu.0.halt_poll_fail_ns.sum',
+    'vm.mmu_unsync.cur',
+    'balloon.hugetlb_pgfail',
+    'cpu.haltpoll.fail.time',
+  ])('CASE B4: statistic %s of a VM is known', (name) => {
+    const text = fileOf(stat(name, 'uint64', 'vm'));
+    expect([...errorsOf(text), ...warningsOf(text)]).toEqual([]);
+  });
+
+  it.each<[string, RegExp]>([
+    [
+      'vcpu.0.nap',
+      /Statistic "vcpu.0.nap" is not in the table of libvirt 12, and has a value only if "virsh domstats"/,
+    ],
+    ['vcpu.*.dealy', /did you mean "vcpu.\*.delay"\?$/],
+    ['net.3.rx.byte', /did you mean "net.3.rx.bytes"\?$/],
+    ['block.0.zoned.model', /"virsh domstats" prints it/],
+    ['iothread.1.thread-pool-max', /"virsh domstats" prints it/],
+    ['perf.Energy', /"virsh domstats" prints it/],
+    ['vm.a.b.c', /"virsh domstats" prints it/],
+  ])('CASE B4: a field %s of a newer libvirt is taken, with a warning', (name, message) => {
+    expectWarning(stat(`¦${name}`, 'string', 'vm'), message);
+    expect(configOf(fileOf(stat(name, 'uint64', 'vm', ' scale="2"'))).metrics[0]?.source).toEqual({
+      kind: 'stat',
+      stat: name,
+      scale: 2,
+    });
+  });
 
   it('a number may be published as any type of number, or as text', () => {
     for (const type of ['int32', 'real32', 'string']) expect(errorsOf(fileOf(stat('host.load.1', type)))).toEqual([]);

@@ -26,7 +26,8 @@ const HOST: readonly Rule[] = [
 ];
 
 const VM: readonly Rule[] = [
-  [/^cpu\./, counter('ns')],
+  [/^cpu\.cache\..*\.bytes$/, gauge('B')],
+  [/^cpu\.(time|user|system|haltpoll\..*)$/, counter('ns')],
   [/^vcpu\.[^.]+\.(time|wait|delay)$/, counter('ns')],
   [/^balloon\.swap_(in|out)$/, counter('KiB')],
   [/^balloon\.(major_fault|minor_fault|hugetlb_.*)$/, counter()],
@@ -39,10 +40,14 @@ const VM: readonly Rule[] = [
   [/^block\.[^.]+\.(rd|wr|fl)\.times$/, counter('ns')],
   [/^block\.[^.]+\.((rd|wr|fl)\.reqs|errors)$/, counter()],
   [/^block\.[^.]+\.(allocation|capacity|physical|threshold)$/, gauge('B')],
+  [/^block\.[^.]+\.limits\.(?!iov)/, gauge('B')],
+  [/^block\..*(_latency_(min|max|avg)|\.start)$/, gauge('ns')],
+  [/^block\..*\.interval_length$/, gauge('s')],
+  [/^block\.[^.]+\.latency_histogram\..*\.value$/, counter()],
   [/^iothread\.[^.]+\.poll-max-ns$/, gauge('ns')],
   [/^memory\.bandwidth\..*\.bytes\./, counter('B')],
   [/^dirtyrate\.calc_(start_time|period)$/, gauge('s')],
-  [/^dirtyrate\.megabytes_per_second$/, gauge('MiB/s')],
+  [/^dirtyrate\.(.*\.)?megabytes_per_second$/, gauge('MiB/s')],
   // Some events count, others are a level.
   [/^perf\./, { type: 'untyped' }],
   [/./, gauge()],
