@@ -13,6 +13,7 @@ interface Libc {
   readonly flock: (fd: number, operation: number) => number;
   readonly fcntl: (fd: number, command: number, flags: number) => number;
   readonly posix_fadvise: (fd: number, offset: number, length: number, advice: number) => number;
+  readonly sysconf: (name: number) => number;
   readonly _exit: (status: number) => void;
   readonly errno: () => number;
   readonly wouldBlock: number | undefined;
@@ -24,6 +25,9 @@ const LOCK_NB = 4;
 const POSIX_FADV_DONTNEED = 4;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
+// From <bits/confname.h> of glibc, and the same in musl.
+const SC_CLK_TCK = 2;
+const SC_PAGESIZE = 30;
 
 let loaded: Libc | undefined;
 
@@ -36,6 +40,7 @@ const libc = (): Libc => {
     posix_fadvise: self.func(
       'int posix_fadvise(int fd, int64_t offset, int64_t length, int advice)',
     ) as Libc['posix_fadvise'],
+    sysconf: self.func('long sysconf(int name)') as Libc['sysconf'],
     _exit: self.func('void _exit(int status)') as Libc['_exit'],
     errno: () => koffi.errno(),
     wouldBlock: koffi.os.errno['EWOULDBLOCK'] ?? koffi.os.errno['EAGAIN'],
@@ -61,6 +66,23 @@ export const dropCache = (fd: number): void => {
 export const closeOnExec = (fd: number): void => {
   libc().fcntl(fd, F_SETFD, FD_CLOEXEC);
 };
+
+// Constants of a running system, so each is asked once; /proc/self/auxv has them too, but not for a user to which the
+// process has changed.
+const sysconf = (name: number, what: string): (() => number) => {
+  let known: number | undefined;
+  return () => {
+    known ??= libc().sysconf(name);
+    if (!(known > 0)) throw new Error(`sysconf does not know ${what}`);
+    return known;
+  };
+};
+
+/** Bytes of a page of memory. */
+export const pageSize = sysconf(SC_PAGESIZE, 'the size of a page');
+
+/** Ticks of a second in the times of /proc/stat (proc(5)). */
+export const clockTicks = sysconf(SC_CLK_TCK, 'the ticks of a second');
 
 /** Ends the process at once, whatever its worker threads are waiting for (_exit(2)). */
 export const exitNow = (status: number): void => libc()._exit(status);

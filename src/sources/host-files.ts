@@ -54,17 +54,3 @@ const parseTable = (text: string): ReadonlyMap<string, readonly string[]> =>
       return [name, rest];
     }),
   );
-
-/** Bytes of a memory page: AT_PAGESZ of the auxiliary vector (getauxval(3)); 4096 where that cannot be read. */
-export const readPageSize = (root: string): number => {
-  try {
-    const vector = new BigUint64Array(new Uint8Array(readFileSync(join(root, 'proc/self/auxv'))).buffer);
-    for (let index = 0; index + 1 < vector.length; index += 2)
-      if (vector[index] === AT_PAGESZ) return Number(vector[index + 1]);
-  } catch {
-    // Not Linux on 64 bits, or no access.
-  }
-  return 4096;
-};
-
-const AT_PAGESZ = 6n;

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 
 import type { HostFiles } from './host-files.ts';
 import type { NodeInfo } from './libvirt/types.ts';
+import { osRelease } from './os-release.ts';
 
 /** What a host statistic is made of. */
 export interface HostView {
@@ -11,6 +12,8 @@ export interface HostView {
   readonly wallClock: () => number;
   /** Bytes. */
   readonly pageSize: () => number;
+  /** Ticks of the times in /proc/stat per second (proc(5)). */
+  readonly clockTicks: () => number;
   /** Change of a counter of this statistic per second. */
   readonly rate: (count: number) => number;
 }
@@ -18,33 +21,46 @@ export interface HostView {
 /** A statistic that cannot be had throws an Error with the reason. */
 type Read = (view: HostView) => number | string;
 
-// Ticks of the times in /proc/stat per second (proc(5)): 100 on every architecture that libvirt runs on.
-const USER_HZ = 100;
+// What has fallen below 0, the kernel and lxcfs print as 2^64 less it, in KiB as 2^54 less it; nothing true comes near.
+const notBelowZero = (count: number): number => (count >= 2 ** 53 ? 0 : count);
 
 const CPU_FIELDS = ['user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal'] as const;
 const cpu =
   (...fields: readonly (typeof CPU_FIELDS)[number][]): Read =>
-  ({ files }) => {
+  ({ files, clockTicks }) => {
     const times = files.numbers('proc/stat', 'cpu');
-    return fields.reduce((sum, field) => sum + (times[CPU_FIELDS.indexOf(field)] ?? 0), 0) / USER_HZ;
+    return fields.reduce((sum, field) => sum + notBelowZero(times[CPU_FIELDS.indexOf(field)] ?? 0), 0) / clockTicks();
   };
 
 const memory = ({ files }: HostView, name: string): number => files.entry('proc/meminfo', name);
-const memoryUsed = (view: HostView): number => memory(view, 'MemTotal') - memory(view, 'MemAvailable');
-const swapUsed = (view: HostView): number => memory(view, 'SwapTotal') - memory(view, 'SwapFree');
+// In a container the files may mix figures of the host and of the container: no part may be more than the whole.
+const partOf =
+  (whole: string, part: string) =>
+  (view: HostView): number =>
+    Math.min(notBelowZero(memory(view, part)), memory(view, whole));
+const memoryFree = partOf('MemTotal', 'MemFree');
+const swapFree = partOf('SwapTotal', 'SwapFree');
+// Where it cannot be, free memory stands for it, as in free(1) of procps.
+const memoryAvailable = (view: HostView): number => {
+  const available = memory(view, 'MemAvailable');
+  return available > memory(view, 'MemTotal') ? memoryFree(view) : available;
+};
+const memoryUsed = (view: HostView): number => memory(view, 'MemTotal') - memoryAvailable(view);
+const swapUsed = (view: HostView): number => memory(view, 'SwapTotal') - swapFree(view);
 
+const count = ({ files }: HostView, name: string): number => notBelowZero(files.entry('proc/vmstat', name));
 const counter =
   (name: string): Read =>
-  ({ files }) =>
-    files.entry('proc/vmstat', name);
+  (view) =>
+    count(view, name);
 const counterRate =
   (name: string): Read =>
-  ({ files, rate }) =>
-    rate(files.entry('proc/vmstat', name));
+  (view) =>
+    view.rate(count(view, name));
 const pages =
   (name: string): Read =>
-  ({ files, pageSize }) =>
-    files.entry('proc/vmstat', name) * (pageSize() / 1024);
+  (view) =>
+    count(view, name) * (view.pageSize() / 1024);
 
 const words = ({ files }: HostView, path: string): readonly string[] => files.text(path).trim().split(/\s+/);
 const load =
@@ -54,17 +70,22 @@ const load =
 
 const hostName = ({ files }: HostView): string => files.text('proc/sys/kernel/hostname').trim();
 
-// os-release(5): shell assignments; the value may be quoted. /etc first, as it says.
-const vendor: Read = ({ files }) => {
-  const text = firstOf(
-    () => files.text('etc/os-release'),
-    () => files.text('usr/lib/os-release'),
-  );
-  const value = /^NAME=(.*)$/m.exec(text)?.[1]?.trim() ?? '';
-  const name = value.replace(/^(["'])(.*)\1$/, '$2').replace(/\\([\\"'$`])/g, '$1');
-  if (name === '') throw new Error('/etc/os-release has no NAME');
-  return name;
-};
+// /etc first, as os-release(5) says; NAME has a default, also where there is no file at all.
+const fromOsRelease =
+  (...names: readonly string[]): Read =>
+  ({ files }) => {
+    const found = osRelease(
+      firstOf(
+        () => files.text('etc/os-release'),
+        () =>
+          firstOf(
+            () => files.text('usr/lib/os-release'),
+            () => '',
+          ),
+      ),
+    );
+    return names.map((name) => found.get(name)).find((value) => value !== undefined && value !== '') ?? 'Linux';
+  };
 
 const cpus: Read = ({ node, files }) =>
   node?.cpus ??
@@ -115,7 +136,8 @@ export const HOST_READERS: ReadonlyMap<string, Read> = new Map<string, Read>([
   ['host.hostname.short', (view) => hostName(view).split('.', 1)[0] ?? ''],
   ['host.time', ({ wallClock }) => Math.floor(wallClock() / 1000)],
   ['host.uptime', (view) => Number(words(view, 'proc/uptime')[0])],
-  ['host.vendor', vendor],
+  ['host.vendor', fromOsRelease('NAME')],
+  ['host.vendor.name', fromOsRelease('VENDOR_NAME', 'NAME')],
   [
     'host.product',
     ({ node }) => {
@@ -126,15 +148,15 @@ export const HOST_READERS: ReadonlyMap<string, Read> = new Map<string, Read>([
   ['host.cpus', cpus],
   ['host.memory.total', (view) => memory(view, 'MemTotal')],
   ['host.memory.used', memoryUsed],
-  ['host.memory.free', (view) => memory(view, 'MemFree')],
-  ['host.memory.available', (view) => memory(view, 'MemAvailable')],
+  ['host.memory.free', memoryFree],
+  ['host.memory.available', memoryAvailable],
   ['host.swap.total', (view) => memory(view, 'SwapTotal')],
   ['host.swap.used', swapUsed],
-  ['host.swap.free', (view) => memory(view, 'SwapFree')],
+  ['host.swap.free', swapFree],
   ['host.swap.in', pages('pswpin')],
   ['host.swap.out', pages('pswpout')],
   ['host.virtual.used', (view) => memoryUsed(view) + swapUsed(view)],
-  ['host.virtual.free', (view) => memory(view, 'MemFree') + memory(view, 'SwapFree')],
+  ['host.virtual.free', (view) => memoryFree(view) + swapFree(view)],
   ['host.paging.in', counter('pgpgin')],
   ['host.paging.out', counter('pgpgout')],
   ['host.paging.in.rate', counterRate('pgpgin')],

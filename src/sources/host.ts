@@ -2,7 +2,8 @@ import { defer, type Observable, of, type SchedulerLike } from 'rxjs';
 
 import type { MetricDefinition, Outcome, Reading } from '../metric.ts';
 import { escapeForLog, formatStat } from '../value.ts';
-import { hostFiles, readPageSize } from './host-files.ts';
+import { clockTicks, pageSize } from '../libc.ts';
+import { hostFiles } from './host-files.ts';
 import { rates } from './host-rates.ts';
 import { HOST_READERS, type HostView } from './host-table.ts';
 import type { NodeInfo } from './libvirt/types.ts';
@@ -16,6 +17,8 @@ export interface HostStatsOptions {
   readonly wallClock?: () => number;
   /** Where proc/, sys/ and etc/ are. */
   readonly root?: string;
+  /** Of this machine: bytes of a page of memory, and ticks of a second of CPU time. */
+  readonly machine?: Pick<HostView, 'pageSize' | 'clockTicks'>;
 }
 
 /**
@@ -25,9 +28,8 @@ export interface HostStatsOptions {
 export const hostStats = (
   options: HostStatsOptions,
 ): ((metrics: readonly MetricDefinition[]) => Observable<readonly Reading[]>) => {
-  const { node, scheduler, wallClock = Date.now, root = '/' } = options;
+  const { node, scheduler, wallClock = Date.now, root = '/', machine = { pageSize, clockTicks } } = options;
   const rateOf = rates();
-  let pageSize: number | undefined;
 
   return (metrics) =>
     defer(() => {
@@ -38,7 +40,7 @@ export const hostStats = (
         files,
         node: node(),
         wallClock,
-        pageSize: () => (pageSize ??= readPageSize(root)),
+        ...machine,
         rate: (count) => rateOf(`${metric.index} ${stat}`, count, at, sinceBoot),
       });
       return of(metrics.map((metric) => ({ metric, outcome: readStat(metric, viewFor) })));

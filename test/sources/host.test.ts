@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { availableParallelism, hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
+import fc from 'fast-check';
 import { asyncScheduler, lastValueFrom, toArray, VirtualTimeScheduler } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -125,15 +126,45 @@ describe('a statistic of the host', () => {
     expect(await read('host.hostname', {}, { type: 'uint32' })).toBe('"host7.example.org" is not a number for uint32');
   });
 
-  it('counts swapped pages in the size that the machine has', async () => {
-    put('proc/self/auxv', new Uint8Array(new BigUint64Array([3n, 5n, 6n, 65536n, 0n, 0n]).buffer));
-    expect(await read('host.swap.in')).toBe(String(11 * 64));
+  it('CASE B9: counts swapped pages and CPU ticks in the sizes that the machine has', async () => {
+    const machine = { pageSize: () => 65_536, clockTicks: () => 1000 };
+    expect(await read('host.swap.in', { machine })).toBe(String(11 * 64));
+    expect(await read('host.swap.out', { machine })).toBe(String(13 * 64));
+    expect(await read('host.cpu.time', { machine })).toBe('84.660000');
+  });
+
+  it('CASE B9: has no value where the size of a page is not known, and says so', async () => {
+    const unknown = (): number => {
+      throw new Error('sysconf does not know the size of a page');
+    };
+    const machine = { pageSize: unknown, clockTicks: () => 100 };
+    expect(await read('host.swap.in', { machine })).toBe('sysconf does not know the size of a page');
+    expect(await read('host.paging.in', { machine })).toBe('50000');
   });
 
   it('is a number of CPUs also while libvirt is away', async () => {
     expect(await read('host.cpus', { node: () => undefined })).toBe('7');
     rmSync(join(root, 'sys'), { recursive: true });
     expect(await read('host.cpus', { node: () => undefined })).toBe(String(availableParallelism()));
+  });
+
+  it("CASE B2: names the distribution's vendor, or the distribution where it names none", async () => {
+    put('etc/os-release', 'NAME="SLES"\nVENDOR_NAME="SUSE LLC"\n');
+    expect(await read('host.vendor.name')).toBe('SUSE LLC');
+    expect(await read('host.vendor')).toBe('SLES');
+    put('etc/os-release', 'NAME="SLES"\n');
+    expect(await read('host.vendor.name')).toBe('SLES');
+    put('etc/os-release', 'ID=x\nVENDOR_NAME=\n');
+    expect(await read('host.vendor.name')).toBe('Linux');
+  });
+
+  it('CASE B11: is Linux where os-release has no NAME, or is missing, as os-release(5) says', async () => {
+    for (const text of ['ID=x\n', '', 'NAME=\n', '# NAME=x\n']) {
+      put('etc/os-release', text);
+      expect(await read('host.vendor'), text).toBe('Linux');
+    }
+    rmSync(join(root, 'etc/os-release'));
+    expect(await read('host.vendor')).toBe('Linux');
   });
 
   it.each([
@@ -192,6 +223,102 @@ describe('a rate', () => {
       '300.000000',
       '200.000000',
     ]);
+  });
+});
+
+// Values where a line has another number: those of procps, which free(1) and vmstat(8) print, where those are possible.
+const WRAPPED = '18014398509481884';
+const ODD: readonly (readonly [string, Readonly<Record<string, string>>, Readonly<Record<string, string>>])[] = [
+  [
+    'more available than there is (LXC, lxcfs): as procps, it is what is free',
+    { MemAvailable: '16000095' },
+    { available: '1000000', used: '15000000', 'virtual.used': '15500000', 'virtual.free': '2500000' },
+  ],
+  [
+    'available wrapped below 0: as procps',
+    { MemAvailable: WRAPPED },
+    { available: '1000000', used: '15000000', 'virtual.used': '15500000' },
+  ],
+  [
+    'more available and more free than there is',
+    { MemAvailable: '16000095', MemFree: '99000000' },
+    { available: '16000000', free: '16000000', used: '0', 'virtual.used': '500000', 'virtual.free': '17500000' },
+  ],
+  ['all available', { MemAvailable: '16000000' }, { available: '16000000', used: '0', 'virtual.used': '500000' }],
+  [
+    'free memory wrapped below 0',
+    { MemFree: WRAPPED },
+    { free: '0', available: '9000000', used: '7000000', 'virtual.free': '1500000' },
+  ],
+  [
+    'free swap wrapped below 0: none is free',
+    { SwapFree: WRAPPED },
+    { 'swap.free': '0', 'swap.used': '2000000', 'virtual.free': '1000000', 'virtual.used': '9000000' },
+  ],
+  [
+    'free swap wrapped below 0, and summed up beyond it',
+    { SwapFree: '18014398509490396' },
+    { 'swap.free': '0', 'swap.used': '2000000', 'virtual.free': '1000000' },
+  ],
+  [
+    'free swap wrapped in 64 bits',
+    { SwapFree: '18446744073709551516' },
+    { 'swap.free': '0', 'swap.used': '2000000', 'virtual.free': '1000000' },
+  ],
+  [
+    'more swap free than there is',
+    { SwapFree: '2000001' },
+    { 'swap.free': '2000000', 'swap.used': '0', 'virtual.free': '3000000', 'virtual.used': '7000000' },
+  ],
+  [
+    'free swap where there is none (a container without swap)',
+    { SwapTotal: '0' },
+    { 'swap.free': '0', 'swap.used': '0', 'virtual.free': '1000000', 'virtual.used': '7000000' },
+  ],
+];
+
+describe('figures of the kernel that cannot be', () => {
+  it.each(ODD)('CASE B3: %s', async (_what, lines, expected) => {
+    let text = FILES['proc/meminfo']!;
+    for (const [name, count] of Object.entries(lines))
+      text = text.replace(new RegExp(`^${name}:.*$`, 'm'), `${name}: ${count} kB`);
+    put('proc/meminfo', text);
+    const got: Record<string, string | undefined> = {};
+    for (const name of Object.keys(expected))
+      got[name] = await read(`host.${name.includes('.') ? '' : 'memory.'}${name}`);
+    expect(got).toEqual(expected);
+  });
+
+  it('CASE B3: a counter below 0 counts as 0, in sums and rates, too', async () => {
+    put('proc/stat', 'cpu  80000 18446744073709551600 660 900000 1200 30 70 18446744073709551611 0 0\n');
+    put('proc/vmstat', 'pgpgin 18446744073709551615\npgpgout 5\npswpin 18446744073709551000\npgfault 9\n');
+    expect(await read('host.cpu.time')).toBe('806.600000');
+    expect(await read('host.cpu.steal')).toBe('0.000000');
+    expect(await read('host.paging.in')).toBe('0');
+    expect(await read('host.paging.in.rate')).toBe('0.000000');
+    expect(await read('host.swap.in')).toBe('0');
+  });
+
+  it('CASE B3: whatever meminfo says, nothing is left out, below 0 or more than the whole', async () => {
+    const count = fc.oneof(fc.nat(3000), fc.bigInt(2n ** 53n, 2n ** 64n - 1n), fc.constantFrom('0', WRAPPED));
+    const names = ['MemTotal', 'MemFree', 'MemAvailable', 'SwapTotal', 'SwapFree'] as const;
+    const odd = fc.tuple(fc.nat(2000), count, count, fc.nat(2000), count);
+    await fc.assert(
+      fc.asyncProperty(odd, async (counts) => {
+        put('proc/meminfo', names.map((name, index) => `${name}: ${counts[index]} kB\n`).join(''));
+        const [memory, , , swap] = counts;
+        for (const [stats, most] of [
+          [['memory.used', 'memory.free', 'memory.available'], memory],
+          [['swap.used', 'swap.free'], swap],
+          [['virtual.used', 'virtual.free'], memory + swap],
+        ] as const)
+          for (const stat of stats) {
+            const value = Number(await read(`host.${stat}`));
+            expect(value >= 0 && value <= most, `${stat} ${value} of ${counts.join(' ')}`).toBe(true);
+          }
+      }),
+      { numRuns: 200 },
+    );
   });
 });
 

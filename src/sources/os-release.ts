@@ -1,0 +1,34 @@
+// A word of the shell: quoted and unquoted pieces side by side.
+const WORD = /(?:\\[^]|'[^']*'|"(?:\\[^]|[^"\\])*"|[^\s;'"\\])+/.source;
+const TOKEN = new RegExp(String.raw`(#.*)|([\n;])|(\\\n)|(${WORD})`, 'g');
+const PIECE = /\\\n|\\([^])|'([^']*)'|"((?:\\[^]|[^"\\])*)"/g;
+const ASSIGNMENT = /^([A-Za-z_]\w*)=([^]*)$/;
+
+const unquoted = (word: string): string =>
+  word.replace(PIECE, (_piece, escaped?: string, single?: string, double?: string) =>
+    double === undefined ? (escaped ?? single ?? '') : double.replace(/\\\n/g, '').replace(/\\([$`"\\])/g, '$1'),
+  );
+
+/** Commands of a shell text: the words of each, still quoted; comments are left out. */
+const commands = (text: string): readonly (readonly string[])[] => {
+  const found: string[][] = [[]];
+  for (const [, comment, separator, , word] of text.matchAll(TOKEN)) {
+    if (separator !== undefined) found.push([]);
+    else if (comment === undefined && word !== undefined) found.at(-1)?.push(word);
+  }
+  return found;
+};
+
+/** The variables of os-release(5), read as the shell reads them, but without expansions, which that page forbids. */
+export const osRelease = (text: string): ReadonlyMap<string, string> =>
+  new Map(
+    commands(text.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n')).flatMap((words) => {
+      const assignments = (words[0] === 'export' ? words.slice(1) : words).map((word) => ASSIGNMENT.exec(word));
+      // In front of a command the shell sets variables for that command only: `NAME=Red Hat` runs Hat.
+      if (assignments.includes(null)) return [];
+      return assignments.map((assignment): [string, string] => [
+        assignment?.[1] ?? '',
+        unquoted(assignment?.[2] ?? ''),
+      ]);
+    }),
+  );
