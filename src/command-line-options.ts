@@ -5,14 +5,6 @@ import { SORTS, type Sort } from './watch/view.ts';
 /** Where the configuration is unless -f names another file. */
 export const DEFAULT_CONFIG = '/etc/vhostmd/vhostmd.conf';
 
-/** `-dvfFILE` as getopt takes it, one flag or value an element; anything else as it is. */
-export const separate = (arg: string): readonly string[] => {
-  const [, flags = '', option, value] = /^-(?=.)([dhv]*)(?:([cfpu])(.*))?$/s.exec(arg) ?? [];
-  const separated = [...flags, ...(option ?? '')].map((letter) => `-${letter}`);
-  if (separated.length === 0) return [arg];
-  return value === undefined || value === '' ? separated : [...separated, value];
-};
-
 export const FLAG = { type: 'boolean', nargs: 0, default: false } as const;
 export const VALUE = { type: 'string', requiresArg: true } as const;
 export const OPTIONS = {
@@ -29,12 +21,17 @@ export const OPTIONS = {
 } as const;
 export const ATTACH_OPTIONS = {
   live: { ...FLAG, describe: 'Change the running domain' },
-  config: { ...FLAG, describe: 'Change the persistent definition, for the next start (the file is -f)' },
+  config: { ...FLAG, describe: 'Change the persistent definition, for the next start (--config=FILE is the file)' },
   detach: { ...FLAG, describe: 'Take the devices out instead' },
   device: {
     ...VALUE,
     describe: `One of ${DEVICE_KINDS.join(', ')}; may be repeated (default: all that the configuration serves)`,
   },
+} as const;
+export const DUMP_OPTIONS = { json: { ...FLAG, describe: 'Print JSON instead of XML' } } as const;
+export const STATUS_OPTIONS = {
+  json: { ...FLAG, describe: 'Print all that is known, as JSON' },
+  socket: { ...VALUE, describe: 'Socket of the daemon (default: in its runtime directory)' },
 } as const;
 export const WATCH_OPTIONS = {
   once: { ...FLAG, describe: 'Print the table once, as text, and exit' },
@@ -42,39 +39,8 @@ export const WATCH_OPTIONS = {
   socket: { ...VALUE, describe: 'Ask the daemon behind this socket instead of a disk' },
   sort: { ...VALUE, default: 'cpu', describe: `Sort by ${SORTS.join(', ')}` },
 } as const;
-// yargs must know them before it has found a command, or it takes the command after a flag for the flag's value.
+/** Options that no command takes. */
 export const DAEMON_ONLY = ['verbose', 'no-daemonize', 'user', 'pid-file'] as const;
-
-/** Index of the command among separated arguments: the first that is neither an option nor an option's value. */
-const commandIndex = (args: readonly string[]): number =>
-  args.findIndex(
-    (arg, index) =>
-      !arg.startsWith('-') && !/^(?:-[cfpu]|--(?:connect|config|user|pid-file))$/.test(args[index - 1] ?? ''),
-  );
-
-/** `--config` names the file everywhere but behind the command `attach`, where it is a flag, as with virsh. */
-export const forAttach = (args: readonly string[]): readonly string[] | undefined => {
-  const at = commandIndex(args);
-  if (args[at] !== 'attach') return undefined;
-  return args.map((arg, index) => (index < at ? arg.replace(/^--config(?=$|=)/, '-f') : arg));
-};
-
-export const checkOptions = ({
-  _: [command],
-  ...argv
-}: Readonly<Record<string, unknown>> & { _: readonly (string | number)[] }): true => {
-  for (const name of Object.keys(OPTIONS)) {
-    const option = name !== 'f' ? `--${name}` : command === 'attach' ? '-f' : '--config';
-    if (Array.isArray(argv[name])) throw new Error(`Option ${option} is given twice`);
-    // An empty URI is libvirt's default.
-    if (argv[name] === '' && name !== 'connect') throw new Error(`Option ${option} needs a value`);
-  }
-  for (const name of DAEMON_ONLY) {
-    const given = argv[name] !== undefined && argv[name] !== false;
-    if (given && command !== undefined) throw new Error(`Option --${name} is for the daemon, not for "${command}"`);
-  }
-  return true;
-};
 
 /** The values of --device; throws at one that is none. */
 export const deviceKinds = (given: string | readonly string[] | undefined): readonly DeviceKind[] =>

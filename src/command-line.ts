@@ -2,23 +2,21 @@ import { readFileSync } from 'node:fs';
 
 import yargs, { type Argv } from 'yargs';
 
-import type { DeviceKind } from './attach/devices.ts';
+import { DEVICE_KINDS, type DeviceKind } from './attach/devices.ts';
 import {
   ATTACH_OPTIONS,
-  checkOptions,
   countOf,
   DAEMON_ONLY,
   deviceKinds,
-  FLAG,
-  forAttach,
+  DUMP_OPTIONS,
   OPTIONS,
-  separate,
   sortOf,
-  VALUE,
+  STATUS_OPTIONS,
   WATCH_OPTIONS,
 } from './command-line-options.ts';
+import { usageOf, type Words, wordsOf } from './command-line-words.ts';
 import { reasonOf } from './reason.ts';
-import type { Sort } from './watch/view.ts';
+import { type Sort, SORTS } from './watch/view.ts';
 
 interface Common {
   readonly connect?: string;
@@ -67,12 +65,15 @@ const given = <K extends string>(key: K, value: string | undefined): { readonly 
 const hideDaemonOnly = <T>(parser: Argv<T>): Argv<T> =>
   DAEMON_ONLY.reduce<Argv<T>>((hiding, name) => hiding.hide(name), parser);
 
-/** Reads the command line (without node and script). The flags are those of the C daemon; the commands are ours. */
-export const parseCommandLine = async (args: readonly string[]): Promise<Command> => {
-  let command: Command | undefined;
-  const separated = args.filter((arg) => arg !== '--').flatMap(separate);
-  const attachArgs = forAttach(separated);
-  const parser = yargs()
+// yargs takes an operand that begins with a hyphen for an option.
+const MARK = '=';
+const marked = (operand: string): string => `${MARK}${operand}`;
+const unmarked = (operand: string): string => operand.slice(MARK.length);
+
+type Found = (command: Command) => void;
+
+const build = (ofAttach: boolean, found: Found): Argv =>
+  yargs()
     .scriptName('vhostmd')
     .usage('Usage: $0 [OPTION]... [COMMAND]\n\nTells virtual machines about the host that they run on.')
     .parserConfiguration({
@@ -82,22 +83,13 @@ export const parseCommandLine = async (args: readonly string[]): Promise<Command
       'parse-numbers': false,
       'parse-positional-numbers': false,
     })
-    .updateStrings({
-      'Not enough arguments following: %s': 'Option %s needs a value',
-      'Not enough non-option arguments: got %s, need at least %s': {
-        one: 'An argument is missing',
-        other: 'An argument is missing',
-      },
-      'Argument unexpected for: %s': 'Option %s takes no value',
-      'Unknown argument: %s': { one: 'Unknown option or command: %s', other: 'Unknown options or commands: %s' },
-    } as unknown as Record<string, string>)
-    .options(attachArgs === undefined ? { ...OPTIONS, f: { ...OPTIONS.f, alias: 'config' } } : OPTIONS)
+    .options(ofAttach ? OPTIONS : { ...OPTIONS, f: { ...OPTIONS.f, alias: 'config' } })
     .command(
       '$0',
       'Run the daemon',
       (daemon) => daemon,
-      (argv) => {
-        command = {
+      (argv) =>
+        found({
           kind: 'run',
           config: argv.f,
           verbose: argv.verbose,
@@ -105,106 +97,135 @@ export const parseCommandLine = async (args: readonly string[]): Promise<Command
           ...given('connect', argv.connect),
           ...given('user', argv.user),
           ...given('pidFile', argv['pid-file']),
-        };
-      },
+        }),
     )
     .command(
-      'check [file]',
+      usageOf('check'),
       'Validate a configuration file and list its metrics; exit 2 if it is wrong',
       (check) => hideDaemonOnly(check).positional('file', { type: 'string', describe: 'Configuration file' }),
-      ({ file, f }) => {
-        command = { kind: 'check', config: file ?? f };
-      },
+      ({ file, f }) => found({ kind: 'check', config: file === undefined ? f : unmarked(file) }),
     )
     .command(
-      'once',
+      usageOf('once'),
       'Collect one snapshot, print its XML and exit',
       (once) => hideDaemonOnly(once),
-      ({ f: config, connect }) => {
-        command = { kind: 'once', config, ...given('connect', connect) };
-      },
+      ({ f: config, connect }) => found({ kind: 'once', config, ...given('connect', connect) }),
     )
     .command(
-      'attach <domain>',
+      usageOf('attach'),
       'Print the XML that gives a domain its metrics, or attach it (--live, --config)',
       (attach) =>
         hideDaemonOnly(attach)
           .positional('domain', { type: 'string', demandOption: true, describe: 'Name, UUID or id of the domain' })
           .options(ATTACH_OPTIONS),
-      ({ domain, f: config, connect, device, live, config: persistent, detach }) => {
-        const devices = deviceKinds(device);
-        command = { kind: 'attach', domain, devices, live, persistent, detach, config, ...given('connect', connect) };
-      },
+      ({ domain, f: config, connect, device, live, config: persistent, detach }) =>
+        found({
+          kind: 'attach',
+          domain: unmarked(domain),
+          devices: deviceKinds(device),
+          live,
+          persistent,
+          detach,
+          config,
+          ...given('connect', connect),
+        }),
     )
     .command(
-      'dump <source>',
+      usageOf('dump'),
       'Read and verify a metrics disk (a file or a block device) or channel (a socket or a port of the guest)',
       (dump) =>
         hideDaemonOnly(dump)
           .positional('source', { type: 'string', demandOption: true, describe: 'Metrics disk or channel' })
-          .option('json', { ...FLAG, describe: 'Print JSON instead of XML' }),
-      ({ source, json }) => {
-        command = { kind: 'dump', target: source, json };
-      },
+          .options(DUMP_OPTIONS),
+      ({ source, json }) => found({ kind: 'dump', target: unmarked(source), json }),
     )
     .command(
-      'watch [disk]',
+      usageOf('watch'),
       'Show the domains on a metrics disk, live in a terminal, else as text',
       (watch) =>
         hideDaemonOnly(watch)
           .positional('disk', { type: 'string', describe: 'Metrics disk (default: the running daemon, or its disk)' })
           .options(WATCH_OPTIONS),
       ({ disk, f: config, once, count, sort, socket }) => {
-        for (const [name, value] of Object.entries({ count, sort, socket }))
-          if (Array.isArray(value)) throw new Error(`Option --${name} is given twice`);
         if (disk !== undefined && socket !== undefined) throw new Error('A disk and --socket exclude each other');
         const blocks = countOf(once, count);
-        command = {
+        found({
           kind: 'watch',
           config,
           sort: sortOf(sort),
-          ...given('disk', disk),
+          ...(disk === undefined ? {} : { disk: unmarked(disk) }),
           ...given('socket', socket),
           ...(blocks === undefined ? {} : { count: blocks }),
-        };
+        });
       },
     )
     .command(
-      'status',
+      usageOf('status'),
       'Ask the running daemon how it is; exit 0 if it is well, 1 if not, 2 if there is none',
-      (status) =>
-        hideDaemonOnly(status)
-          .option('json', { ...FLAG, describe: 'Print all that is known, as JSON' })
-          .option('socket', { ...VALUE, describe: 'Socket of the daemon (default: in its runtime directory)' }),
-      ({ json, socket }) => {
-        if (Array.isArray(socket)) throw new Error('Option --socket is given twice');
-        command = { kind: 'status', json, ...given('socket', socket) };
-      },
+      (status) => hideDaemonOnly(status).options(STATUS_OPTIONS),
+      ({ json, socket }) => found({ kind: 'status', json, ...given('socket', socket) }),
     )
-    .check(checkOptions)
+    .command(
+      usageOf('completion'),
+      'Print a script by which bash or zsh completes command lines',
+      (completion) => hideDaemonOnly(completion),
+      () => undefined,
+    )
     .strict()
-    .recommendCommands()
     .help('help')
     .alias('help', 'h')
     .version(version())
     .exitProcess(false)
     .fail(false)
     .wrap(100);
+
+/** What the script of `vhostmd completion` calls, with the words so far. */
+const COMPLETE = '--get-yargs-completions';
+
+/** What yargs prints. */
+const outputOf = async (parser: Argv, args: readonly string[]): Promise<string> => {
+  let text = '';
+  await parser.parseAsync([...args], {}, (error: Error | undefined | null, _argv: unknown, output: string) => {
+    if (error !== undefined && error !== null) throw error;
+    text = output;
+  });
+  return text;
+};
+
+const completions = async (words: readonly string[]): Promise<string> => {
+  const parser = build(words[1] === 'attach', () => undefined)
+    .completion()
+    .choices('device', DEVICE_KINDS)
+    .choices('sort', SORTS);
+  const found = (await outputOf(parser, [COMPLETE, ...words])).split('\n');
+  // yargs names the command without a name, and letters with two hyphens.
+  const clear = found.map((word) => word.replace(/^-(-.)$/, '$1')).filter((word) => !word.startsWith('$0'));
+  return [...new Set(clear)].join('\n');
+};
+
+const completionScript = async (): Promise<string> =>
+  await outputOf(yargs().scriptName('vhostmd').completion('completion').exitProcess(false), ['completion']);
+
+const mistake = (error: unknown): Command => ({
+  kind: 'text',
+  text: `vhostmd: ${reasonOf(error)}\nTry 'vhostmd --help'.`,
+  error: true,
+});
+
+/** Reads the command line (without node and script). The flags are those of the C daemon; the commands are ours. */
+export const parseCommandLine = async (args: readonly string[]): Promise<Command> => {
+  if (args[0] === COMPLETE) return { kind: 'text', text: await completions(args.slice(1)), error: false };
+  let command: Command | undefined;
   let text = '';
   try {
-    await parser.parseAsync(
-      attachArgs ?? separated,
-      {},
-      (error: Error | undefined | null, _argv: unknown, output: string) => {
-        if (error !== undefined && error !== null) throw error;
-        text = output;
-      },
-    );
+    const words: Words = wordsOf(args);
+    const { command: name, options, operands } = words;
+    if (name === 'completion' && options.length === 0)
+      return { kind: 'text', text: await completionScript(), error: false };
+    const parser = build(name === 'attach', (found) => (command = found));
+    text = await outputOf(parser, [...(name === undefined ? [] : [name]), ...options, ...operands.map(marked)]);
   } catch (error) {
-    const about = attachArgs?.some((arg) => /^--config(=|$)/.test(arg)) === true;
-    const hint = about ? ' (of attach, --config is a flag; -f FILE names the configuration file)' : '';
-    const message = `${reasonOf(error)}${hint}`;
-    return { kind: 'text', text: `vhostmd: ${message}\nTry 'vhostmd --help'.`, error: true };
+    return mistake(error);
   }
   return text === '' && command !== undefined ? command : { kind: 'text', text, error: false };
 };

@@ -1,7 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { spawnSync } from 'node:child_process';
+
+import { describe, expect, it, vi } from 'vitest';
 
 import { DEFAULT_CONFIG } from '../src/command-line-options.ts';
 import { parseCommandLine, version } from '../src/command-line.ts';
+import { PROGRAM } from './support/daemon.ts';
 
 const parse = async (line: string) => await parseCommandLine(line === '' ? [] : line.split(' '));
 const DAEMON = { kind: 'run', config: DEFAULT_CONFIG, verbose: false, foreground: false };
@@ -41,7 +44,34 @@ describe('the command line of the daemon', () => {
     ['-f a=b', { config: 'a=b' }],
     ['-u 007 -p 1.0', { user: '007', pidFile: '1.0' }],
     ['-d --', { foreground: true }],
+    // What stands behind -- are operands, and the C daemon looks at none.
+    ['-d -- -v check --verbose', { foreground: true }],
+    ['-vd', { verbose: true, foreground: true }],
+    ['-c=URI', { connect: '=URI' }],
+    ['-cURI', { connect: 'URI' }],
   ])('takes flags as getopt does: %j', async (line, expected) => {
+    expect(await parse(line)).toEqual({ ...DAEMON, ...expected });
+  });
+
+  it.each([
+    ['--verb', { verbose: true }],
+    ['--no', { foreground: true }],
+    ['--no-daemon', { foreground: true }],
+    ['--conn URI', { connect: 'URI' }],
+    ['--conn=URI', { connect: 'URI' }],
+    ['--conf FILE', { config: 'FILE' }],
+    ['--pid=F --us nobody', { pidFile: 'F', user: 'nobody' }],
+  ])('CASE D8: takes long options as short as they are clear: %j', async (line, expected) => {
+    expect(await parse(line)).toEqual({ ...DAEMON, ...expected });
+  });
+
+  it.each([
+    ['-c a -c b', { connect: 'b' }],
+    ['-ca --connect=b --conn c', { connect: 'c' }],
+    ['-f a --config b', { config: 'b' }],
+    ['--config b -f a', { config: 'a' }],
+    ['-pa -pb -u x -u y', { pidFile: 'b', user: 'y' }],
+  ])('CASE D8: of a repeated option takes the last: %j', async (line, expected) => {
     expect(await parse(line)).toEqual({ ...DAEMON, ...expected });
   });
 
@@ -96,6 +126,19 @@ describe('the commands', () => {
     ['watch -f a.xml', { ...WATCH, config: 'a.xml' }],
     ['-fa.xml watch /dev/vdb', { ...WATCH, config: 'a.xml', disk: '/dev/vdb' }],
     ['watch --once', { ...WATCH, count: 1 }],
+    ['watch --soc /s', { ...WATCH, socket: '/s' }],
+    ['watch --socket /s --socket /t', { ...WATCH, socket: '/t' }],
+    ['watch --count 1 --count 2', { ...WATCH, count: 2 }],
+    ['watch -- --once', { ...WATCH, disk: '--once' }],
+    ['check -- -a', { kind: 'check', config: '-a' }],
+    ['dump --js -- --json', { kind: 'dump', target: '--json', json: true }],
+    ['attach --li -- -web1', { ...ATTACH, domain: '-web1', live: true }],
+    ['attach web1 -f b -f c', { ...ATTACH, config: 'c' }],
+    ['attach web1 --config=b.xml', { ...ATTACH, config: 'b.xml' }],
+    ['attach web1 --config=b.xml --live --config', { ...ATTACH, config: 'b.xml', live: true, persistent: true }],
+    ['attach web1 --dev channel --dev shared-disk', { ...ATTACH, devices: ['channel', 'shared-disk'] }],
+    ['status --so=/s --js', { kind: 'status', json: true, socket: '/s' }],
+    ['--json status', { kind: 'status', json: true }],
     ['watch --socket /s', { ...WATCH, socket: '/s' }],
     ['watch --count 10 /dev/vdb --sort=steal', { ...WATCH, count: 10, sort: 'steal', disk: '/dev/vdb' }],
   ])('are read with their arguments: %j', async (line, expected) => {
@@ -105,60 +148,62 @@ describe('the commands', () => {
 
 describe('mistakes on the command line', () => {
   it.each([
-    ['-x', 'Unknown option or command: x'],
-    ['-dx', 'Unknown option or command: x'],
-    ['--verb', 'Unknown option or command: verb'],
-    ['--no-verbose', 'Unknown option or command: no-verbose'],
-    ['--daemonize', 'Unknown option or command: daemonize'],
-    ['--period abc', 'Unknown option or command: period'],
-    ['start', 'Unknown option or command: start'],
-    ['-d false', 'Unknown option or command: false'],
-    ['check a b', 'Unknown option or command: b'],
-    ['dump a b', 'Unknown option or command: b'],
-    ['once --json', 'Unknown option or command: json'],
-    ['check -- -a', 'Unknown option or command: a'],
-    ['-c', 'Option c needs a value'],
-    ['--connect', 'Option connect needs a value'],
-    ['-p -d', 'Option p needs a value'],
-    ['-dvf', 'Option f needs a value'],
+    ['-x', 'Unknown option -x'],
+    ['-dx', 'Unknown option -x'],
+    ['-verbose', 'Unknown option -e; did you mean --verbose?'],
+    ['--no-verbose', 'Unknown option --no-verbose'],
+    ['--daemonize', 'Unknown option --daemonize; did you mean --no-daemonize?'],
+    ['--verbsoe', 'Unknown option --verbsoe; did you mean --verbose?'],
+    ['--period abc', 'Unknown option --period'],
+    ['--con x', 'Option --con is ambiguous: it may be --connect, --config'],
+    ['--ver', 'Option --ver is ambiguous: it may be --verbose, --version'],
+    ['watch --so x', 'Option --so is ambiguous: it may be --socket, --sort'],
+    ['watch --onse', 'Unknown option --onse; did you mean --once?'],
+    ['start', 'Unknown command "start"'],
+    ['chekc', 'Unknown command "chekc"; did you mean "check"?'],
+    ['-d stauts', 'Unknown command "stauts"; did you mean "status"?'],
+    ['-d false', 'Unknown command "false"'],
+    ['check a b', 'Unexpected argument "b"; usage: vhostmd check [file]'],
+    ['dump a b', 'Unexpected argument "b"; usage: vhostmd dump <source>'],
+    ['status -- x', 'Unexpected argument "x"; usage: vhostmd status'],
+    ['once --json', 'Option --json is for "dump" and "status", not for "once"'],
+    ['--json', 'Option --json is for "dump" and "status", not for the daemon'],
+    ['-c', 'Option -c needs a value'],
+    ['--connect', 'Option --connect needs a value'],
+    ['--conn', 'Option --connect needs a value'],
+    ['-p -d', 'Option -p needs a value'],
+    ['-dvf', 'Option -f needs a value'],
     ['--config= -d', 'Option --config needs a value'],
-    ['--verbose=abc', 'Option verbose takes no value'],
-    ['--no-daemonize=false', 'Option no-daemonize takes no value'],
-    ['dump', 'An argument is missing'],
-    ['-c a -c b', 'Option --connect is given twice'],
-    ['-f a --config b', 'Option --config is given twice'],
-    ['-pa -pb', 'Option --pid-file is given twice'],
+    ['--verbose=abc', 'Option --verbose takes no value'],
+    ['--no-daemonize=false', 'Option --no-daemonize takes no value'],
+    ['dump', 'An argument is missing; usage: vhostmd dump <source>'],
     ['-d once', 'Option --no-daemonize is for the daemon, not for "once"'],
     ['check -v', 'Option --verbose is for the daemon, not for "check"'],
-    ['attach', 'An argument is missing'],
-    ['attach a b', 'Unknown option or command: b'],
+    ['attach', 'An argument is missing; usage: vhostmd attach <domain>'],
+    ['attach a b', 'Unexpected argument "b"; usage: vhostmd attach <domain>'],
     ['attach a -v', 'Option --verbose is for the daemon, not for "attach"'],
     ['attach a --device floppy', 'Option --device must be one of shared-disk, private-disk, channel, found "floppy"'],
     [
       'attach a --device chanel',
       'Option --device must be one of shared-disk, private-disk, channel, found "chanel"; did you mean "channel"?',
     ],
-    ['attach a --device', 'Option device needs a value'],
-    ['attach a --live=no', 'Option live takes no value'],
-    ['attach a -f b -f c', 'Option -f is given twice'],
+    ['attach a --device', 'Option --device needs a value'],
+    ['attach a --live=no', 'Option --live takes no value'],
     [
       'attach a --config b.xml',
-      'Unknown option or command: b.xml (of attach, --config is a flag; -f FILE names the configuration file)',
+      'Unexpected argument "b.xml"; usage: vhostmd attach <domain> (of attach, --config is a flag; --config=FILE and -f FILE name',
     ],
-    ['attach a --config=b.xml', 'Option config takes no value (of attach, --config is a flag; -f FILE names'],
-    ['watch a b', 'Unknown option or command: b'],
+    ['watch a b', 'Unexpected argument "b"; usage: vhostmd watch [disk]'],
     ['watch -d', 'Option --no-daemonize is for the daemon, not for "watch"'],
     ['watch --count 0', 'Option --count must be a number from 1 to 999999999, found "0"'],
     ['watch --count 1e3', 'Option --count must be a number from 1 to 999999999, found "1e3"'],
-    ['watch --count', 'Option count needs a value'],
+    ['watch --count', 'Option --count needs a value'],
     ['watch /d --socket /s', 'A disk and --socket exclude each other'],
-    ['watch --socket /s --socket /t', 'Option --socket is given twice'],
-    ['watch --count 1 --count 2', 'Option --count is given twice'],
     ['watch --count 2 --once', 'Options --once and --count exclude each other'],
     ['watch --sort cpus', 'Option --sort must be one of cpu, memory, steal, id, found "cpus"; did you mean "cpu"?'],
-    ['check --live', 'Unknown option or command: live'],
+    ['check --live', 'Option --live is for "attach", not for "check"'],
     ['dump -u nobody x', 'Option --user is for the daemon, not for "dump"'],
-  ])('are said in one clear line: %j', async (line, message) => {
+  ])('CASE E1: are said in one clear line: %j', async (line, message) => {
     const { kind, ...rest } = await parse(line);
     expect({ kind, ...rest }).toMatchObject({ kind: 'text', error: true });
     expect('text' in rest ? rest.text.split('\n') : []).toEqual([
@@ -210,5 +255,39 @@ describe('help and version', () => {
   it('prints the version of the package', async () => {
     expect(version()).toMatch(/^\d+\.\d+\.\d+/);
     expect(await parse('--version')).toEqual({ kind: 'text', text: version(), error: false });
+  });
+});
+
+describe('CASE E1: completion', () => {
+  const complete = async (...words: readonly string[]): Promise<readonly string[]> => {
+    const command = await parseCommandLine(['--get-yargs-completions', 'vhostmd', ...words]);
+    return 'text' in command ? command.text.split('\n') : [];
+  };
+
+  it('CASE E1: completes commands, options, and values that are one of a few', async () => {
+    expect(await complete('')).toEqual(['check', 'once', 'attach', 'dump', 'watch', 'status', 'completion']);
+    expect(await complete('--')).toEqual(expect.arrayContaining(['--connect', '--config', '-f', '--no-daemonize']));
+    expect(await complete('attach', '--')).toEqual(expect.arrayContaining(['--live', '--config', '--device']));
+    expect(await complete('attach', '--device', '')).toEqual(['shared-disk', 'private-disk', 'channel']);
+    expect(await complete('watch', '--sort', 's')).toEqual(['steal']);
+  });
+
+  it('CASE E1: is put into a shell by the command that prints its script', async () => {
+    vi.stubEnv('SHELL', '/bin/bash');
+    const command = await parse('completion');
+    vi.unstubAllEnvs();
+    expect(command).toMatchObject({ kind: 'text', error: false });
+    const script = 'text' in command ? command.text : '';
+    // As at `vhostmd wat<TAB>`.
+    const { stdout, stderr } = spawnSync(
+      'bash',
+      [
+        '-c',
+        `vhostmd() { '${process.execPath}' '${PROGRAM}' "$@"; }\n${script}\nCOMP_WORDS=(vhostmd wat) COMP_CWORD=1\n` +
+          `$(complete -p vhostmd | sed 's/.*-F \\([^ ]*\\).*/\\1/'); printf '%s\\n' "\${COMPREPLY[@]}"`,
+      ],
+      { encoding: 'utf8' },
+    );
+    expect({ stdout, stderr }).toEqual({ stdout: 'watch\n', stderr: '' });
   });
 });
