@@ -1,7 +1,10 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   chownSync,
   existsSync,
+  linkSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -31,6 +34,8 @@ let applets = '';
 
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), 'vhostmd-hook-'));
+  // Users other than root get through to their folders.
+  chmodSync(root, 0o755);
   applets = join(root, 'busybox');
   mkdirSync(applets);
   // All commands are those of busybox there, not only the shell.
@@ -93,6 +98,7 @@ const hook = (
     env: {
       PATH: busybox ? applets : (process.env['PATH'] ?? ''),
       VHOSTMD_VM_DISK: join(folder, 'UUID.disk'),
+      VHOSTMD_DISK: '',
       ...env,
     },
     encoding: 'utf8',
@@ -299,7 +305,125 @@ describe.each(SHELLS)("libvirt's hook under %s", (...shell) => {
   });
 });
 
+// A user whom nobody else has, as the owner of the folder of private disks: the service's, taken over by an attacker.
+const ATTACKER = 61_234;
+
+const ownedFolder = (owner = ATTACKER, mode = 0o755): string => {
+  const folder = newFolder();
+  chmodSync(folder, mode);
+  chownSync(folder, owner, owner);
+  return folder;
+};
+
+const owners = (folder: string): readonly string[] =>
+  readdirSync(folder).map((name) => {
+    const { uid, nlink } = lstatSync(join(folder, name));
+    return `${name} ${uid} ${nlink}`;
+  });
+
+describe.each(SHELLS)("libvirt's hook as root under %s, in a folder of the service's user", (...shell) => {
+  it('CASE F1: writes to no device and gives none away, whatever link is planted for the draft', () => {
+    const folder = ownedFolder();
+    const device = join(newFolder(), 'device');
+    expect(spawnSync('mknod', [device, 'c', '1', '3']).status).toBe(0);
+    const { pid } = spawnSync('true');
+    for (let next = pid; next < pid + 500; next += 1) symlinkSync(device, join(folder, `.vhostmd-hook.${next}`));
+    hook(folder, domain(source(pathOf(folder))), { shell });
+    expect(lstatSync(device)).toMatchObject({ uid: 0, gid: 0 });
+    expect(statSync(pathOf(folder))).toMatchObject({ uid: ATTACKER, gid: ATTACKER, nlink: 1, size: 65_536 });
+  });
+
+  it('CASE F1: leaves a fifo, a device, a hard link and a link to a folder at the name of the disk alone', () => {
+    const treasure = newFolder();
+    writeFileSync(join(treasure, 'file'), 'precious');
+    const plants: readonly ((path: string) => unknown)[] = [
+      (path) => spawnSync('mkfifo', [path]),
+      (path) => spawnSync('mknod', [path, 'c', '1', '3']),
+      (path) => linkSync(join(treasure, 'file'), path),
+      (path) => symlinkSync(treasure, path),
+    ];
+    for (const plant of plants) {
+      const folder = ownedFolder();
+      plant(pathOf(folder));
+      const before = owners(folder);
+      hook(folder, domain(source(pathOf(folder))), { shell });
+      expect(owners(folder)).toEqual(before);
+    }
+    expect(readdirSync(treasure)).toEqual(['file']);
+    expect(readFileSync(join(treasure, 'file'), 'utf8')).toBe('precious');
+  });
+
+  it("CASE F1: makes nothing in a folder of root's that a folder of that user has been swapped for", () => {
+    const [parent, treasure] = [ownedFolder(), ownedFolder(0)];
+    symlinkSync(treasure, join(parent, 'disks'));
+    const path = join(parent, 'disks', `${ME}.disk`);
+    const env = { VHOSTMD_VM_DISK: join(parent, 'disks', 'UUID.disk') };
+    expect(hook(parent, domain(source(path)), { shell, env })).toContain(
+      `${path} could not be made as user ${ATTACKER}`,
+    );
+    // A folder that is missing there is made as that user, too.
+    const missing = join(parent, 'disks', ME, 'disk');
+    hook(parent, domain(source(missing)), { shell, env: { VHOSTMD_VM_DISK: join(parent, 'disks', 'UUID', 'disk') } });
+    expect(readdirSync(treasure)).toEqual([]);
+  });
+
+  it("CASE F1: makes the folder of a domain as that user, and goes through a link of root's", () => {
+    const [folder, links] = [ownedFolder(), ownedFolder(0)];
+    symlinkSync(folder, join(links, 'disks'));
+    const path = join(links, 'disks', ME, 'disk');
+    hook(links, domain(source(path)), { shell, env: { VHOSTMD_VM_DISK: join(links, 'disks', 'UUID', 'disk') } });
+    expect(owners(folder)).toEqual([`${ME} ${ATTACKER} 2`]);
+    expect(owners(join(folder, ME))).toEqual([`disk ${ATTACKER} 1`]);
+  });
+
+  it("CASE F1: acts as root only in folders of root's that nobody else may write, or that are sticky", () => {
+    const group = ownedFolder(0, 0o775);
+    expect(hook(group, domain(source(pathOf(group))), { shell })).toContain(`chmod go-w ${group}`);
+    expect(readdirSync(group)).toEqual([]);
+    const sticky = ownedFolder(0, 0o1777);
+    hook(sticky, domain(source(pathOf(sticky))), { shell });
+    expect(owners(sticky)).toEqual([`${ME}.disk 0 1`]);
+  });
+
+  it('CASE A3: makes the shared disk, which a VM has before the daemon has started after a boot', () => {
+    const folder = newFolder();
+    const [path, env] = [join(folder, 'shared'), { VHOSTMD_DISK: join(folder, 'shared') }];
+    hook(folder, domain(source(path) + source(pathOf(folder))), { shell, env: { ...env, VHOSTMD_DISK_KIB: '200' } });
+    expect(readdirSync(folder).sort()).toEqual([`${ME}.disk`, 'shared']);
+    expect(statSync(path)).toMatchObject({ size: 256 * 1024, mode: 0o100644, nlink: 1 });
+    expect(lookAtDisk(path).kind).toBe('content');
+    rmSync(path);
+    hook(folder, domain(source(join(folder, 'other'))), { shell, env });
+    hook(folder, domain(source(path)), { shell });
+    expect(readdirSync(folder)).toEqual([`${ME}.disk`]);
+  });
+});
+
 describe("libvirt's hook", () => {
+  it('CASE F1: makes nothing elsewhere while that user swaps the folder all the time', async () => {
+    const [parent, treasure] = [ownedFolder(), ownedFolder(0)];
+    const swap = `mkdir disks; ln -s ${treasure} link; while :; do mv -T disks real; mv -T link disks; mv -T disks link; mv -T real disks; done`;
+    const attacker = spawn('sh', ['-c', swap], { cwd: parent, uid: ATTACKER, gid: ATTACKER, stdio: 'ignore' });
+    const ended = new Promise((resolve) => attacker.once('exit', resolve));
+    const path = join(parent, 'disks', `${ME}.disk`);
+    for (let tries = 0; tries < 20; tries += 1) {
+      hook(parent, domain(source(path)), { env: { VHOSTMD_VM_DISK: join(parent, 'disks', 'UUID.disk') } });
+      expect(readdirSync(treasure)).toEqual([]);
+    }
+    attacker.kill('SIGKILL');
+    await ended;
+  });
+
+  it('CASE F1: holds no start up where that user stops what it runs', async () => {
+    const folder = ownedFolder();
+    // Whatever runs as that user stops itself, as if that user had sent the signal.
+    const stop = join(folder, 'stop');
+    mkdirSync(stop);
+    writeFileSync(join(stop, 'mktemp'), '#!/bin/sh\nkill -STOP $PPID\n', { mode: 0o755 });
+    hook(folder, domain(source(pathOf(folder))), { env: { PATH: `${stop}:${process.env['PATH'] ?? ''}` } });
+    expect(existsSync(pathOf(folder))).toBe(false);
+  });
+
   it('is executable', () => {
     expect(statSync(HOOK).mode & 0o111).toBe(0o111);
   });

@@ -42,13 +42,13 @@ const virsh = async (...args: readonly string[]): Promise<string> => {
 };
 
 /**
- * A libvirtd of its own, for which /etc/libvirt/hooks is a folder of this test: libvirt has no other place for hooks.
+ * A libvirtd of its own, for which /etc/libvirt is a folder of this test: libvirt has no other place for hooks.
  * It does not run as root, because there is one system instance only.
  */
 const startLibvirtd = async (): Promise<void> => {
   directory = mkdtempSync(path.join(tmpdir(), 'vhostmd-hooked-'));
   disks = path.join(directory, 'disks');
-  const [hooks, cache] = [path.join(directory, 'hooks'), path.join(tmpdir(), `vhostmd-libvirt-cache-${NOBODY}`)];
+  const [etc, cache] = [path.join(directory, 'etc'), path.join(tmpdir(), `vhostmd-libvirt-cache-${NOBODY}`)];
   chmodSync(directory, 0o755);
   for (const part of ['run', 'config', 'data', 'disks'].map((name) => path.join(directory, name))) {
     mkdirSync(part);
@@ -56,8 +56,8 @@ const startLibvirtd = async (): Promise<void> => {
   }
   mkdirSync(cache, { recursive: true });
   chownSync(cache, NOBODY, NOBODY);
-  mkdirSync(path.join(hooks, 'qemu.d'), { recursive: true });
-  const hook = path.join(hooks, 'qemu.d', 'vhostmd');
+  mkdirSync(path.join(etc, 'hooks', 'qemu.d'), { recursive: true });
+  const hook = path.join(etc, 'hooks', 'qemu.d', 'vhostmd');
   copyFileSync(HOOK, hook);
   // libvirt passes no environment on to hooks.
   writeFileSync(hook, readFileSync(hook, 'utf8').replace('/run/vhostmd/UUID.disk}', `${disks}/UUID.disk}`));
@@ -72,14 +72,10 @@ const startLibvirtd = async (): Promise<void> => {
   const asNobody = `setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups`;
   started.push(
     spawn('sh', ['-c', `exec ${asNobody} virtlogd`], { env, stdio: 'ignore' }),
-    spawn(
-      'unshare',
-      ['--mount', 'sh', '-c', `mount --bind "$0" /etc/libvirt/hooks && exec ${asNobody} libvirtd`, hooks],
-      {
-        env,
-        stdio: 'ignore',
-      },
-    ),
+    spawn('unshare', ['--mount', 'sh', '-c', `mount --bind "$0" /etc/libvirt && exec ${asNobody} libvirtd`, etc], {
+      env,
+      stdio: 'ignore',
+    }),
   );
   await until('libvirtd answers', async () => (await virsh('uri').catch(() => '')) !== '', 20_000);
 };
