@@ -28,6 +28,9 @@ const diagnostics = (source: Source, complaints: readonly Complaint[]): readonly
   return all.map(({ index, message }) => ({ ...placeAt(source, index), message }));
 };
 
+const lineAt = (source: Source, index: number | undefined): string =>
+  index === undefined ? '' : ` (line ${placeAt(source, index).line})`;
+
 const failure = (source: Source, { index, message }: XmlError): ConfigResult => ({
   ok: false,
   errors: [{ ...placeAt(source, index), message }],
@@ -38,8 +41,8 @@ const readTree = (source: Source, root: XmlElement): ConfigResult => {
   const errors: Complaint[] = [];
   const warnings: Complaint[] = [];
   const reporter: Reporter = {
-    error: (index, message) => errors.push({ index, message }),
-    warn: (index, message) => warnings.push({ index, message }),
+    error: (index, message, see) => errors.push({ index, message: message + lineAt(source, see) }),
+    warn: (index, message, see) => warnings.push({ index, message: message + lineAt(source, see) }),
   };
   checkStructure(root, reporter.error);
   const placeOf = (element: XmlElement) => placeAt(source, element.index);

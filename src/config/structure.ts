@@ -3,8 +3,8 @@ import type { ElementRule, Particle } from './grammar.ts';
 import { didYouMean, quote } from './suggest.ts';
 import type { XmlElement } from './tree.ts';
 
-/** Takes one complaint about the text at an index. */
-export type Report = (index: number, message: string) => void;
+/** Takes one complaint about the text at an index; `see`: the index of what it is compared with, whose line is added. */
+export type Report = (index: number, message: string, see?: number) => void;
 
 const tag = (name: string): string => `<${name}>`;
 const tags = (names: readonly string[]): string => names.map(tag).join(' or ');
@@ -29,47 +29,76 @@ const checkAttributes = (element: XmlElement, { attributes }: ElementRule, repor
   }
 };
 
-const unexpected = (
-  child: XmlElement,
-  parent: XmlElement,
-  { model }: ElementRule,
-  content: readonly Particle[],
-  before: ReadonlySet<string>,
-): string => {
-  const names = content.flatMap((particle) => particle.names);
-  const order = `in ${tag(parent.name)} stand, in this order: ${model}`;
-  if (!names.includes(child.name)) {
-    return `Unknown element ${tag(child.name)} in ${tag(parent.name)}: ${order}${didYouMean(child.name, names, tag)}`;
+/** An element at its place in the content model: `rank` counts the particles. */
+interface Ranked {
+  readonly element: XmlElement;
+  readonly rank: number;
+}
+
+const unknown = (child: XmlElement, parent: XmlElement, { model }: ElementRule, names: readonly string[]): string =>
+  `Unknown element ${tag(child.name)} in ${tag(parent.name)}: in ${tag(parent.name)} stand, in this order: ${model}` +
+  didYouMean(child.name, names, tag);
+
+// What must be there counts more than any number of what may be missing: additions give way.
+const REQUIRED = 10_000;
+
+interface Sequence {
+  readonly weight: number;
+  readonly last: Ranked;
+  readonly before: Sequence | undefined;
+}
+
+const heavier = (a: Sequence | undefined, b: Sequence | undefined): Sequence | undefined =>
+  (b?.weight ?? 0) > (a?.weight ?? 0) ? b : a;
+
+/** The elements that keep their places: the ascending sequence of the greatest weight. All others are out of order. */
+const inOrder = (ranked: readonly Ranked[], content: readonly Particle[]): readonly Ranked[] => {
+  // The best sequence so far that ends in each rank.
+  const best: (Sequence | undefined)[] = content.map(() => undefined);
+  for (const last of ranked) {
+    const before = best.slice(0, last.rank + 1).reduce(heavier, undefined);
+    const weight = (before?.weight ?? 0) + (content[last.rank]?.optional === true ? 1 : REQUIRED);
+    best[last.rank] = { weight, last, before };
   }
-  const own = content.find((particle) => particle.names.includes(child.name));
-  const twice = own?.repeated === false && own.names.some((name) => before.has(name));
-  if (twice) return `${tag(child.name)} is one too many in ${tag(parent.name)}: ${tags(own.names)} stands there once`;
-  return `${tag(child.name)} is out of order in ${tag(parent.name)}: ${order}`;
+  const kept: Ranked[] = [];
+  for (let end = best.reduce(heavier, undefined); end !== undefined; end = end.before) kept.push(end.last);
+  return kept.reverse();
 };
 
-/** Walks children and particles side by side; every content model of the grammar can be decided greedily. */
+/** Where an element that is out of order belongs, by its nearest neighbour among those that are in order. */
+const reportOrder = ({ element, rank }: Ranked, ordered: readonly Ranked[], report: Report): void => {
+  const before = ordered.findLast((other) => other.rank < rank);
+  const late = before !== undefined && before.element.index > element.index;
+  const neighbour = late ? before : ordered.find((other) => other.rank > rank);
+  if (neighbour === undefined) return;
+  const several = ordered.filter((other) => other.rank === neighbour.rank).length > 1;
+  const where = late ? (several ? 'behind the last' : 'behind') : several ? 'in front of the first' : 'in front of';
+  const message = `${tag(element.name)} must stand ${where} ${tag(neighbour.element.name)}`;
+  report(element.index, message, neighbour.element.index);
+};
+
+/** Names what the content model does not have, has once, has elsewhere, or has and is missing. */
 const checkOrder = (element: XmlElement, rule: ElementRule, content: readonly Particle[], report: Report): void => {
-  const present = new Set<string>();
-  let position = 0;
-  let count = 0;
+  const names = content.flatMap((particle) => particle.names);
+  const seen = new Set<number>();
+  const ranked: Ranked[] = [];
   for (const child of element.children) {
-    const found = content.findIndex(
-      ({ names, repeated }, index) =>
-        names.includes(child.name) && (index > position || (index === position && (count === 0 || repeated))),
-    );
-    if (found < 0) {
-      report(child.index, unexpected(child, element, rule, content, present));
-    } else {
-      count = found === position ? count + 1 : 1;
-      position = found;
-    }
-    present.add(child.name);
+    const rank = content.findIndex((particle) => particle.names.includes(child.name));
+    const particle = content[rank];
+    if (particle === undefined) report(child.index, unknown(child, element, rule, names));
+    else if (!particle.repeated && seen.has(rank)) {
+      const once = `${tags(particle.names)} stands there once`;
+      report(child.index, `${tag(child.name)} is one too many in ${tag(element.name)}: ${once}`);
+    } else ranked.push({ element: child, rank });
+    seen.add(rank);
   }
-  for (const { names, optional } of content) {
-    if (!optional && !names.some((name) => present.has(name))) {
-      report(element.index, `${tag(element.name)} lacks ${tags(names)}; expected, in this order: ${rule.model}`);
-    }
-  }
+  const ordered = inOrder(ranked, content);
+  const kept = new Set(ordered);
+  for (const one of ranked) if (!kept.has(one)) reportOrder(one, ordered, report);
+  content.forEach(({ names: missing, optional }, rank) => {
+    if (optional || seen.has(rank)) return;
+    report(element.index, `${tag(element.name)} lacks ${tags(missing)}; expected, in this order: ${rule.model}`);
+  });
 };
 
 const checkElement = (element: XmlElement, report: Report): void => {

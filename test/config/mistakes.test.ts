@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { configOf, errorsOf, fileOf, marked, markedFile, metric, warningsOf } from './build.ts';
+import type { Parts } from './build.ts';
 
 describe('FAULTS 3: what the grammar does not know is named, with what is allowed and what was meant', () => {
   it.each([
@@ -41,7 +42,7 @@ describe('FAULTS 3: what the grammar does not know is named, with what is allowe
     ],
     [
       markedFile({ period: '', transports: '<transport>vbd</transport>\n¦<update_period>5</update_period>' }),
-      /<update_period> is out of order in <globals>.*in this order: disk\?/,
+      /<update_period> must stand in front of <path> \(line 6\)$/,
     ],
     [marked(fileOf({ path: '' }).replace('<globals>', '¦<globals>')), /<globals> lacks <path>/],
     [markedFile({ metrics: `¦${metric('<name>a</name>')}` }), /<metric> lacks <action> or <stat>/],
@@ -57,6 +58,91 @@ describe('FAULTS 3: what the grammar does not know is named, with what is allowe
   ])('with its place and a hint (case %#)', ({ text, place }, message) => {
     expect(errorsOf(text)).toEqual([expect.stringMatching(message)]);
     expect(errorsOf(text)[0]).toMatch(new RegExp(`^${place}`));
+  });
+
+  const sink = '<sink type="log"/>';
+  it.each<[string, Parts, RegExp]>([
+    [
+      'an addition too early',
+      { transports: `<transport>vbd</transport>\n¦${sink}\n<transport>virtio</transport>` },
+      /<sink> must stand behind the last <transport> \(line 9\)$/,
+    ],
+    [
+      'an addition in front of all',
+      { disk: `¦${sink}\n<disk><name>d</name><path>/d</path><size unit="k">64</size></disk>` },
+      /<sink> must stand behind <transport> \(line 8\)$/,
+    ],
+    [
+      'an addition behind a later one',
+      { additions: `${sink}\n${sink}\n¦<action_timeout>1</action_timeout>` },
+      /<action_timeout> must stand in front of the first <sink> \(line 8\)$/,
+    ],
+    [
+      '<disk> at the end',
+      { disk: '', additions: '¦<disk><name>d</name><path>/d</path><size unit="k">64</size></disk>' },
+      /<disk> must stand in front of <update_period> \(line 5\)$/,
+    ],
+    [
+      '<virtio> in front of <disk>',
+      {
+        disk: '¦<virtio/>\n<disk><name>d</name><path>/d</path><size unit="k">64</size></disk>',
+        transports: '<transport>virtio</transport><transport>vbd</transport>',
+      },
+      /<virtio> must stand behind <disk> \(line 4\)$/,
+    ],
+    [
+      'parts of a disk',
+      { disk: '<disk>¦<path>/d</path>\n<name>d</name>\n<size unit="k">64</size></disk>' },
+      /<path> must stand behind <name> \(line 4\)$/,
+    ],
+    [
+      'limits of channels',
+      { virtio: '<virtio>¦<expiration_time>9</expiration_time>\n<max_channels>9</max_channels></virtio>' },
+      /<expiration_time> must stand behind <max_channels> \(line 5\)$/,
+    ],
+    [
+      'a variable in front of its name',
+      {
+        metrics: metric(
+          '¦<variable name="a" type="int32"/>\n<name>g</name><action>x</action><variable name="b" type="int32"/>',
+          'type="group" context="host"',
+        ),
+      },
+      /<variable> must stand behind <action> \(line 12\)$/,
+    ],
+    [
+      'a statistic in front of its name',
+      { metrics: metric('¦<stat>host.time</stat>\n<name>a</name>') },
+      /<stat> must stand behind <name> \(line 12\)$/,
+    ],
+  ])('CASE E7: what is out of order is named, with where it belongs: %s', (_what, parts, message) => {
+    const { text, place } = markedFile(parts);
+    expect(errorsOf(text)).toEqual([expect.stringMatching(message)]);
+    expect(errorsOf(text)[0]).toMatch(new RegExp(`^${place}`));
+  });
+
+  it('CASE E7: the whole document in the wrong order is one mistake', () => {
+    const [, globals = '', metrics = ''] =
+      /(<globals>[^]*<\/globals>\n)(<metrics>[^]*<\/metrics>\n)/.exec(fileOf()) ?? [];
+    expect(errorsOf(`<vhostmd>\n${metrics}${globals}</vhostmd>`)).toEqual([
+      'f:2:1: <metrics> must stand behind <globals> (line 5)',
+    ]);
+  });
+
+  it('CASE E7: of several additions that stand too early each is named, and no innocent element', () => {
+    const additions = `${sink}\n<action_timeout>2</action_timeout>\n${sink}`;
+    expect(errorsOf(fileOf({ path: `${additions}\n<path>/bin</path>` }))).toEqual([
+      'f:6:1: <sink> must stand behind <transport> (line 10)',
+      'f:7:1: <action_timeout> must stand behind <transport> (line 10)',
+      'f:8:1: <sink> must stand behind <transport> (line 10)',
+    ]);
+  });
+
+  it('CASE E7: 20,000 metrics with one that is out of place are checked at once', () => {
+    const many = `${metric('<name>a</name><action>b</action>')}\n`.repeat(20_000);
+    expect(errorsOf(fileOf({ metrics: many, additions: '<disk/>', disk: '' }))).toContainEqual(
+      expect.stringContaining('<disk> must stand in front of <update_period>'),
+    );
   });
 
   it('and several mistakes are told at once, in the order of the file', () => {
