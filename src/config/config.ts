@@ -50,7 +50,7 @@ export interface Config {
   readonly disk?: DiskConfig;
   readonly virtio?: VirtioConfig;
   readonly updatePeriod: number;
-  /** PATH of the actions. */
+  /** PATH of the actions; empty: that of the daemon. */
   readonly path: string;
   readonly transports: readonly TransportConfig[];
   readonly maxParallelActions: number;

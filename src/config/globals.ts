@@ -10,7 +10,7 @@ import type {
 import type { Place } from '../metric.ts';
 import { didYouMean, quote } from './suggest.ts';
 import type { XmlElement } from './tree.ts';
-import { absolutePath, attributeOf, child, diskSize, integer, line, textOf } from './values.ts';
+import { absolutePath, attributeOf, child, diskSize, integer, isEmpty, line, textOf } from './values.ts';
 import type { Reporter } from './values.ts';
 
 /** What `<globals>` comes to, and the deadline that metrics without one of their own get. */
@@ -27,6 +27,8 @@ const DEFAULT_PERIOD = 5;
 const DEFAULT_CHANNELS = 1024;
 const DEFAULT_PARALLEL = 8;
 const TRANSPORTS = ['vbd', 'virtio'] as const;
+/** The C daemon's own. */
+const DEFAULT_DISK = '/dev/shm/vhostmd0';
 
 const children = (element: XmlElement, name: string): readonly XmlElement[] =>
   element.children.filter((candidate) => candidate.name === name);
@@ -42,7 +44,11 @@ const seconds = (max: number) => ({ min: 1, max, meaning: 'seconds' });
 const disk = (element: XmlElement | undefined, reporter: Reporter): DiskConfig | undefined => {
   const [name, path, size] = ['name', 'path', 'size'].map((part) => child(element, part));
   if (path === undefined || size === undefined) return undefined;
-  const found = { path: absolutePath(textOf(path), reporter), size: diskSize(size, reporter) };
+  const isDefault = element?.name === 'disk' && isEmpty(path, `${DEFAULT_DISK} counts`, reporter);
+  const found = {
+    path: isDefault ? DEFAULT_DISK : absolutePath(textOf(path), reporter),
+    size: diskSize(size, reporter),
+  };
   if (found.path === undefined || found.size === undefined) return undefined;
   return { name: name === undefined ? '' : textOf(name).value, path: found.path, size: found.size };
 };
@@ -69,23 +75,34 @@ const virtio = (globals: XmlElement, period: number, used: boolean, reporter: Re
     reporter.warn(ignored.index, 'Several <virtio>: this one is ignored, the last one counts; remove it');
   }
   if (last === undefined && !used) return undefined;
-  const pathElement = child(last, 'channel_path');
+  const filled = (name: string): XmlElement | undefined => {
+    const element = child(last, name);
+    return element === undefined || isEmpty(element, 'the default counts', reporter) ? undefined : element;
+  };
+  const pathElement = filled('channel_path');
   const channelPath = pathElement && absolutePath(textOf(pathElement), reporter);
   const channels = { min: 1, max: 65_535, meaning: 'channels' };
-  const expiration = number(child(last, 'expiration_time'), seconds(3 * MAX_SECONDS), reporter) ?? 0;
+  const expiration = number(filled('expiration_time'), seconds(3 * MAX_SECONDS), reporter) ?? 0;
   return {
     ...(channelPath === undefined ? {} : { channelPath }),
-    maxChannels: number(child(last, 'max_channels'), channels, reporter) ?? DEFAULT_CHANNELS,
+    maxChannels: number(filled('max_channels'), channels, reporter) ?? DEFAULT_CHANNELS,
     expirationTime: Math.max(expiration * 1000, 3 * period),
   };
 };
 
+// As the C daemon, which compares the first letters: virtio-serial is in use.
+const transportName = (text: string): TransportConfig['name'] | undefined =>
+  TRANSPORTS.find((known) => text.toLowerCase().startsWith(known));
+
 const transports = (globals: XmlElement, placeOf: PlaceOf, reporter: Reporter): readonly TransportConfig[] => {
   const found: TransportConfig[] = [];
-  for (const element of children(globals, 'transport')) {
+  const elements = children(globals, 'transport');
+  for (const element of elements) {
     const { value, index } = textOf(element);
-    const name = TRANSPORTS.find((known) => known === value.toLowerCase());
-    if (value.toLowerCase() === 'xenstore') {
+    const name = transportName(value);
+    if (value === '') {
+      isEmpty(element, 'it is no transport', reporter);
+    } else if (value.toLowerCase().startsWith('xenstore')) {
       reporter.error(index, 'Transport xenstore is not supported; remove this <transport>, guests read vbd or virtio');
     } else if (name === undefined) {
       const hint = didYouMean(value, TRANSPORTS);
@@ -93,10 +110,14 @@ const transports = (globals: XmlElement, placeOf: PlaceOf, reporter: Reporter): 
     } else if (found.some((known) => known.name === name)) {
       reporter.warn(index, `Transport ${name} is given twice; remove one`);
     } else {
+      if (name !== value.toLowerCase())
+        reporter.warn(index, `Transport ${quote(value)} is taken as ${name}; write ${name}`);
       found.push({ name, place: placeOf(element) });
     }
   }
-  return found;
+  const [first] = elements;
+  const none = first !== undefined && elements.every((element) => textOf(element).value === '');
+  return none ? [{ name: 'vbd', place: placeOf(first) }] : found;
 };
 
 const options = (sink: XmlElement, placeOf: PlaceOf, reporter: Reporter): readonly SinkOption[] =>
@@ -138,8 +159,9 @@ export const readGlobals = (globals: XmlElement, placeOf: PlaceOf, reporter: Rep
   const used = transportList.some(({ name }) => name === 'virtio');
   const channels = virtio(globals, period * 1000, used, reporter);
   const hasDisk = globals.children.some(({ name }) => name === 'disk' || name === 'vm_disk');
-  const vbd = globals.children.find(({ name, text }) => name === 'transport' && text.trim().toLowerCase() === 'vbd');
-  if (vbd !== undefined && !hasDisk) {
+  const elements = children(globals, 'transport');
+  const vbd = elements.find((element) => transportName(textOf(element).value) === 'vbd') ?? elements[0];
+  if (vbd !== undefined && !hasDisk && transportList.some(({ name }) => name === 'vbd')) {
     reporter.error(
       vbd.index,
       'Transport vbd needs a metrics disk; add <disk> as the first or <vm_disk> after the transports',
@@ -150,7 +172,10 @@ export const readGlobals = (globals: XmlElement, placeOf: PlaceOf, reporter: Rep
     ...(own === undefined ? {} : { vmDisk: own }),
     ...(channels === undefined ? {} : { virtio: channels }),
     updatePeriod: period * 1000,
-    path: (pathElement && line(textOf(pathElement), reporter)) ?? '',
+    path:
+      (pathElement && !isEmpty(pathElement, "actions get the daemon's own PATH", reporter)
+        ? line(textOf(pathElement), reporter)
+        : undefined) ?? '',
     transports: transportList,
     maxParallelActions: number(child(globals, 'max_parallel_actions'), parallel, reporter) ?? DEFAULT_PARALLEL,
     sinks: children(globals, 'sink').map((element) => sink(element, placeOf, reporter)),

@@ -64,7 +64,7 @@ export const GRAMMAR: ReadonlyMap<string, ElementRule> = new Map([
   ['stat', rule('text', { scale: optional })],
   ['name', rule('text')],
   ['path', rule('text')],
-  ['size', rule('text', { unit: oneOf('k', 'K', 'KiB', 'm', 'M', 'MiB') })],
+  ['size', rule('text', { unit: required })],
   ['option', rule('text', { name: required })],
   ...[
     'update_period',

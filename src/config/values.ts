@@ -1,5 +1,5 @@
 import type { Report } from './structure.ts';
-import { quote } from './suggest.ts';
+import { didYouMean, quote } from './suggest.ts';
 import type { XmlElement } from './tree.ts';
 
 /** Where complaints go while a tree is turned into a Config. */
@@ -18,14 +18,7 @@ export interface Text {
 const KIB = 1024;
 const BLOCK = 64 * KIB;
 const MAX_SIZE = 256 * KIB * KIB;
-const UNITS: Readonly<Record<string, number>> = {
-  k: KIB,
-  K: KIB,
-  KiB: KIB,
-  m: KIB * KIB,
-  M: KIB * KIB,
-  MiB: KIB * KIB,
-};
+const UNITS = ['k', 'K', 'KiB', 'm', 'M', 'MiB'] as const;
 
 /** White space of XML only: a no-break space is a character like any other. */
 export const trim = (text: string): string => text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
@@ -80,21 +73,40 @@ export const absolutePath = (text: Text, reporter: Reporter): string | undefined
   return undefined;
 };
 
+// As the C daemon, which looks at the first letter only: KB, kib and megabytes are in use.
+const sizeUnit = ({ value, index }: Text, { error, warn }: Reporter): 'KiB' | 'MiB' | undefined => {
+  const unit = /^k/i.test(value) ? 'KiB' : /^m/i.test(value) ? 'MiB' : undefined;
+  if (unit === undefined) {
+    const hint = didYouMean(value, UNITS);
+    error(index, `Unknown unit ${quote(value)} of <size>: expected one of ${UNITS.join(', ')}${hint}`);
+  } else if (!UNITS.some((known) => known === value)) {
+    warn(index, `unit ${quote(value)} of <size> is taken as ${unit}; write ${unit}`);
+  }
+  return unit;
+};
+
 /** `<size unit="k|m">` in bytes: rounded up to whole blocks of 64 KiB, as libmetrics reads, 256 MiB at most. */
 export const diskSize = (element: XmlElement, reporter: Reporter): number | undefined => {
   const text = textOf(element);
-  const unit = element.attributes.get('unit')?.value;
-  const factor = unit === undefined || !Object.hasOwn(UNITS, unit) ? undefined : UNITS[unit];
-  if (factor === undefined) return undefined;
-  const meaning = factor === KIB ? 'KiB' : 'MiB';
-  const number = integer(text, { min: 1, max: MAX_SIZE / factor, meaning }, reporter);
+  const unitText = attributeOf(element, 'unit');
+  const unit = unitText && sizeUnit(unitText, reporter);
+  if (unit === undefined) return undefined;
+  const factor = unit === 'KiB' ? KIB : KIB * KIB;
+  const number = integer(text, { min: 1, max: MAX_SIZE / factor, meaning: unit }, reporter);
   if (number === undefined) return undefined;
   const size = Math.ceil((number * factor) / BLOCK) * BLOCK;
   if (size !== number * factor) {
     reporter.warn(
       text.index,
-      `Size ${number} ${meaning} is rounded up to ${size / KIB} KiB: guests read whole blocks of 64 KiB`,
+      `Size ${number} ${unit} is rounded up to ${size / KIB} KiB: guests read whole blocks of 64 KiB`,
     );
   }
   return size;
+};
+
+/** Whether an element has no text, which the C daemon took as if the element were missing; then `what` counts. */
+export const isEmpty = (element: XmlElement, what: string, { warn }: Reporter): boolean => {
+  if (textOf(element).value !== '') return false;
+  warn(element.index, `<${element.name}> is empty: ${what}; write its text or remove it`);
+  return true;
 };

@@ -149,8 +149,7 @@ describe('transports', () => {
 describe('paths, private disks and sinks', () => {
   it.each<[Parts, RegExp]>([
     [{ disk: '<disk><name>d</name><path>¦dev/shm</path><size unit="k">64</size></disk>' }, /must be an absolute path/],
-    [{ disk: '<disk><name>d</name>¦<path/><size unit="k">64</size></disk>' }, /<path> is empty/],
-    [{ path: '¦<path> </path>' }, /<path> is empty/],
+    [{ additions: '<vm_disk>¦<path/><size unit="k">64</size></vm_disk>' }, /<path> is empty; write its text/],
     [{ virtio: '<virtio><channel_path>¦run</channel_path></virtio>' }, /<channel_path> must be an absolute path/],
     [{ additions: '<vm_disk><path>¦/r/NAME</path><size unit="k">64</size></vm_disk>' }, /must hold the word UUID/],
     [{ additions: '<vm_disk><path>/UUID</path><size unit="M">¦257</size></vm_disk>' }, /from 1 to 256/],
@@ -159,6 +158,79 @@ describe('paths, private disks and sinks', () => {
     [{ additions: '<sink type="¦"/>' }, /type of <sink> is empty/],
     [{ additions: '<sink type="a"><option name="¦">x</option></sink>' }, /name of <option> is empty/],
   ])('are checked (case %#)', expectError);
+});
+
+describe('what the C daemon took in files of the field', () => {
+  const disk = (path: string, size = '<size unit="k">64</size>') => `<disk><name>d</name>${path}${size}</disk>`;
+
+  it.each([
+    ['kib', 65_536, 'KiB'],
+    ['KB', 65_536, 'KiB'],
+    ['kB', 65_536, 'KiB'],
+    ['kilobytes', 65_536, 'KiB'],
+    ['MB', 67_108_864, 'MiB'],
+    ['mib', 67_108_864, 'MiB'],
+    ['Mbytes', 67_108_864, 'MiB'],
+  ])('unit %s of a disk is taken by its first letter, with a warning', (unit, size, taken) => {
+    const parts = { disk: disk('<path>/d</path>', `<size unit="¦${unit}">64</size>`) };
+    expectWarning(parts, new RegExp(`unit "${unit}" of <size> is taken as ${taken}; write ${taken}$`));
+    expect(configOf(markedFile(parts).text).disk?.size).toBe(size);
+  });
+
+  it.each(['', ' k', 'g', 'b', 'bytes', '1k'])('unit %j of a disk is refused', (unit) => {
+    expectError(
+      { disk: disk('<path>/d</path>', `<size unit="¦${unit}">64</size>`) },
+      /Unknown unit ".*expected one of k, K/,
+    );
+  });
+
+  it.each<[string, Parts, RegExp, object]>([
+    ['<path/> of actions', { path: '¦<path/>' }, /<path> is empty: actions get the daemon's own PATH/, { path: '' }],
+    [
+      '<path/> of the disk',
+      { disk: disk('¦<path> \n</path>') },
+      /<path> is empty: \/dev\/shm\/vhostmd0 counts; write its text or remove it$/,
+      { disk: { path: '/dev/shm/vhostmd0' } },
+    ],
+    [
+      '<channel_path/>',
+      { virtio: '<virtio>¦<channel_path/></virtio>' },
+      /<channel_path> is empty: the default counts/,
+      { virtio: { maxChannels: 1024, expirationTime: 15_000 } },
+    ],
+    ['<max_channels/>', { virtio: '<virtio>¦<max_channels/></virtio>' }, /is empty/, { virtio: { maxChannels: 1024 } }],
+    [
+      '<expiration_time/>',
+      { virtio: '<virtio>¦<expiration_time> </expiration_time></virtio>' },
+      /is empty/,
+      { virtio: { expirationTime: 15_000 } },
+    ],
+    [
+      '<transport/> alone: vbd',
+      { transports: '¦<transport/>' },
+      /<transport> is empty: it is no transport/,
+      { transports: [{ name: 'vbd' }] },
+    ],
+    [
+      '<transport/> beside another',
+      { transports: '<transport>virtio</transport>¦<transport> </transport>' },
+      /<transport> is empty/,
+      { transports: [{ name: 'virtio' }] },
+    ],
+    [
+      'virtio-serial',
+      { transports: '<transport>¦VirtIO-serial</transport>' },
+      /Transport "VirtIO-serial" is taken as virtio; write virtio/,
+      { transports: [{ name: 'virtio' }] },
+    ],
+  ])('an empty or longer text is taken, with a warning: %s', (_what, parts, message, expected) => {
+    expectWarning(parts, message);
+    expect(configOf(markedFile(parts).text)).toMatchObject(expected);
+  });
+
+  it('an empty <transport/> needs a disk as vbd does', () => {
+    expectError({ disk: '', transports: '¦<transport/>' }, /vbd needs a metrics disk/);
+  });
 });
 
 describe('timing of a metric', () => {

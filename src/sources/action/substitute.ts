@@ -35,7 +35,7 @@ export const isSafeName = (name: string): boolean =>
 /** All that an action finds in its environment; nothing of the daemon's own. */
 export const environment = ({ domain, connect, path }: Surroundings): Readonly<Record<string, string>> => {
   const variables: Readonly<Record<string, string | undefined>> = {
-    PATH: path,
+    PATH: path === '' ? process.env['PATH'] : path,
     LC_ALL: 'C',
     HOME: process.env['HOME'],
     TZ: process.env['TZ'],

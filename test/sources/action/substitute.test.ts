@@ -87,6 +87,11 @@ describe('the environment', () => {
     expect(Object.keys(environment({ path: '/bin' })).filter((name) => name.startsWith('VHOSTMD'))).toEqual([]);
   });
 
+  it("has the daemon's own PATH where the configuration's is empty, as with the C daemon", () => {
+    expect(environment({ path: '' })['PATH']).toBe(process.env['PATH']);
+    expect(environment({ path: '/bin' })['PATH']).toBe('/bin');
+  });
+
   it('drops NUL, which no environment can hold', () => {
     expect(environment({ path: '/bin', domain: domainOf('a\0b') })['VHOSTMD_VM_NAME']).toBe('ab');
   });
