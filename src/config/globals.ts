@@ -44,7 +44,7 @@ const seconds = (max: number) => ({ min: 1, max, meaning: 'seconds' });
 const disk = (element: XmlElement | undefined, reporter: Reporter): DiskConfig | undefined => {
   const [name, path, size] = ['name', 'path', 'size'].map((part) => child(element, part));
   if (path === undefined || size === undefined) return undefined;
-  const isDefault = element?.name === 'disk' && isEmpty(path, `${DEFAULT_DISK} counts`, reporter);
+  const isDefault = element?.name === 'disk' && isEmpty(path, `${DEFAULT_DISK} counts; write it`, reporter);
   const found = {
     path: isDefault ? DEFAULT_DISK : absolutePath(textOf(path), reporter),
     size: diskSize(size, reporter),
@@ -77,7 +77,7 @@ const virtio = (globals: XmlElement, period: number, used: boolean, reporter: Re
   if (last === undefined && !used) return undefined;
   const filled = (name: string): XmlElement | undefined => {
     const element = child(last, name);
-    return element === undefined || isEmpty(element, 'the default counts', reporter) ? undefined : element;
+    return element === undefined || isEmpty(element, 'the default counts; remove it', reporter) ? undefined : element;
   };
   const pathElement = filled('channel_path');
   const channelPath = pathElement && absolutePath(textOf(pathElement), reporter);
@@ -101,7 +101,7 @@ const transports = (globals: XmlElement, placeOf: PlaceOf, reporter: Reporter): 
     const { value, index } = textOf(element);
     const name = transportName(value);
     if (value === '') {
-      isEmpty(element, 'it is no transport', reporter);
+      isEmpty(element, 'it is no transport; write vbd or virtio, or remove it', reporter);
     } else if (value.toLowerCase().startsWith('xenstore')) {
       reporter.error(index, 'Transport xenstore is not supported; remove this <transport>, guests read vbd or virtio');
     } else if (name === undefined) {
@@ -173,7 +173,7 @@ export const readGlobals = (globals: XmlElement, placeOf: PlaceOf, reporter: Rep
     ...(channels === undefined ? {} : { virtio: channels }),
     updatePeriod: period * 1000,
     path:
-      (pathElement && !isEmpty(pathElement, "actions get the daemon's own PATH", reporter)
+      (pathElement && !isEmpty(pathElement, "actions get the daemon's own PATH; write theirs", reporter)
         ? line(textOf(pathElement), reporter)
         : undefined) ?? '',
     transports: transportList,

@@ -104,9 +104,9 @@ export const diskSize = (element: XmlElement, reporter: Reporter): number | unde
   return size;
 };
 
-/** Whether an element has no text, which the C daemon took as if the element were missing; then `what` counts. */
-export const isEmpty = (element: XmlElement, what: string, { warn }: Reporter): boolean => {
+/** Whether an element has no text, which the C daemon took as if it were missing; `advice`: what counts, what to do. */
+export const isEmpty = (element: XmlElement, advice: string, { warn }: Reporter): boolean => {
   if (textOf(element).value !== '') return false;
-  warn(element.index, `<${element.name}> is empty: ${what}; write its text or remove it`);
+  warn(element.index, `<${element.name}> is empty: ${advice}`);
   return true;
 };

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 import { describe, expect, it } from 'vitest';
 
+import { meanings } from '../../src/watch/meaning.ts';
 import { parseConfig, readConfig } from '../../src/config/parse.ts';
 import type { Config, Diagnostic } from '../../src/config/config.ts';
 
@@ -76,6 +77,31 @@ describe('the presets', () => {
     const config = load('conf/suse.xml');
     expect(config).toMatchObject({ ...COMMON, transports: [{ name: 'vbd' }] });
     expect(table(config, true)).toEqual(SUSE.map(([metric, source]) => `${metric} <- ${source}`));
+  });
+});
+
+describe('conf/slow.xml', () => {
+  const config = load('conf/slow.xml');
+  const stats = config.metrics.map(({ source }) => (source.kind === 'stat' ? source.stat : 'action'));
+
+  it('CASE E9: has steal, pressure, load and swap, and starts no process', () => {
+    expect(config).toMatchObject({ ...COMMON, transports: [{ name: 'vbd' }, { name: 'virtio' }] });
+    expect(stats).toEqual(
+      expect.arrayContaining([
+        'vcpu.*.delay',
+        'host.load.1',
+        'host.memory.available',
+        'host.swap.used',
+        'host.swap.in',
+      ]),
+    );
+    for (const resource of ['cpu', 'memory', 'io']) expect(stats).toContain(`host.pressure.${resource}.some.avg60`);
+    expect(stats).not.toContain('action');
+  });
+
+  it('CASE E9: is shown by watch with a column of steal', () => {
+    const meaning = meanings(config.metrics)('vm', { name: 'StealTime', type: 'real64', unit: 's' });
+    expect(meaning).toMatchObject({ quantity: 'stealTime', factor: 1 });
   });
 });
 

@@ -189,7 +189,7 @@ describe('what the C daemon took in files of the field', () => {
     [
       '<path/> of the disk',
       { disk: disk('¦<path> \n</path>') },
-      /<path> is empty: \/dev\/shm\/vhostmd0 counts; write its text or remove it$/,
+      /<path> is empty: \/dev\/shm\/vhostmd0 counts; write it$/,
       { disk: { path: '/dev/shm/vhostmd0' } },
     ],
     [
