@@ -23,11 +23,13 @@ export const ATTACH_OPTIONS = {
   live: { ...FLAG, describe: 'Change the running domain' },
   config: { ...FLAG, describe: 'Change the persistent definition, for the next start (--config=FILE is the file)' },
   detach: { ...FLAG, describe: 'Take the devices out instead' },
+  optional: { ...FLAG, describe: 'Let the domain start without a disk whose file is missing' },
   device: {
     ...VALUE,
     describe: `One of ${DEVICE_KINDS.join(', ')}; may be repeated (default: all that the configuration serves)`,
   },
 } as const;
+export const PREPARE_OPTIONS = { user: { ...OPTIONS.user, describe: 'Whom the disks are for (not root)' } } as const;
 export const DUMP_OPTIONS = { json: { ...FLAG, describe: 'Print JSON instead of XML' } } as const;
 export const STATUS_OPTIONS = {
   json: { ...FLAG, describe: 'Print all that is known, as JSON' },
@@ -39,7 +41,7 @@ export const WATCH_OPTIONS = {
   socket: { ...VALUE, describe: 'Ask the daemon behind this socket instead of a disk' },
   sort: { ...VALUE, default: 'cpu', describe: `Sort by ${SORTS.join(', ')}` },
 } as const;
-/** Options that no command takes. */
+/** Options of the daemon that commands take only if they list them as their own. */
 export const DAEMON_ONLY = ['verbose', 'no-daemonize', 'user', 'pid-file'] as const;
 
 /** The values of --device; throws at one that is none. */

@@ -3,6 +3,7 @@ import {
   DAEMON_ONLY,
   DUMP_OPTIONS,
   OPTIONS,
+  PREPARE_OPTIONS,
   STATUS_OPTIONS,
   WATCH_OPTIONS,
 } from './command-line-options.ts';
@@ -11,6 +12,7 @@ import { didYouMean, quote } from './config/suggest.ts';
 /** What each command is called with, in the words of yargs: `<needed>` or `[optional]`. */
 export const COMMANDS = {
   check: { operands: ['[file]'], options: {} },
+  prepare: { operands: [], options: PREPARE_OPTIONS },
   once: { operands: [], options: {} },
   attach: { operands: ['<domain>'], options: ATTACH_OPTIONS },
   dump: { operands: ['<source>'], options: DUMP_OPTIONS },
@@ -97,7 +99,7 @@ const checkUse = (command: CommandName | undefined, used: readonly Known[]): voi
   const stranger = used.find(({ key }) => !optionsOf(command).some((one) => one.key === key) && key !== FILE);
   if (stranger === undefined) return;
   const users = NAMES.filter((name) => OWN[name].some(({ key }) => key === stranger.key)).map((name) => `"${name}"`);
-  const forWhat = users.length === 0 ? 'the daemon' : users.join(' and ');
+  const forWhat = DAEMON.includes(stranger) || users.length === 0 ? 'the daemon' : users.join(' and ');
   const notFor = command === undefined ? 'the daemon' : `"${command}"`;
   throw new Error(`Option --${stranger.long} is for ${forWhat}, not for ${notFor}`);
 };

@@ -10,6 +10,7 @@ import {
   deviceKinds,
   DUMP_OPTIONS,
   OPTIONS,
+  PREPARE_OPTIONS,
   sortOf,
   STATUS_OPTIONS,
   WATCH_OPTIONS,
@@ -33,6 +34,7 @@ export type Command =
       readonly pidFile?: string;
     })
   | { readonly kind: 'check'; readonly config: string }
+  | { readonly kind: 'prepare'; readonly config: string; readonly user?: string }
   | (Common & { readonly kind: 'once' })
   | (Common & {
       readonly kind: 'attach';
@@ -41,6 +43,7 @@ export type Command =
       readonly live: boolean;
       readonly persistent: boolean;
       readonly detach: boolean;
+      readonly optional?: boolean;
     })
   | { readonly kind: 'dump'; readonly target: string; readonly json: boolean }
   | {
@@ -62,8 +65,8 @@ export const version = (): string =>
 const given = <K extends string>(key: K, value: string | undefined): { readonly [key in K]?: string } =>
   (value === undefined || value === '' ? {} : { [key]: value }) as { readonly [key in K]?: string };
 
-const hideDaemonOnly = <T>(parser: Argv<T>): Argv<T> =>
-  DAEMON_ONLY.reduce<Argv<T>>((hiding, name) => hiding.hide(name), parser);
+const hideDaemonOnly = <T>(parser: Argv<T>, but: readonly string[] = []): Argv<T> =>
+  DAEMON_ONLY.filter((name) => !but.includes(name)).reduce<Argv<T>>((hiding, name) => hiding.hide(name), parser);
 
 // yargs takes an operand that begins with a hyphen for an option.
 const MARK = '=';
@@ -106,6 +109,12 @@ const build = (ofAttach: boolean, found: Found): Argv =>
       ({ file, f }) => found({ kind: 'check', config: file === undefined ? f : unmarked(file) }),
     )
     .command(
+      usageOf('prepare'),
+      'Make the metrics disks, or take them over, for the user of the daemon (--user); then exit',
+      (prepare) => hideDaemonOnly(prepare, ['user']).options(PREPARE_OPTIONS),
+      ({ f: config, user }) => found({ kind: 'prepare', config, ...given('user', user) }),
+    )
+    .command(
       usageOf('once'),
       'Collect one snapshot, print its XML and exit',
       (once) => hideDaemonOnly(once),
@@ -118,7 +127,7 @@ const build = (ofAttach: boolean, found: Found): Argv =>
         hideDaemonOnly(attach)
           .positional('domain', { type: 'string', demandOption: true, describe: 'Name, UUID or id of the domain' })
           .options(ATTACH_OPTIONS),
-      ({ domain, f: config, connect, device, live, config: persistent, detach }) =>
+      ({ domain, f: config, connect, device, live, config: persistent, detach, optional }) =>
         found({
           kind: 'attach',
           domain: unmarked(domain),
@@ -126,6 +135,7 @@ const build = (ofAttach: boolean, found: Found): Argv =>
           live,
           persistent,
           detach,
+          ...(optional ? { optional } : {}),
           config,
           ...given('connect', connect),
         }),

@@ -17,6 +17,8 @@ const execute = async (command: Command, args: readonly string[]): Promise<numbe
     case 'check':
       // At once: a sink's module that it has loaded may keep a timer or a socket open.
       return process.exit(await (await import('./commands/check.ts')).check(command.config));
+    case 'prepare':
+      return (await import('./commands/prepare.ts')).prepare(command);
     case 'once':
       return await (await import('./commands/once.ts')).once(command);
     case 'attach':

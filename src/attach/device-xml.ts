@@ -34,9 +34,10 @@ export const freeTarget = (disks: readonly DomainElement[], spokenFor: readonly 
 /**
  * The device as libvirt takes it. A disk has no cache mode and is not shareable, which would change its label. `dac`:
  * libvirt has this security model, and would give the file to QEMU's user and never back, so that a daemon without
- * root's rights could no longer open it; without the model it refuses such a label.
+ * root's rights could no longer open it; without the model it refuses such a label. `optional`: a domain whose disk is
+ * missing starts without it.
  */
-export const deviceXml = (device: Device, { dev, bus }: Target, dac: boolean): string => {
+export const deviceXml = (device: Device, { dev, bus }: Target, dac: boolean, optional = false): string => {
   if (device.kind === 'channel') {
     return `<channel type='unix'>
   <source mode='bind'/>
@@ -44,12 +45,12 @@ export const deviceXml = (device: Device, { dev, bus }: Target, dac: boolean): s
 </channel>
 `;
   }
-  const file = escapeXml(device.path);
+  const from = `file='${escapeXml(device.path)}'${optional ? " startupPolicy='optional'" : ''}`;
   const source = dac
-    ? `<source file='${file}'>
+    ? `<source ${from}>
     <seclabel model='dac' relabel='no'/>
   </source>`
-    : `<source file='${file}'/>`;
+    : `<source ${from}/>`;
   return `<disk type='file' device='disk'>
   <driver name='qemu' type='raw'/>
   ${source}

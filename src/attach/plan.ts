@@ -50,11 +50,12 @@ export const devOf = (element: DomainElement): string | undefined =>
 export const isWritable = (element: DomainElement): boolean =>
   element.name === 'disk' && !element.children.some(({ name }) => name === 'readonly');
 
-/** Where each device is, and how to attach it: under a name that is free in all descriptions. `dac` as of deviceXml. */
+/** Where each device is, and how to attach it: under a name that is free in all descriptions. `dac` and `optional` as of deviceXml. */
 export const planSteps = (
   devices: readonly Device[],
   definitions: readonly Definition[],
   dac: boolean,
+  optional = false,
 ): readonly Step[] => {
   const disks = definitions.flatMap((definition) => definition.devices.filter(({ name }) => name === 'disk'));
   const steps: Step[] = [];
@@ -67,7 +68,7 @@ export const planSteps = (
       disks,
       steps.flatMap(({ dev }) => (dev === undefined ? [] : [dev])),
     );
-    const xml = deviceXml(device, target, dac);
+    const xml = deviceXml(device, target, dac, optional);
     steps.push({ device, there, xml, ...(device.kind === 'channel' ? {} : { dev: target.dev }) });
   }
   return steps;

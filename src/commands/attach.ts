@@ -23,6 +23,8 @@ export interface AttachOptions {
   readonly live: boolean;
   readonly persistent: boolean;
   readonly detach: boolean;
+  /** A domain whose disk is missing is to start without it. */
+  readonly optional?: boolean;
 }
 
 const note = (line: string): void => console.error(`vhostmd: ${line}`);
@@ -78,7 +80,7 @@ const openSession = async (
   const definitions = [];
   for (const where of wheres) definitions.push(definitionOf(where, await firstValueFrom(access.xml$(domain, where))));
   const devices = kinds.map((kind) => deviceFor(kind, config, domain.uuid, realPath));
-  const steps = planSteps(devices, definitions, await firstValueFrom(access.hasDac$()));
+  const steps = planSteps(devices, definitions, await firstValueFrom(access.hasDac$()), options.optional);
   return { access, domain, definitions, steps, places, scheduler: monotonicScheduler, tell: console.log, note };
 };
 

@@ -24,7 +24,7 @@ import { reportReady } from '../process/background.ts';
 import { keepDescriptorsFromChildren } from '../process/descriptors.ts';
 import { exitWithoutChildren } from '../process/exit.ts';
 import { claimPidFile, DEFAULT_PID_FILE } from '../process/pid-file.ts';
-import { dropPrivileges, ownerOf } from '../process/privileges.ts';
+import { dropPrivileges, isRoot, mayBecome, ownerOf } from '../process/privileges.ts';
 import { STOP_SIGNALS } from '../process/signals.ts';
 import { reasonOf } from '../reason.ts';
 import { type Notice, type Reload, service$ } from '../service.ts';
@@ -33,6 +33,7 @@ import { moduleOf } from '../sinks/module.ts';
 import { createSelf, type Self } from '../status/self.ts';
 import { escapeForLog } from '../value.ts';
 import { loadSetup } from './config.ts';
+import { type RunDisks, runDisks } from './run-disks.ts';
 
 // Of a storm of signals the first is obeyed at once, the others together after this time, in milliseconds.
 const SIGNAL_PAUSE = 1000;
@@ -49,16 +50,24 @@ export interface RunOptions {
   readonly pidFile?: string;
 }
 
-const load = async (file: string, self: Self, log: Log): Promise<Exclude<Reload, { kind: 'loading' }>> => {
+const load = async (
+  file: string,
+  self: Self,
+  disks: RunDisks,
+  log: Log,
+): Promise<Exclude<Reload, { kind: 'loading' }>> => {
   const context: PrometheusContext = {
     scheduler: monotonicScheduler,
     write: (line) => process.stdout.write(`${line}\n`),
     figures: self.families,
   };
-  const loaded = await loadSetup(file, context);
+  const loaded = await loadSetup(file, context, disks.opened);
   self.loaded(loaded.ok ? undefined : loaded.errors[0]);
   for (const line of loaded.warnings) log('warning', 'configuration', line);
-  if (loaded.ok) return { kind: 'loaded', setup: loaded.setup };
+  if (loaded.ok) {
+    disks.sayHangs(loaded.setup.config);
+    return { kind: 'loaded', setup: loaded.setup };
+  }
   for (const line of loaded.errors) log('err', 'configuration', line);
   return { kind: 'refused', reason: loaded.errors[0] ?? 'it has mistakes' };
 };
@@ -66,12 +75,12 @@ const load = async (file: string, self: Self, log: Log): Promise<Exclude<Reload,
 const signal$ = (signal: NodeJS.Signals): Observable<unknown> =>
   fromEvent(process, signal).pipe(throttleTime(SIGNAL_PAUSE, monotonicScheduler, { leading: true, trailing: true }));
 
-const reload$ = (file: string, self: Self, log: Log): Observable<Reload> =>
+const reload$ = (file: string, self: Self, disks: RunDisks, log: Log): Observable<Reload> =>
   signal$('SIGHUP').pipe(
     concatMap(() =>
       concat(
         of<Reload>({ kind: 'loading' }),
-        defer(() => load(file, self, log)),
+        defer(() => load(file, self, disks, log)),
       ),
     ),
     tap(({ kind }) => {
@@ -161,25 +170,30 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
     service.status(`Not started: ${reason}`);
     stop(code);
   };
-  const loaded = await load(config, self, log);
+  const disks = runDisks(log);
+  const loaded = await load(config, self, disks, log);
   if (stopping) return;
   if (loaded.kind === 'refused') return notStarted(loaded.reason, 2);
   const { setup } = loaded;
   try {
     // Another user may not be able to read our files.
-    if (options.user !== undefined) await loadActions();
+    const owner = options.user === undefined ? undefined : ownerOf(options.user);
+    if (owner !== undefined) mayBecome(owner);
+    if (owner !== undefined) await loadActions();
     process.umask(0o022);
     keepDescriptorsFromChildren();
     const pidFile = options.pidFile ?? (background ? DEFAULT_PID_FILE : undefined);
     if (pidFile !== undefined) releasePidFile = claimPidFile(path.resolve(pidFile));
-    self.prepare(options.user === undefined ? undefined : ownerOf(options.user));
-    if (options.user !== undefined) dropPrivileges(options.user);
+    self.prepare(owner);
+    if (owner !== undefined && isRoot()) await disks.openEarly(setup.config, owner);
+    if (owner !== undefined) dropPrivileges(owner);
     if (background) process.chdir('/');
   } catch (error) {
     log('err', 'daemon', reasonOf(error));
     return notStarted(reasonOf(error), 1);
   }
 
+  if (stopping) return;
   serving = self.serve();
   const waitFor = new Set(setup.sinks.filter(({ required }) => required).map(({ key }) => key));
   let ready = false;
@@ -197,7 +211,7 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
     service.ready();
     if (background) reportReady();
   };
-  const reloads$ = reload$(config, self, log);
+  const reloads$ = reload$(config, self, disks, log);
   const report$ = daemon$(reloads$.pipe(mergeMap(setupOf), startWith(setup)), {
     ...(options.connect === undefined ? {} : { connect: options.connect }),
     scheduler: monotonicScheduler,

@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
 
+const ask = (args: readonly string[]): string =>
+  execFileSync('id', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+
 const id = (flag: string, user: string): readonly number[] => {
   try {
-    const printed = execFileSync('id', [flag, '--', user], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-    return printed.trim().split(' ').map(Number);
+    return ask([flag, '--', user]).split(' ').map(Number);
   } catch (error) {
     throw new Error(`There is no user "${user}" (--user)`, { cause: error });
   }
@@ -13,22 +15,76 @@ const id = (flag: string, user: string): readonly number[] => {
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
+  /** All groups of the user; by default `gid` alone. */
+  readonly groups?: readonly number[];
 }
 
-/** The numbers of a user (a name or a number); fails if there is none. */
+/** The user that this process runs as. */
+export const ownUser = (): Owner => ({ uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 });
+
+export const isRoot = (): boolean => process.geteuid?.() === 0;
+
+const names = new Map<number, string | undefined>();
+
+/** Name of a user; undefined if the number has none. Asked once for each number. */
+export const userName = (uid: number): string | undefined => {
+  if (!names.has(uid)) {
+    let name: string | undefined;
+    try {
+      name = ask(['-nu', '--', String(uid)]);
+    } catch {
+      // A number without an account, such as that of a container.
+    }
+    names.set(uid, name);
+  }
+  return names.get(uid);
+};
+
+/** The numbers of a user (a name or a number). Throws if there is none, and for root and users of root's group. */
 export const ownerOf = (user: string): Owner => {
   const [uid = 0] = id('-u', user);
   const [gid = 0] = id('-g', user);
-  return { uid, gid };
+  if (uid === 0) {
+    const shown = /^\+?0+$/.test(user) || user === 'root' ? 'root' : `"${user}", which is root by another name,`;
+    throw new Error(`--user ${shown} is refused: leave the option out to run as root`);
+  }
+  if (gid === 0)
+    throw new Error(
+      `--user "${user}" is refused, because its primary group is root's (gid 0). ` +
+        `Give it a group of its own, as root: groupadd --force ${user} && usermod --gid ${user} ${user}`,
+    );
+  return { uid, gid, groups: id('-G', user).filter((group) => group !== 0) };
 };
 
-/** Becomes another user for good, with that user's own groups only. Refuses root, and needs to be root. */
-export const dropPrivileges = (user: string): void => {
-  const { uid, gid } = ownerOf(user);
-  if (uid === 0) throw new Error('--user root is refused: leave the option out to run as root');
+/** Throws unless this process is that user, or can become it. */
+export const mayBecome = ({ uid }: Owner): void => {
+  const name = userName(uid) ?? uid;
+  if (process.getuid?.() !== uid && process.getuid?.() !== 0)
+    throw new Error(`Only root can become user "${name}" (--user)`);
+};
+
+/** Becomes another user for good, with that user's own groups only, and without root's. */
+export const dropPrivileges = (owner: Owner): void => {
+  mayBecome(owner);
+  const { uid, gid, groups = [gid] } = owner;
   if (process.getuid?.() === uid) return;
-  if (process.getuid?.() !== 0) throw new Error(`Only root can become user "${user}" (--user)`);
-  process.setgroups?.([...id('-G', user)]);
+  process.setgroups?.([...groups]);
   process.setgid?.(gid);
   process.setuid?.(uid);
+};
+
+/** Runs synchronous work with another user's rights only, if this process is root; otherwise as it is. */
+export const asOwner = <T>({ uid, gid, groups = [gid] }: Owner, work: () => T): T => {
+  if (!isRoot() || uid === 0) return work();
+  const before = { gid: process.getegid?.() ?? 0, groups: process.getgroups?.() ?? [] };
+  try {
+    process.setgroups?.([...groups]);
+    process.setegid?.(gid);
+    process.seteuid?.(uid);
+    return work();
+  } finally {
+    process.seteuid?.(0);
+    process.setegid?.(before.gid);
+    process.setgroups?.(before.groups);
+  }
 };

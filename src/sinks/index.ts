@@ -4,6 +4,7 @@ import type { Place } from '../metric.ts';
 import { reasonOf } from '../reason.ts';
 import type { SinkContext, SinkDefinition } from './definition.ts';
 import { isolated } from './isolated.ts';
+import type { DiskFile } from './metrics-disk/file.ts';
 import { loadModule } from './module.ts';
 import { diagnostic, list, readOptions } from './options.ts';
 import type { Sink } from './sink.ts';
@@ -81,6 +82,7 @@ const transport = async (
   { name, place }: TransportConfig,
   { disk, vmDisk, virtio }: Config,
   { scheduler }: SinkContext,
+  opened: (path: string) => DiskFile | undefined,
 ): Promise<readonly Made[]> => {
   if (name === 'virtio') {
     if (virtio === undefined) return [];
@@ -90,7 +92,7 @@ const transport = async (
   if (disk !== undefined) {
     const { path, size } = disk;
     const { metricsDisk } = await import('./metrics-disk/disk.ts');
-    return [required([name, path, size], metricsDisk({ path, size, scheduler }))];
+    return [required([name, path, size], metricsDisk({ path, size, scheduler, opened: () => opened(path) }))];
   }
   // Private disks alone are a way to all VMs, too.
   if (vmDisk !== undefined) return [];
@@ -107,10 +109,17 @@ const ofEachDomain = async ({ vmDisk }: Config, { scheduler }: SinkContext): Pro
 const oneOfEach = (used: readonly TransportConfig[]): readonly TransportConfig[] =>
   used.filter(({ name }, index) => used.findIndex((other) => other.name === name) === index);
 
-/** The sinks that a configuration asks for; every mistake comes with its place. Modules are loaded, nothing is opened yet. */
-export const sinksFor = async (config: Config, context: SinkContext): Promise<SinksResult> => {
+/**
+ * The sinks that a configuration asks for; every mistake comes with its place. Modules are loaded, nothing is opened yet.
+ * `opened` gives the shared disk that was opened while this process was root, once.
+ */
+export const sinksFor = async (
+  config: Config,
+  context: SinkContext,
+  opened: (path: string) => DiskFile | undefined = () => undefined,
+): Promise<SinksResult> => {
   const sinks = [
-    ...oneOfEach(config.transports).map(async (used) => await transport(used, config, context)),
+    ...oneOfEach(config.transports).map(async (used) => await transport(used, config, context, opened)),
     ofEachDomain(config, context),
     ...config.sinks.map(async (sink) => [
       sink.module === undefined

@@ -128,7 +128,7 @@ describe("libvirt's hook, called by libvirt", () => {
       path: path.join(disks, 'UUID.disk'),
       size: CHUNK,
       scheduler: asyncScheduler,
-      owner: NOBODY,
+      owner: { uid: NOBODY, gid: NOBODY },
     });
     const running = sink.run(snapshots).subscribe();
     const at = (tick: number, domains: readonly KnownDomain[]): Snapshot => ({

@@ -1,10 +1,11 @@
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
 import { action, HOST, TEST_URI, vhostmd } from '../commands/program.ts';
-import { readMetrics, type Scratch, until, valueOf } from '../support/daemon.ts';
+import { PROGRAM, readMetrics, type Scratch, until, valueOf } from '../support/daemon.ts';
 import { stage } from './process-stage.ts';
 
 const NOBODY = 65534;
@@ -88,20 +89,6 @@ describe.runIf(process.getuid?.() === 0)('--user nobody, started by root', () =>
     expect((await second.stop()).code).toBe(0);
   });
 
-  it('says how to mend a disk that belongs to root from an earlier run', async () => {
-    const { disk, config } = place(HOST);
-    const asRoot = await start([...TEST_URI, '-f', config]);
-    await asRoot.stop();
-    expect(statSync(disk).uid).toBe(0);
-    const { code, stderr } = vhostmd(['-d', ...TEST_URI, '-f', config, '-u', 'nobody']);
-    expect(stderr).toContain(`${disk} belongs to user 0 and may not be written`);
-    expect(stderr).toContain('chown');
-    expect(code).toBe(1);
-    expect((await readMetrics(disk)).length).toBe(1);
-    chownSync(disk, NOBODY, NOBODY);
-    await start([...TEST_URI, '-f', config, '-u', 'nobody']);
-  });
-
   it('reloads and works in the background as well', async () => {
     const { disk, config, owned } = place(HOST);
     const pidFile = path.join(owned, 'pid');
@@ -116,5 +103,69 @@ describe.runIf(process.getuid?.() === 0)('--user nobody, started by root', () =>
       process.kill(pid, 'SIGTERM');
     }
     await until('the pid file to go', () => !existsSync(pidFile));
+  });
+});
+
+// Accounts that this machine does not have, in a mount namespace of their own.
+describe.runIf(process.getuid?.() === 0)('--user, and the groups of that user', () => {
+  const ACCOUNTS = [
+    'toor:x:0:1:root by another name:/:/bin/sh',
+    'zerogroup:x:43211:0::/:/bin/sh',
+    'member:x:43212:43212::/:/bin/sh',
+  ];
+  /** The command that runs the daemon where these accounts exist. */
+  const withAccounts = (args: readonly string[], { directory }: Scratch): readonly string[] => {
+    const file = (name: string, text: string): string => {
+      const made = path.join(directory, name);
+      writeFileSync(made, text);
+      chmodSync(made, 0o644);
+      return made;
+    };
+    const passwd = file('passwd', `${readFileSync('/etc/passwd', 'utf8').trimEnd()}\n${ACCOUNTS.join('\n')}\n`);
+    const groups = readFileSync('/etc/group', 'utf8').trimEnd();
+    const group = file('group', `${groups.replace(/^root:(.*):.*$/m, 'root:$1:member')}\nmember:x:43212:\n`);
+    const command = 'mount --bind "$1" /etc/passwd && mount --bind "$2" /etc/group && shift 2 && exec "$@"';
+    return ['-m', 'sh', '-c', command, 'sh', passwd, group, process.execPath, PROGRAM, ...args];
+  };
+  const run = (
+    args: readonly string[],
+    scratch: Scratch,
+  ): { readonly code: number | null; readonly output: string } => {
+    const command = withAccounts(args, scratch);
+    const { status, stdout, stderr } = spawnSync('unshare', command, { encoding: 'utf8', timeout: 50_000 });
+    return { code: status, output: stdout + stderr };
+  };
+
+  it.each(['zerogroup', '43211'])("CASE D3: a user whose primary group is root's is refused (%s)", (user) => {
+    const made = place(HOST);
+    const { code, output } = run(['-d', ...TEST_URI, '-f', made.config, '-u', user], made);
+    expect(output).toContain(`--user "${user}" is refused, because its primary group is root's (gid 0)`);
+    expect(code).toBe(1);
+    expect(existsSync(made.disk)).toBe(false);
+  });
+
+  it.each(['toor', '0', '+0', '00'])('CASE D3: root is refused by any name (%s)', (user) => {
+    const made = place(HOST);
+    const { code, output } = run(['-d', ...TEST_URI, '-f', made.config, '-u', user], made);
+    expect(output).toMatch(/--user (root|"toor", which is root by another name,) is refused: leave the option out/);
+    expect(code).toBe(1);
+    expect(existsSync(made.disk)).toBe(false);
+  });
+
+  it('CASE D3: a user who is a member of the group of root does not have it as a daemon', async () => {
+    const made = place(HOST + action('Groups', 'echo $(id -G)'));
+    chownSync(made.owned, 43212, 43212);
+    const command = withAccounts(['-d', ...TEST_URI, '-f', made.config, '-u', 'member'], made);
+    const daemon = spawn('unshare', command, { stdio: 'ignore' });
+    try {
+      await until(
+        'the groups',
+        async () => (await valueOf(made.disk, 'Groups').catch(() => undefined)) !== undefined,
+        30_000,
+      );
+      expect(await valueOf(made.disk, 'Groups')).toBe('43212');
+    } finally {
+      daemon.kill('SIGKILL');
+    }
   });
 });

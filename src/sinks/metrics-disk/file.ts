@@ -1,12 +1,25 @@
-import { closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+} from 'node:fs';
 import type { Stats } from 'node:fs';
-import { dirname } from 'node:path';
 
 import { tryLock } from '../../libc.ts';
+import { isRoot } from '../../process/privileges.ts';
+import type { Owner } from '../../process/privileges.ts';
+import { reasonOf } from '../../reason.ts';
+import { byOwnerOrRoot, codeOf, makeFolder } from './folder.ts';
 import { CHUNK, wholeChunks } from './format.ts';
+import { MODE, takeFile, userText, wrongOwner } from './owner.ts';
 import { writeZeros } from './update.ts';
 import type { Pwrite } from './update.ts';
-import { reasonOf } from '../../reason.ts';
 
 /** An open, locked file that passed all checks; `dev` and `ino` tell whether the path still names it. */
 export interface DiskFile {
@@ -15,14 +28,18 @@ export interface DiskFile {
   readonly dev: number;
   readonly ino: number;
   readonly created: boolean;
+  /** It belonged to another user, or had another mode: for the log. */
+  readonly taken?: string;
 }
 
-// O_NONBLOCK: a fifo put there between the check and the opening must not hang the daemon. Node adds O_CLOEXEC.
-const FLAGS = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-const MODE = 0o644;
+/** Another vhostmd has the disk open. */
+export class DiskInUse extends Error {}
 
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+/** From <fcntl.h>; Node lacks it. What is opened so is looked at only: neither a fifo nor a device notices. */
+export const O_PATH = 0o10000000;
+const LOOK = O_PATH | constants.O_NOFOLLOW;
+const OPEN = constants.O_RDWR | constants.O_NONBLOCK;
+const CREATE = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_CREAT | constants.O_EXCL;
 
 const kindOf = (stats: Stats): string | undefined => {
   if (stats.isFile()) return undefined;
@@ -33,42 +50,66 @@ const kindOf = (stats: Stats): string | undefined => {
   return stats.isBlockDevice() ? 'a block device' : 'a character device';
 };
 
-const RELABEL =
-  "If libvirt gave it to the user of QEMU, put <seclabel model='dac' relabel='no'/> into the <source> of the disk " +
-  'in the domain XML, and give the file back with chown';
-
-const refuse = (path: string, stats: Stats, uid: number): void => {
+const refuse = (path: string, stats: Stats, owner: Owner): void => {
   const advice = 'remove it, or name another <path> for the disk';
   const kind = kindOf(stats);
   if (kind !== undefined) throw new Error(`${path} is ${kind}, and a metrics disk must be a regular file: ${advice}`);
   if (stats.nlink > 1)
     throw new Error(`${path} has ${stats.nlink} hard links, and a metrics disk must have no second name: ${advice}`);
-  if (stats.uid !== 0 && stats.uid !== uid)
-    throw new Error(`${path} belongs to user ${stats.uid}, and must belong to root or to user ${uid}. ${RELABEL}`);
+  // Root takes it over.
+  if (!isRoot() && stats.uid !== 0 && stats.uid !== owner.uid) throw wrongOwner(path, stats, owner);
 };
 
 /** The metadata of what a path names, links not followed; undefined if there is nothing. */
 export const statPath = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false });
 
-const explain = (path: string, error: unknown, found: Stats | undefined): Error => {
+const explain = (path: string, error: unknown, owner: Owner, found?: Stats): Error => {
   const code = codeOf(error);
-  if (code === 'ENOENT') return new Error(`${path} cannot be created, because ${dirname(path)} does not exist`);
-  if (code === 'EEXIST' || code === 'ELOOP')
-    return new Error(`${path} was replaced while it was being opened (${code})`);
-  if ((code === 'EACCES' || code === 'EPERM') && found !== undefined)
-    return new Error(`${path} belongs to user ${found.uid} and may not be written (${code}). ${RELABEL}`);
-  return new Error(`${path} cannot be opened: ${reasonOf(error)}`);
+  const denied = code === 'EACCES' || code === 'EPERM';
+  if (denied && found !== undefined && found.uid !== owner.uid) return wrongOwner(path, found, owner, code);
+  const reason = reasonOf(error).replace(/'\/proc\/self\/fd\/\d+'/, `'${path}'`);
+  const whose = found === undefined ? '' : `. It belongs to ${userText(found.uid)}`;
+  return new Error(`${path} cannot be opened: ${reason}${denied ? whose : ''}`, { cause: error });
 };
 
-const openOrCreate = (path: string, uid: number): { readonly fd: number; readonly created: boolean } => {
-  // Looked at before it is opened, because some devices act on being opened.
-  const found = statPath(path);
-  if (found !== undefined) refuse(path, found, uid);
+/** Opens what is there, by way of a descriptor, so that it is the file that was looked at; undefined if there is nothing. */
+const openThere = (path: string, at: string, owner: Owner): number | undefined => {
+  let look: number;
   try {
-    const fd = openSync(path, found === undefined ? FLAGS | constants.O_CREAT | constants.O_EXCL : FLAGS, MODE);
-    return { fd, created: found === undefined };
+    look = openSync(at, LOOK);
   } catch (error) {
-    throw explain(path, error, found);
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw explain(path, error, owner);
+  }
+  try {
+    const found = fstatSync(look);
+    refuse(path, found, owner);
+    const real = `/proc/self/fd/${look}`;
+    try {
+      // Of our own file that nobody may write to; root needs no leave.
+      if (!isRoot() && found.uid === owner.uid && (found.mode & 0o200) === 0) chmodSync(real, found.mode | MODE);
+      return openSync(real, OPEN);
+    } catch (error) {
+      throw explain(path, error, owner, found);
+    }
+  } finally {
+    closeSync(look);
+  }
+};
+
+const create = (path: string, owner: Owner): number => {
+  const make = (): number => {
+    const fd = openSync(path, CREATE, MODE);
+    if (isRoot()) fchownSync(fd, owner.uid, owner.gid);
+    return fd;
+  };
+  try {
+    makeFolder(path, owner);
+    return byOwnerOrRoot(path, owner, make);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST')
+      throw new Error(`${path} was replaced while it was being opened (EEXIST)`, { cause: error });
+    throw codeOf(error) === '' ? error : explain(path, error, owner);
   }
 };
 
@@ -86,24 +127,30 @@ export const allocate = (pwrite: Pwrite, fd: number, size: number): void => {
   writeZeros(pwrite, fd, stats.size, size);
 };
 
-/** Opens or creates the file of a metrics disk without changing its content, locks it, and grows it to `size` bytes. */
-export const openFile = (path: string, size: number, uid: number, pwrite: Pwrite): DiskFile => {
-  const { fd, created } = openOrCreate(path, uid);
+/**
+ * Opens, makes or takes over the file of a metrics disk for the owner to be, without changing its content; locks it, and
+ * grows it to `size` bytes. `at` is where it is opened if that is another way to `path`.
+ */
+export const openFile = (path: string, size: number, owner: Owner, pwrite: Pwrite, at = path): DiskFile => {
+  const there = openThere(path, at, owner);
+  const fd = there ?? create(path, owner);
+  const created = there === undefined;
   try {
-    if (created) fchmodSync(fd, MODE);
-    const stats = fstatSync(fd);
-    refuse(path, stats, uid);
     if (!tryLock(fd))
-      throw new Error(
+      throw new DiskInUse(
         `${path} is already in use by another vhostmd: stop that one, or name another <path> for the disk`,
       );
+    if (created) fchmodSync(fd, MODE);
+    const taken = created ? undefined : takeFile(fd, path, owner);
+    const stats = fstatSync(fd);
     const whole = wholeChunks(Math.max(size, stats.size));
     try {
       allocate(pwrite, fd, whole);
     } catch (cause) {
       throw new Error(`${path} cannot be made ${whole} bytes long: ${reasonOf(cause)}`, { cause });
     }
-    return { fd, size: whole, dev: stats.dev, ino: stats.ino, created };
+    const file = { fd, size: whole, dev: stats.dev, ino: stats.ino, created };
+    return taken === undefined ? file : { ...file, taken };
   } catch (error) {
     closeSync(fd);
     throw error;

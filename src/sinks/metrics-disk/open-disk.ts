@@ -2,6 +2,8 @@ import { closeSync, fstatSync, futimesSync, readSync } from 'node:fs';
 
 import { compose, decompose, emptyBody, sameBody } from './content.ts';
 import type { Body } from './content.ts';
+import { ownUser } from '../../process/privileges.ts';
+import type { Owner } from '../../process/privileges.ts';
 import { reasonOf } from '../../reason.ts';
 import { allocate, openFile, statPath } from './file.ts';
 import type { DiskFile } from './file.ts';
@@ -15,8 +17,10 @@ export interface DiskOptions {
   readonly path: string;
   /** Bytes; rounded up to whole chunks of 64 KiB. A longer file keeps its length. */
   readonly size: number;
-  /** The user who, besides root, may own the file; by default the one that the daemon runs as. */
-  readonly owner?: number;
+  /** The user whom the file is to belong to; by default the one that the daemon runs as. */
+  readonly owner?: Owner;
+  /** The file, if it was opened before root was given up; asked once. */
+  readonly opened?: () => DiskFile | undefined;
   /** How to write; for tests of failing writes. */
   readonly pwrite?: Pwrite;
 }
@@ -33,6 +37,8 @@ export interface Disk {
   readonly size: number;
   /** What stood there at opening. */
   readonly found: 'nothing' | 'a valid document' | 'no valid document';
+  /** It belonged to another user, or had another mode: for the log. */
+  readonly taken?: string;
   /** Whether the path names another file by now, or none. */
   readonly gone: () => boolean;
   /** Mends what others did to the file, for the next `publish` to write it anew; says what that was. */
@@ -66,13 +72,23 @@ const takeOver = ({ fd, size }: DiskFile): Published | undefined => {
   return body === undefined ? undefined : { body, sum, bytes: length };
 };
 
+const isGone = (path: string, { dev, ino }: DiskFile): boolean => {
+  try {
+    const stats = statPath(path);
+    return stats === undefined || stats.dev !== dev || stats.ino !== ino;
+  } catch {
+    // In a folder that only root may enter, where it was opened before root was given up.
+    return false;
+  }
+};
+
 const unusable = (path: string, error: unknown): Error =>
   new Error(`${path} cannot be written: ${reasonOf(error)}`, { cause: error });
 
 /** Opens a metrics disk. A valid old document stays; otherwise the empty one is published at once. */
 export const openDisk = (options: DiskOptions, sums: UniqueSums): Disk => {
-  const { path, owner = process.geteuid?.() ?? 0, pwrite = systemPwrite } = options;
-  const file = openFile(path, options.size, owner, pwrite);
+  const { path, owner = ownUser(), pwrite = systemPwrite } = options;
+  const file = options.opened?.() ?? openFile(path, options.size, owner, pwrite);
   const { fd, size } = file;
   const update = updater(fd, size, sums, pwrite);
   /** What is on the disk, if that is known. */
@@ -115,10 +131,8 @@ export const openDisk = (options: DiskOptions, sums: UniqueSums): Disk => {
     return {
       size,
       found,
-      gone: () => {
-        const stats = statPath(path);
-        return stats === undefined || stats.dev !== file.dev || stats.ino !== file.ino;
-      },
+      ...(file.taken === undefined ? {} : { taken: file.taken }),
+      gone: () => isGone(path, file),
       repair: () => {
         const length = fstatSync(fd).size;
         if (length >= size && (published === undefined || holds(fd, published))) return undefined;

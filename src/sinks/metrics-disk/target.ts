@@ -55,7 +55,7 @@ export const openTarget = (options: DiskOptions): Target => {
   const first = openDisk(options, sums);
   let disk: Disk | undefined = first;
   /** What happened to the file, to be said when it has been mended. */
-  let mended: readonly string[] = [];
+  let mended: readonly string[] = first.taken === undefined ? [] : [first.taken];
 
   const usable = (): Disk => {
     if (disk?.gone() === true) {
@@ -63,7 +63,10 @@ export const openTarget = (options: DiskOptions): Target => {
       disk = undefined;
       mended = [`${path} had been deleted or replaced and was opened anew. ${REOPENED}`];
     }
-    disk ??= openDisk(options, sums);
+    if (disk === undefined) {
+      disk = openDisk(options, sums);
+      if (disk.taken !== undefined) mended = [...mended, disk.taken];
+    }
     const damage = disk.repair();
     if (damage !== undefined) mended = [`${path} ${damage} and was written anew`];
     return disk;

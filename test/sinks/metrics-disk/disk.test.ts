@@ -40,8 +40,8 @@ afterEach(() => {
 
 describeSinkContract('the metrics disk', (scheduler) => {
   const directory = make();
-  const path = join(directory, 'sub', 'vhostmd0');
-  mkdirSync(dirname(path));
+  const path = join(directory, 'sub', 'folder', 'vhostmd0');
+  mkdirSync(dirname(path), { recursive: true });
   let failing = false;
   return {
     sink: metricsDisk({
@@ -55,7 +55,7 @@ describeSinkContract('the metrics disk', (scheduler) => {
       },
     }),
     hold: () => {
-      rmSync(dirname(path), { recursive: true });
+      rmSync(join(directory, 'sub'), { recursive: true });
       return () => mkdirSync(dirname(path), { recursive: true });
     },
     fail: () => {

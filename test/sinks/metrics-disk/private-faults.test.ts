@@ -39,12 +39,12 @@ const obstacles: readonly (readonly [string, (path: string) => void, RegExp])[] 
     /has 2 hard links, .* remove it, or name another <path>/,
   ],
   [
-    'a file that libvirt has given to another user',
+    'a file of another user that is no disk',
     (path) => {
       writeFileSync(path, 'precious');
       chownSync(path, NOBODY, NOBODY);
     },
-    /belongs to user 65534, .*put <seclabel model='dac' relabel='no'\/>/,
+    /belongs to user 65534 .* is no metrics disk, .* remove it, or name another <path>/,
   ],
 ];
 

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -14,6 +15,7 @@ import { join } from 'node:path';
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
+import type { Owner } from '../../../src/process/privileges.ts';
 import { snapshot } from '../../../src/testing/snapshots.ts';
 import { directories, documentOn, start } from './harness.ts';
 
@@ -23,7 +25,7 @@ const NOBODY = 65_534;
 afterEach(removeAll);
 
 /** Tries to run a metrics disk, and returns what it says it failed of. */
-const refusal = (path: string, options: { readonly owner?: number } = {}): string => {
+const refusal = (path: string, options: { readonly owner?: Owner } = {}): string => {
   const disk = start({ path, ...options, backoff: { first: 60_000, most: 60_000 } });
   disk.publish(snapshot(1));
   disk.stop();
@@ -81,13 +83,15 @@ describe('FAULTS 42: the metrics disk refuses, with a message of its own, and le
     expect(readFileSync(target, 'utf8')).toBe('precious');
   });
 
-  it('FAULTS 42: a foreign owner, with how to mend it if it was libvirt', () => {
+  it("FAULTS 42: another user's file that is no metrics disk", () => {
     const path = join(make(), 'disk');
     writeFileSync(path, 'precious');
     chownSync(path, NOBODY, NOBODY);
-    const message = refusal(path);
-    expect(message).toContain(`belongs to user ${NOBODY}, and must belong to root or to user ${process.geteuid?.()}`);
-    expect(message).toContain("<seclabel model='dac' relabel='no'/>");
+    expect(refusal(path)).toBe(
+      `${path} belongs to user ${NOBODY} (nobody) and is no metrics disk, so it is left as it is: ` +
+        'remove it, or name another <path> for the disk',
+    );
+    expect(statSync(path).uid).toBe(NOBODY);
     expect(readFileSync(path, 'utf8')).toBe('precious');
   });
 
@@ -99,15 +103,19 @@ describe('FAULTS 42: the metrics disk refuses, with a message of its own, and le
     writeFileSync(owned, '');
     chownSync(owned, NOBODY, NOBODY);
     for (const path of [rooted, owned]) {
-      const disk = start({ path, owner: NOBODY });
+      const disk = start({ path, owner: { uid: NOBODY, gid: NOBODY } });
       disk.stop();
       expect(disk.said('failed')).toEqual([]);
     }
   });
 
-  it('a path whose directory does not exist', () => {
-    const path = join(make(), 'none', 'disk');
-    expect(refusal(path)).toBe(`${path} cannot be created, because ${join(path, '..')} does not exist`);
+  it('a path of which more than the last folder does not exist', () => {
+    const directory = make();
+    const path = join(directory, 'no', 'folder', 'disk');
+    expect(refusal(path)).toBe(
+      `${path} cannot be made, because its folder ${directory}/no/folder cannot: ${directory}/no does not exist. ` +
+        `Run as root: mkdir -p ${directory}/no/folder`,
+    );
   });
 });
 

@@ -1,0 +1,91 @@
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+
+import { asOwner, isRoot, userName } from '../../process/privileges.ts';
+import type { Owner } from '../../process/privileges.ts';
+import { reasonOf } from '../../reason.ts';
+import { shellWord, userText } from './owner.ts';
+
+const MODE = 0o755;
+const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+/** Code of an error of the system, such as ENOENT. */
+export const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+
+const isDenied = (error: unknown): boolean => ['EACCES', 'EPERM'].includes(codeOf(error));
+
+/** Whether root alone decides what a path leads to: every folder on the way is root's, and others can replace nothing in it. */
+export const isRootsOwn = (folder: string): boolean => {
+  for (let at = realpathSync(folder); ; at = dirname(at)) {
+    const { uid, mode } = lstatSync(at);
+    if (uid !== 0 || ((mode & 0o022) !== 0 && (mode & 0o1000) === 0)) return false;
+    if (at === dirname(at)) return true;
+  }
+};
+
+const denied = (path: string, owner: Owner): Error => {
+  const folder = dirname(path);
+  const user = userName(owner.uid) ?? owner.uid;
+  const whose = statSync(folder, { throwIfNoEntry: false });
+  return new Error(
+    `${path} cannot be made, because ${userText(owner.uid)} may not write to ${folder}` +
+      (whose === undefined ? '' : `, which belongs to ${userText(whose.uid)}`) +
+      `. Run as root: install -o ${user} -g ${owner.gid} -m 644 /dev/null ${shellWord(path)}`,
+  );
+};
+
+/**
+ * Makes something at a path as the owner to be. Where that one may not, root does it, but only where nobody else decides
+ * what the path leads to. Throws a clear message.
+ */
+export const byOwnerOrRoot = <T>(path: string, owner: Owner, make: () => T): T => {
+  try {
+    return asOwner(owner, make);
+  } catch (error) {
+    if (!isDenied(error)) throw error;
+    try {
+      if (isRoot() && owner.uid !== 0 && isRootsOwn(dirname(path))) return make();
+    } catch (again) {
+      if (!isDenied(again)) throw again;
+    }
+    throw denied(path, owner);
+  }
+};
+
+/** Makes the folder of a path for the owner, if it is the only one that is missing; QEMU's user gets through. */
+export const makeFolder = (path: string, owner: Owner): void => {
+  const folder = dirname(path);
+  if (statSync(folder, { throwIfNoEntry: false }) !== undefined) return;
+  const make = (): number => {
+    mkdirSync(folder, MODE);
+    const fd = openSync(folder, FOLDER);
+    if (isRoot()) fchownSync(fd, owner.uid, owner.gid);
+    return fd;
+  };
+  try {
+    const fd = byOwnerOrRoot(folder, owner, make);
+    try {
+      fchmodSync(fd, MODE);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (cause) {
+    if (codeOf(cause) === 'EEXIST') return;
+    const missing = codeOf(cause) === 'ENOENT' ? `${dirname(folder)} does not exist` : reasonOf(cause);
+    throw new Error(
+      `${path} cannot be made, because its folder ${folder} cannot: ${missing}. Run as root: mkdir -p ${shellWord(folder)}`,
+      { cause },
+    );
+  }
+};
