@@ -40,7 +40,7 @@ export const runDisks = (log: Log): RunDisks => {
       for (const disk of [sharedOf(config), config.vmDisk]) {
         const notice = disk === undefined || said.has(disk.path) ? undefined : hangsNotice(disk.path);
         if (disk !== undefined) said.add(disk.path);
-        if (notice !== undefined) log('notice', 'metrics disk', notice);
+        if (notice !== undefined) log('notice', 'disks', notice);
       }
     },
   };

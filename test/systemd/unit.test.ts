@@ -12,14 +12,15 @@ import { PROGRAM } from '../support/daemon.ts';
 const run = promisify(execFile);
 const UNIT = fileURLToPath(new URL('../../conf/vhostmd.service', import.meta.url));
 const unit = readFileSync(UNIT, 'utf8');
+const disks = readFileSync(fileURLToPath(new URL('../../conf/vhostmd-disks.service', import.meta.url)), 'utf8');
 
 const directory = mkdtempSync(path.join(tmpdir(), 'vhostmd-unit-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 /** What systemd finds wrong in a unit; the program is where it has been built. */
-const verified = async (text: string): Promise<string> => {
-  const file = path.join(directory, 'vhostmd.service');
-  writeFileSync(file, text.replace('/usr/bin/vhostmd', PROGRAM));
+const verified = async (text: string, name = 'vhostmd.service'): Promise<string> => {
+  const file = path.join(directory, name);
+  writeFileSync(file, text.replaceAll('/usr/bin/vhostmd', PROGRAM));
   const { stderr } = await run('systemd-analyze', ['verify', '--man=no', '--recursive-errors=no', file]).catch(
     (error: { stderr: string }) => error,
   );
@@ -29,6 +30,14 @@ const verified = async (text: string): Promise<string> => {
 it('systemd finds nothing wrong in the unit', async () => {
   expect(await verified(unit)).toBe('');
   expect(await verified(unit.replace('KillMode=mixed', 'KillMode=some'))).toContain('kill mode');
+});
+
+it('CASE A3: systemd finds nothing wrong in the unit that makes the disks, which is for the same user and folder', async () => {
+  expect(await verified(disks, 'vhostmd-disks.service')).toBe('');
+  for (const setting of ['User', 'RuntimeDirectory', 'RuntimeDirectoryPreserve', 'RuntimeDirectoryMode']) {
+    const line = new RegExp(`^${setting}=.*$`, 'm');
+    expect(line.exec(disks)?.[0]).toBe(line.exec(unit)?.[0]);
+  }
 });
 
 it('the unit is exposed to 2.0 of 10 at most', async () => {
