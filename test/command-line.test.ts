@@ -105,6 +105,8 @@ describe('the commands', () => {
     ['attach web1', ATTACH],
     ['attach 007', { ...ATTACH, domain: '007' }],
     ['attach web1 --live', { ...ATTACH, live: true }],
+    ['prepare -u vhostmd -f a.xml', { kind: 'prepare', config: 'a.xml', user: 'vhostmd' }],
+    ['attach web1 --optional', { ...ATTACH, optional: true }],
     ['attach web1 --config', { ...ATTACH, persistent: true }],
     ['attach --config web1', { ...ATTACH, persistent: true }],
     ['attach --live --config --detach web1', { ...ATTACH, live: true, persistent: true, detach: true }],
@@ -265,7 +267,7 @@ describe('CASE E1: completion', () => {
   };
 
   it('CASE E1: completes commands, options, and values that are one of a few', async () => {
-    expect(await complete('')).toEqual(['check', 'once', 'attach', 'dump', 'watch', 'status', 'completion']);
+    expect(await complete('')).toEqual(['check', 'prepare', 'once', 'attach', 'dump', 'watch', 'status', 'completion']);
     expect(await complete('--')).toEqual(expect.arrayContaining(['--connect', '--config', '-f', '--no-daemonize']));
     expect(await complete('attach', '--')).toEqual(expect.arrayContaining(['--live', '--config', '--device']));
     expect(await complete('attach', '--device', '')).toEqual(['shared-disk', 'private-disk', 'channel']);
