@@ -19,7 +19,7 @@ const text = (name: string): string =>
 describe('the man page of the program', () => {
   it('has every option and command that --help has, and no other option', async () => {
     const help = await parseCommandLine(['--help']);
-    const commands = ['check', 'once', 'attach', 'dump', 'status', 'watch'];
+    const commands = ['check', 'prepare', 'once', 'attach', 'dump', 'status', 'watch'];
     const helps = await Promise.all(commands.map(async (name) => await parseCommandLine([name, '--help'])));
     const known = [help, ...helps].flatMap((command) =>
       'text' in command ? (command.text.match(/--[a-z-]+/g) ?? []) : [],
