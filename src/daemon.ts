@@ -29,8 +29,8 @@ import type { SinkReport } from './sinks/sink.ts';
 import { domainCollectors } from './sources/domain-stats.ts';
 import { domains$, type Following } from './sources/domains.ts';
 import { hostStats } from './sources/host.ts';
+import { hostFacts, isFromLibvirt } from './sources/host-libvirt.ts';
 import { connect$ } from './sources/libvirt/connection.ts';
-import type { NodeInfo } from './sources/libvirt/types.ts';
 import { type Link, link$ } from './sources/link.ts';
 import type { ActionRequest } from './sources/source.ts';
 import { tick$ } from './sources/tick.ts';
@@ -51,7 +51,7 @@ const sayLink =
   (log: Log, uri: string | undefined) =>
   (link: Link): void => {
     if (link.up)
-      log('notice', 'libvirt', `Connected to ${link.connection.node.product}${uri === undefined ? '' : ` at ${uri}`}`);
+      log('notice', 'libvirt', `Connected to ${link.connection.product}${uri === undefined ? '' : ` at ${uri}`}`);
     else log('warning', 'libvirt', `Not connected, trying again: ${link.reason}. Host metrics go on`);
   };
 
@@ -73,11 +73,7 @@ export const pipeline$ = (
   patience = patienceOf(config.updatePeriod),
 ): Observable<Snapshot> => {
   const { metrics, updatePeriod, path, maxParallelActions } = config;
-  let node: NodeInfo | undefined;
   const linked$ = link$(connect$(connect ?? null), scheduler).pipe(
-    tap((link) => {
-      if (link.up) ({ node } = link.connection);
-    }),
     tap(sayLink(log, connect)),
     tap((link) => figures?.linked(link)),
     share({ connector: () => new ReplaySubject(1) }),
@@ -95,7 +91,8 @@ export const pipeline$ = (
   const sources = {
     tick$: tick$(updatePeriod, scheduler),
     domain$: domains$(linked$, followed(config), scheduler),
-    hostStats$: hostStats({ node: () => node, scheduler }),
+    hostStats$: hostStats({ facts$: hostFacts(linked$, scheduler), scheduler }),
+    isFromLibvirt,
     domainCollectors: domainCollectors(metrics, linked$, scheduler),
     action$: (request: ActionRequest) =>
       action$.pipe(

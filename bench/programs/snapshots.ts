@@ -68,6 +68,7 @@ const tick = new Subject<number>();
 const sources: Sources = {
   tick$: tick,
   domain$: of({ kind: 'sync', domains }),
+  isFromLibvirt: () => false,
   hostStats$: () => of([]),
   domainCollectors: [{ metrics, collect$: (due) => from(due).pipe(map(readings)) }],
   action$: () => of({ ok: true, samples: [] }),

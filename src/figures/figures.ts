@@ -138,7 +138,7 @@ export const createFigures = (scheduler: SchedulerLike): Figures => {
       // The first connection of all is none that was made again.
       if (libvirt?.up === false && hasBeenUp) reconnects += 1;
       hasBeenUp = true;
-      libvirt = { up: true, since: at, product: link.connection.node.product };
+      libvirt = { up: true, since: at, product: link.connection.product };
     },
     published: (setup, snapshot) => {
       const at = now();

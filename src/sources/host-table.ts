@@ -1,13 +1,14 @@
 import { availableParallelism } from 'node:os';
 
 import type { HostFiles } from './host-files.ts';
-import type { NodeInfo } from './libvirt/types.ts';
+import type { Fact, HostFacts } from './libvirt/types.ts';
 import { osRelease } from './os-release.ts';
 
 /** What a host statistic is made of. */
 export interface HostView {
   readonly files: HostFiles;
-  readonly node: NodeInfo | undefined;
+  /** What libvirt knows of the host; undefined as long as it was never reached. */
+  readonly libvirt: HostFacts | undefined;
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
   /** Bytes. */
@@ -87,12 +88,19 @@ const fromOsRelease =
     return names.map((name) => found.get(name)).find((value) => value !== undefined && value !== '') ?? 'Linux';
   };
 
-const cpus: Read = ({ node, files }) =>
-  node?.cpus ??
-  firstOf(
-    () => countList(files.text('sys/devices/system/cpu/online')),
-    () => availableParallelism(),
-  );
+const known = <T>(fact: Fact<T> | undefined): T => {
+  if (fact === undefined) throw new Error('libvirt is not connected');
+  if (!fact.ok) throw new Error(fact.reason);
+  return fact.value;
+};
+
+const cpus: Read = ({ libvirt, files }) =>
+  libvirt?.cpus?.ok === true
+    ? libvirt.cpus.value
+    : firstOf(
+        () => countList(files.text('sys/devices/system/cpu/online')),
+        () => availableParallelism(),
+      );
 
 // The kernel's list format: `0-3,5,8-9`.
 const countList = (list: string): number =>
@@ -138,13 +146,8 @@ export const HOST_READERS: ReadonlyMap<string, Read> = new Map<string, Read>([
   ['host.uptime', (view) => Number(words(view, 'proc/uptime')[0])],
   ['host.vendor', fromOsRelease('NAME')],
   ['host.vendor.name', fromOsRelease('VENDOR_NAME', 'NAME')],
-  [
-    'host.product',
-    ({ node }) => {
-      if (node === undefined) throw new Error('libvirt is not connected');
-      return node.product;
-    },
-  ],
+  ['host.product', ({ libvirt }) => known(libvirt?.product)],
+  ['host.libvirt.hostname', ({ libvirt }) => known(libvirt?.hostname)],
   ['host.cpus', cpus],
   ['host.memory.total', (view) => memory(view, 'MemTotal')],
   ['host.memory.used', memoryUsed],

@@ -1,4 +1,4 @@
-import { defer, type Observable, of, type SchedulerLike } from 'rxjs';
+import { map, type Observable, type SchedulerLike } from 'rxjs';
 
 import type { MetricDefinition, Outcome, Reading } from '../metric.ts';
 import { escapeForLog, formatStat } from '../value.ts';
@@ -6,11 +6,12 @@ import { clockTicks, pageSize } from '../libc.ts';
 import { hostFiles } from './host-files.ts';
 import { rates } from './host-rates.ts';
 import { HOST_READERS, type HostView } from './host-table.ts';
-import type { NodeInfo } from './libvirt/types.ts';
+import { factsFor } from './host-libvirt.ts';
+import type { HostFact, HostFacts } from './libvirt/types.ts';
 
 export interface HostStatsOptions {
-  /** What libvirt says of the host; undefined while it is away. */
-  readonly node: () => NodeInfo | undefined;
+  /** Asks libvirt; emits undefined if it has never been reached. */
+  readonly facts$: (wanted: readonly HostFact[]) => Observable<HostFacts | undefined>;
   /** Monotonic clock, for the rates. */
   readonly scheduler: SchedulerLike;
   /** Milliseconds since 1970. */
@@ -28,23 +29,25 @@ export interface HostStatsOptions {
 export const hostStats = (
   options: HostStatsOptions,
 ): ((metrics: readonly MetricDefinition[]) => Observable<readonly Reading[]>) => {
-  const { node, scheduler, wallClock = Date.now, root = '/', machine = { pageSize, clockTicks } } = options;
+  const { facts$, scheduler, wallClock = Date.now, root = '/', machine = { pageSize, clockTicks } } = options;
   const rateOf = rates();
 
   return (metrics) =>
-    defer(() => {
-      const files = hostFiles(root);
-      const at = scheduler.now();
-      const sinceBoot = (): number => Number.parseFloat(files.text('proc/uptime')) * 1000;
-      const viewFor = (metric: MetricDefinition, stat: string): HostView => ({
-        files,
-        node: node(),
-        wallClock,
-        ...machine,
-        rate: (count) => rateOf(`${metric.index} ${stat}`, count, at, sinceBoot),
-      });
-      return of(metrics.map((metric) => ({ metric, outcome: readStat(metric, viewFor) })));
-    });
+    facts$(factsFor(metrics)).pipe(
+      map((libvirt) => {
+        const files = hostFiles(root);
+        const at = scheduler.now();
+        const sinceBoot = (): number => Number.parseFloat(files.text('proc/uptime')) * 1000;
+        const viewFor = (metric: MetricDefinition, stat: string): HostView => ({
+          files,
+          libvirt,
+          wallClock,
+          ...machine,
+          rate: (count) => rateOf(`${metric.index} ${stat}`, count, at, sinceBoot),
+        });
+        return metrics.map((metric) => ({ metric, outcome: readStat(metric, viewFor) }));
+      }),
+    );
 };
 
 const readStat = (metric: MetricDefinition, viewFor: (metric: MetricDefinition, stat: string) => HostView): Outcome => {

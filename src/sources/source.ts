@@ -21,8 +21,10 @@ export interface Sources {
   /** Numbers of the points of the grid. */
   readonly tick$: Observable<number>;
   readonly domain$: Observable<DomainEvent>;
-  /** Emits one batch and completes. */
+  /** Emits one batch and completes; those that come from libvirt are asked for apart, since it may hang. */
   readonly hostStats$: (metrics: readonly MetricDefinition[]) => Observable<readonly Reading[]>;
+  /** The host metric comes from libvirt, and so is collected also as soon as that can be asked (again). */
+  readonly isFromLibvirt: (metric: MetricDefinition) => boolean;
   readonly domainCollectors: readonly DomainCollector[];
   /** Emits one outcome and completes; unsubscribing kills the process. */
   readonly action$: (request: ActionRequest) => Observable<Outcome>;

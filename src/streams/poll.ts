@@ -126,7 +126,7 @@ export const poll = (
         tap(({ gone }) => {
           if (gone.size > 0) dropGone(slow, gone);
         }),
-        filter(({ cause, due }) => cause === 'tick' || due.length > 0),
+        filter(({ cause, reached, due }) => cause === 'tick' || reached || due.length > 0),
         mergeMap(collect$),
       );
     }),

@@ -17,7 +17,7 @@ export interface Run {
 export const lifeOfJob = (job: string): string => job.slice(0, job.lastIndexOf('/'));
 
 /** The sources that are asked, as opposed to those that speak up. */
-export type Collecting = Pick<Sources, 'hostStats$' | 'domainCollectors' | 'action$'>;
+export type Collecting = Pick<Sources, 'hostStats$' | 'isFromLibvirt' | 'domainCollectors' | 'action$'>;
 
 /** What is known of the jobs, and of the domains that they are for. */
 export interface Jobs {
@@ -30,19 +30,30 @@ export interface Jobs {
 }
 
 const isDue =
-  ({ cause, tick }: Trigger) =>
-  ({ every }: MetricDefinition): boolean =>
-    cause === 'domains' || tick % every === 0;
+  ({ cause, tick, reached }: Trigger, isFromLibvirt: Collecting['isFromLibvirt']) =>
+  (metric: MetricDefinition): boolean => {
+    if (reached && isFromLibvirt(metric)) return true;
+    return cause === 'tick' ? tick % metric.every === 0 : metric.context === 'vm';
+  };
 
-const hostStatsRun = (
-  hostStats$: Collecting['hostStats$'],
+const hostStatsRuns = (
+  { hostStats$, isFromLibvirt }: Collecting,
   due: readonly MetricDefinition[],
   jobs: Jobs,
 ): readonly Run[] => {
-  const metrics = due.filter(({ context, source }) => context === 'host' && source.kind === 'stat');
-  const job = 'host/stats';
-  if (metrics.length === 0 || !jobs.start(job)) return [];
-  return [{ jobs: [job], jobOf: () => job, endsWithAnswer: false, result$: hostStats$(metrics) }];
+  const all = due.filter(({ context, source }) => context === 'host' && source.kind === 'stat');
+  const runOf = (job: string, metrics: readonly MetricDefinition[]): readonly Run[] =>
+    metrics.length === 0 || !jobs.start(job)
+      ? []
+      : [{ jobs: [job], jobOf: () => job, endsWithAnswer: false, result$: hostStats$(metrics) }];
+  // libvirt may hang: what it does not answer holds up nothing else.
+  return [
+    ...runOf(
+      'host/stats',
+      all.filter((metric) => !isFromLibvirt(metric)),
+    ),
+    ...runOf('host/libvirt', all.filter(isFromLibvirt)),
+  ];
 };
 
 const actionRuns = (
@@ -94,16 +105,16 @@ const collectorRun = (
 
 /** All runs that a trigger calls for and that do not run yet. */
 export const runs = (
-  { hostStats$, domainCollectors, action$ }: Collecting,
+  sources: Collecting,
   metrics: readonly MetricDefinition[],
   trigger: Trigger,
   jobs: Jobs,
 ): readonly Run[] => {
-  const due = metrics.filter(isDue(trigger));
+  const { isFromLibvirt, domainCollectors, action$ } = sources;
+  const due = metrics.filter(isDue(trigger, isFromLibvirt));
   return [
-    ...(trigger.cause === 'tick'
-      ? [...hostStatsRun(hostStats$, due, jobs), ...actionRuns(action$, due, {}, jobs)]
-      : []),
+    ...hostStatsRuns(sources, due, jobs),
+    ...actionRuns(action$, due, {}, jobs),
     ...domainCollectors.flatMap((collector, index) => collectorRun(collector, index, due, trigger.due, jobs)),
     ...trigger.due.flatMap((domain) => actionRuns(action$, due, { domain }, jobs)),
   ];

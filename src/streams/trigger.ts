@@ -11,6 +11,8 @@ export interface Trigger {
   /** When it arose, on the scheduler's clock. */
   readonly at: number;
   readonly inventory: Inventory;
+  /** libvirt can be asked (again), and could not be before: what comes from there is news. */
+  readonly reached: boolean;
   /** Domains to collect from. */
   readonly due: readonly Domain[];
   /** Lives that have ended since the trigger before, by `lifeOf`. */
@@ -25,6 +27,7 @@ const START: Trigger = {
   tick: -1,
   at: 0,
   inventory: { connected: false, domains: new Map() },
+  reached: false,
   due: [],
   gone: new Set(),
 };
@@ -45,6 +48,7 @@ const following = (before: Trigger, inventory: Inventory, tick: number | undefin
     tick: tick ?? before.tick,
     at,
     inventory,
+    reached: before.tick >= 0 && inventory.connected && !before.inventory.connected,
     due: inventory.connected ? [...inventory.domains.values()].filter(isDue).sort(byId) : [],
     gone,
   };

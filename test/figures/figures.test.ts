@@ -52,6 +52,7 @@ const setup = () => {
 const sources = (over: Partial<Sources>): Sources => ({
   tick$: NEVER,
   domain$: NEVER,
+  isFromLibvirt: () => false,
   hostStats$: () => EMPTY,
   domainCollectors: [],
   action$: () => EMPTY,
@@ -86,6 +87,7 @@ describe('what the daemon counts of its sources', () => {
     ];
     const watched = figures.watched(
       sources({
+        isFromLibvirt: () => false,
         hostStats$: () => of([{ metric: host, outcome: ok }]),
         domainCollectors: [{ metrics: [vm], collect$: () => of(readings) }],
         action$: () => of(bad('run')),
@@ -110,7 +112,7 @@ describe('what the daemon counts of its sources', () => {
         return EMPTY;
       });
     const watch = (source$: Observable<readonly Reading[]>): Observable<unknown> =>
-      figures.watched(sources({ hostStats$: () => source$ })).hostStats$([]);
+      figures.watched(sources({ isFromLibvirt: () => false, hostStats$: () => source$ })).hostStats$([]);
     for (const ms of [3, 30, 30_000]) {
       at(0);
       watch(took(ms)).subscribe();
@@ -133,7 +135,7 @@ describe('what the daemon counts of its sources', () => {
     const seen: unknown[] = [];
     const readings: readonly Reading[] = [{ metric: metric('A'), outcome: ok }];
     figures
-      .watched(sources({ hostStats$: () => of(readings) }))
+      .watched(sources({ isFromLibvirt: () => false, hostStats$: () => of(readings) }))
       .hostStats$([])
       .subscribe((value) => seen.push(value));
     expect(seen[0]).toBe(readings);
@@ -249,7 +251,7 @@ describe('what the daemon counts of its sinks', () => {
 });
 
 describe('what the daemon knows of libvirt', () => {
-  const up = { up: true, connection: { node: { product: 'QEMU 9' } } as unknown as Connection } as const;
+  const up = { up: true, connection: { product: 'QEMU 9' } as unknown as Connection } as const;
   it('when it went, why, and how often it came back', async () => {
     const { figures, lines, at } = setup();
     expect(await lines(/libvirt/)).toEqual(['vhostmd_libvirt_up 0', 'vhostmd_libvirt_reconnects_total 0']);

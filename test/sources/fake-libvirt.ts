@@ -25,7 +25,8 @@ export const statsOf = (of: Domain, fields: Readonly<Record<string, StatValue>>)
 
 /** A connection whose calls do what the test says; what it says nothing of hangs. */
 export const fakeConnection = (calls: Partial<Connection>): Connection => ({
-  node: { product: 'FAKE 1.2.3', cpus: 2 },
+  product: 'FAKE through libvirt 1.2.3',
+  host$: () => NEVER,
   lifecycle$: NEVER,
   devices$: NEVER,
   domains$: () => NEVER,

@@ -3,7 +3,7 @@ import { availableParallelism, hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import fc from 'fast-check';
-import { asyncScheduler, lastValueFrom, toArray, VirtualTimeScheduler } from 'rxjs';
+import { asyncScheduler, lastValueFrom, of, toArray, VirtualTimeScheduler } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { MetricDefinition, Outcome, Reading, ValueType } from '../../src/metric.ts';
@@ -52,9 +52,14 @@ const statMetric = (stat: string, rest: Partial<MetricDefinition> = {}): MetricD
   place: { file: 'vhostmd.conf', line: 1, column: 1 },
   ...rest,
 });
-const node = () => ({ product: 'QEMU 9.0.0', cpus: 6 });
+const facts$ = () =>
+  of({
+    product: { ok: true, value: 'QEMU 7.2.22' },
+    hostname: { ok: true, value: 'host7.example.org' },
+    cpus: { ok: true, value: 6 },
+  } as const);
 const fixture = (options: Partial<HostStatsOptions> = {}) =>
-  hostStats({ node, scheduler: asyncScheduler, wallClock: () => 1_700_000_000_999, root, ...options });
+  hostStats({ facts$, scheduler: asyncScheduler, wallClock: () => 1_700_000_000_999, root, ...options });
 const valueOf = (outcome: Outcome | undefined): string | undefined =>
   outcome?.ok === true ? outcome.samples[0]?.value : outcome?.reason;
 const ask = async (
@@ -75,7 +80,8 @@ describe('a statistic of the host', () => {
     ['host.time', '1700000000'],
     ['host.uptime', '100.500000'],
     ['host.vendor', 'Example "Linux"'],
-    ['host.product', 'QEMU 9.0.0'],
+    ['host.product', 'QEMU 7.2.22'],
+    ['host.libvirt.hostname', 'host7.example.org'],
     ['host.cpus', '6'],
     ['host.memory.total', '16000000'],
     ['host.memory.used', '7000000'],
@@ -143,9 +149,9 @@ describe('a statistic of the host', () => {
   });
 
   it('is a number of CPUs also while libvirt is away', async () => {
-    expect(await read('host.cpus', { node: () => undefined })).toBe('7');
+    expect(await read('host.cpus', { facts$: () => of(undefined) })).toBe('7');
     rmSync(join(root, 'sys'), { recursive: true });
-    expect(await read('host.cpus', { node: () => undefined })).toBe(String(availableParallelism()));
+    expect(await read('host.cpus', { facts$: () => of(undefined) })).toBe(String(availableParallelism()));
   });
 
   it("CASE B2: names the distribution's vendor, or the distribution where it names none", async () => {
@@ -342,7 +348,7 @@ describe('a statistic that cannot be had', () => {
       'host.memory.free',
     ];
     const readings = await ask(
-      fixture({ node: () => undefined }),
+      fixture({ facts$: () => of(undefined) }),
       [...stats, 'host.load.1'].map((stat) => statMetric(stat)),
     );
     expect(readings.map(({ outcome }) => valueOf(outcome))).toEqual([
@@ -381,7 +387,7 @@ describe('a batch', () => {
   });
 
   it('has each known name on this machine: a value of its type, or a reason', async () => {
-    const source = hostStats({ node, scheduler: asyncScheduler });
+    const source = hostStats({ facts$, scheduler: asyncScheduler });
     const metrics = HOST_STATS.map(({ name, type }, index) => statMetric(name, { index, name, type }));
     const readings = await ask(source, metrics);
     expect(readings.map(({ metric }) => metric)).toEqual(metrics);

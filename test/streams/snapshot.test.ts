@@ -36,6 +36,7 @@ const play = (
   const all: Sources = {
     tick$: tick$(PERIOD, scheduler),
     domain$,
+    isFromLibvirt: () => false,
     hostStats$: () => NEVER,
     domainCollectors: [],
     action$: () => of(one('1')),
@@ -126,6 +127,7 @@ describe('snapshots', () => {
       [metric(0, { source: stat }), metric(1, { source: stat, every: 2 })],
       [[0, { kind: 'sync', domains: [] }]],
       {
+        isFromLibvirt: () => false,
         hostStats$: (due) => {
           asked.push(due.map(({ name }) => name).join(' '));
           return of(due.map((each): Reading => ({ metric: each, outcome: one('1') })));
@@ -167,6 +169,7 @@ describe('snapshots', () => {
     const sources: Sources = {
       tick$: tick$(PERIOD, virtual),
       domain$: of<DomainEvent>({ kind: 'sync', domains: [] }),
+      isFromLibvirt: () => false,
       hostStats$: () => NEVER,
       domainCollectors: [],
       action$: requests,

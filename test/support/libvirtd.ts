@@ -43,8 +43,13 @@ export const domainXml = (name: string, devices = '', uuid: string = randomUUID(
   <devices><emulator>/usr/bin/qemu-system-x86_64</emulator><controller type='usb' model='none'/>
   <memballoon model='none'/>${devices}</devices></domain>`;
 
+export interface LibvirtdOptions {
+  /** Shell text that runs as root in libvirtd's own mount namespace before it starts. */
+  readonly before?: string;
+}
+
 /** Starts a private libvirtd. Fails where libvirtd or QEMU are not installed: `npm test` installs them. */
-export const startLibvirtd = async (): Promise<PrivateLibvirtd> => {
+export const startLibvirtd = async (options: LibvirtdOptions = {}): Promise<PrivateLibvirtd> => {
   const directory = mkdtempSync(path.join(tmpdir(), 'vhostmd-libvirt-'));
   const root = process.getuid?.() === 0;
   // What libvirt finds out about QEMU takes seconds, so all instances share it.
@@ -66,6 +71,10 @@ export const startLibvirtd = async (): Promise<PrivateLibvirtd> => {
   const uri = `qemu+unix:///session?socket=${socket}`;
   const daemon = (name: string): ChildProcess =>
     spawn(name, [], { env: environment, stdio: 'ignore', ...(root ? { uid: NOBODY, gid: NOBODY } : {}) });
+  const mounted = (before: string): ChildProcess => {
+    const script = `set -e; ${before}\nexec setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups libvirtd`;
+    return spawn('unshare', ['--mount', 'sh', '-c', script], { env: environment, stdio: 'ignore' });
+  };
   const virsh = async (...args: readonly string[]): Promise<string> =>
     (await run('virsh', ['-q', '-c', uri, ...args], { encoding: 'utf8' })).stdout.trim();
 
@@ -74,7 +83,7 @@ export const startLibvirtd = async (): Promise<PrivateLibvirtd> => {
   const start = async (): Promise<void> => {
     // One that was killed may still be ending, and holds the lock of its pid file until then.
     if (libvirtd?.exitCode === null && libvirtd.signalCode === null) await once(libvirtd, 'exit');
-    libvirtd = daemon('libvirtd');
+    libvirtd = options.before === undefined ? daemon('libvirtd') : mounted(options.before);
     const failed = new Promise<never>((_resolve, reject) => libvirtd?.once('error', reject));
     const ready = (async () => {
       for (let tries = 0; tries < 300; tries += 1) {

@@ -1,11 +1,12 @@
-import { concat, concatMap, EMPTY, finalize, ignoreElements, map, Observable, Subject } from 'rxjs';
+import { concat, concatMap, EMPTY, endWith, finalize, ignoreElements, map, Observable, Subject } from 'rxjs';
 
 import { call$, failed, LibvirtError, RPC } from './call.ts';
 import { definedDomain, describeDomain, domainHandles } from './domain-handles.ts';
 import { eventLoop$, registerEventLoop } from './event-loop.ts';
+import { driver$, hostFacts$, libraryVersion$ } from './host.ts';
 import { libvirt, type Pointer } from './library.ts';
 import { type Listener, listening } from './listening.ts';
-import { channelOf$, domainInfo$, domainStats$, listDefined$, listDomains$, nodeInfo$ } from './queries.ts';
+import { channelOf$, domainInfo$, domainStats$, listDefined$, listDomains$ } from './queries.ts';
 import type { Connection, LifecycleEvent } from './types.ts';
 
 // libvirt-domain.h and libvirt-host.h
@@ -115,18 +116,23 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
       concatMap(({ conn, begin$ }) =>
         ended
           ? EMPTY
-          : concat(keepAlive$(conn).pipe(ignoreElements()), begin$.pipe(ignoreElements()), nodeInfo$(conn)).pipe(
-              map((node) => ({ opened: conn, node })),
+          : concat(keepAlive$(conn), begin$).pipe(
+              ignoreElements(),
+              endWith(conn),
+              concatMap(() => driver$(conn)),
+              concatMap((driver) => libraryVersion$(conn).pipe(map((version) => ({ opened: conn, driver, version })))),
             ),
       ),
-      map(({ opened, node }): Connection => {
+      map(({ opened, driver, version }): Connection => {
+        const host$ = hostFacts$(opened, driver);
         const list$ = listDomains$(opened, handles);
         const defined$ = listDefined$(lib, opened, handles);
         const channel$ = channelOf$(handles);
         const info$ = domainInfo$(handles);
         const stats$ = domainStats$(lib, handles);
         return {
-          node,
+          product: `${driver} through libvirt ${version}`,
+          host$: (wanted) => counted(host$(wanted)),
           lifecycle$: lifecycle.asObservable(),
           devices$: devices.asObservable(),
           domains$: () => counted(list$()),

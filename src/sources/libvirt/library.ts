@@ -70,9 +70,13 @@ const bind = () => {
       'int virEventAddTimeout(int ms, TimeoutCallback *callback, void *opaque, void *free)',
     ),
     updateTimeout: func<(timer: number, ms: number) => void>('void virEventUpdateTimeout(int timer, int ms)'),
-    getVersion: func<(version: Out<number | bigint>, type: null, typeVersion: null) => number>(
-      'int virGetVersion(_Out_ ulong *version, const char *type, void *typeVersion)',
+    getLibVersion: func<(conn: Pointer, version: Out<number | bigint>) => number>(
+      'int virConnectGetLibVersion(virConnect *conn, _Out_ ulong *version)',
     ),
+    getHypervisorVersion: func<(conn: Pointer, version: Out<number | bigint>) => number>(
+      'int virConnectGetVersion(virConnect *conn, _Out_ ulong *version)',
+    ),
+    hostname: func<(conn: Pointer) => Pointer | null>('void *virConnectGetHostname(virConnect *conn)'),
     open: func<(uri: string | null) => Pointer | null>('virConnect *virConnectOpenReadOnly(const char *uri)'),
     openToChange: func<(uri: string | null) => Pointer | null>('virConnect *virConnectOpen(const char *uri)'),
     close: func<(conn: Pointer) => number>('int virConnectClose(virConnect *conn)'),

@@ -1,4 +1,4 @@
-import { concatMap, defer, map, Observable, throwError } from 'rxjs';
+import { defer, map, Observable, throwError } from 'rxjs';
 
 import { call$, failed, LibvirtError, NO_DOMAIN } from './call.ts';
 import { definedDomain, describeDomain, type DomainHandles } from './domain-handles.ts';
@@ -6,7 +6,6 @@ import { channelPathOf } from './domain-xml.ts';
 import {
   freeMemory,
   type Library,
-  libvirt,
   type NativeDomainInfo,
   type Pointer,
   pointers,
@@ -14,7 +13,7 @@ import {
   takeString,
 } from './library.ts';
 import { decodeTypedParams } from './typed-params.ts';
-import type { Connection, DomainStats, NodeInfo } from './types.ts';
+import type { Connection, DomainStats } from './types.ts';
 
 // libvirt-domain.h
 const LIST_ACTIVE = 1;
@@ -25,39 +24,6 @@ const STATS_NOWAIT = 1 << 29;
 export const checked = (result: number): number => {
   if (result < 0) throw failed();
   return result;
-};
-
-const productOf = (lib: Library, type: string): string => {
-  const version: [number | bigint | null] = [null];
-  checked(lib.getVersion(version, null, null));
-  const v = Number(version[0]);
-  return `${type} ${Math.floor(v / 1_000_000)}.${Math.floor(v / 1000) % 1000}.${v % 1000}`;
-};
-
-/** virConnectGetType, virGetVersion and virNodeGetInfo, one after the other. */
-export const nodeInfo$ = (conn: Pointer): Observable<NodeInfo> => {
-  const info: { cpus?: number } = {};
-  return call$(
-    'virConnectGetType',
-    (l) => l.getType,
-    [conn],
-    (type) => {
-      if (type === null) throw failed();
-      return productOf(libvirt(), type);
-    },
-  ).pipe(
-    concatMap((product) =>
-      call$(
-        'virNodeGetInfo',
-        (l) => l.nodeInfo,
-        [conn, info],
-        (result) => {
-          checked(result);
-          return { product, cpus: info.cpus ?? 0 };
-        },
-      ),
-    ),
-  );
 };
 
 const listed$ = <T>(

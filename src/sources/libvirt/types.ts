@@ -3,13 +3,19 @@ import type { Observable } from 'rxjs';
 import type { DefinedDomain, Domain, DomainEvent } from '../../metric.ts';
 import type { StatValue } from './typed-params.ts';
 
-/** What libvirt says about the host. */
-export interface NodeInfo {
-  /** Hypervisor and version of libvirt's API, like `QEMU 9.0.0` ("Using API" of `virsh version`). */
-  readonly product: string;
-  /** Active CPUs (virNodeGetInfo). */
-  readonly cpus: number;
+/** One thing that libvirt knows of the host, or why it gives none. */
+export type Fact<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
+
+/** What libvirt knows of the host, as far as it was asked. */
+export interface HostFacts {
+  /** The hypervisor and its running version (virConnectGetType, virConnectGetVersion), like `QEMU 7.2.22`. */
+  readonly product?: Fact<string>;
+  /** virConnectGetHostname: mostly the full name. */
+  readonly hostname?: Fact<string>;
+  /** CPUs that are online (virNodeGetInfo). */
+  readonly cpus?: Fact<number>;
 }
+export type HostFact = keyof HostFacts;
 
 /**
  * A domain started, arrived by migration or resumed (`running`), was paused, or is not active any more (`gone`); its
@@ -28,7 +34,10 @@ export interface DomainStats {
  * a LibvirtError; a call that hangs is not taken back by unsubscribing, its late answer is only dropped.
  */
 export interface Connection {
-  readonly node: NodeInfo;
+  /** The driver and the libvirt that answers, for messages, like `QEMU through libvirt 9.0.0`. */
+  readonly product: string;
+  /** What libvirt knows of the host now. What the driver does not support is a failed fact, not an error. */
+  readonly host$: (wanted: readonly HostFact[]) => Observable<HostFacts>;
   /** Lifecycle events in libvirt's order. Hot: list the domains after subscribing, and nothing is missed. */
   readonly lifecycle$: Observable<LifecycleEvent>;
   /** UUIDs of running domains that got or lost a device. Hot. */

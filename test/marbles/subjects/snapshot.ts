@@ -8,26 +8,30 @@ import { domainEventOf, showKnown } from './domains.ts';
 
 const PLACE = { file: 'marbles', line: 1, column: 1 };
 
-// `action`, `stat`, or `counter`: an action that at once gives the number of its run; and `every 3` ticks.
+// `action`, `stat`, `libvirt` (a statistic that comes from there), or `counter`: an action that at once gives the number
+// of its run; and `every 3` ticks.
 const metricsOf = (on: Stage, period: number) => {
   const counters = new Set<string>();
+  const fromLibvirt = new Set<MetricDefinition>();
   const metrics = on.parameters(/^(host|vm) (\w+)$/).map(([[, context, name = ''], text], index): MetricDefinition => {
-    const [, kind = '', every = '1'] = /^(action|stat|counter)(?: every (\d+))?$/.exec(text) ?? [];
-    if (kind === '') throw new Error(`expected action, stat or counter, found: ${text}`);
+    const [, kind = '', every = '1'] = /^(action|stat|libvirt|counter)(?: every (\d+))?$/.exec(text) ?? [];
+    if (kind === '') throw new Error(`expected action, stat, libvirt or counter, found: ${text}`);
     if (kind === 'counter') counters.add(name);
-    return {
+    const metric: MetricDefinition = {
       index,
       name,
       type: 'uint32',
       context: context === 'host' ? 'host' : 'vm',
-      source: kind === 'stat' ? { kind, stat: name } : { kind: 'action', command: name },
+      source: kind === 'stat' || kind === 'libvirt' ? { kind: 'stat', stat: name } : { kind: 'action', command: name },
       variables: [],
       every: Number(every),
       timeout: period,
       place: PLACE,
     };
+    if (kind === 'libvirt') fromLibvirt.add(metric);
+    return metric;
   });
-  return { metrics, counters };
+  return { metrics, counters, fromLibvirt };
 };
 
 const targetOf = ({ name }: MetricDefinition, domain?: Domain): string =>
@@ -58,7 +62,7 @@ const show = ({ host, guests, problems, domains }: Snapshot, known: boolean): st
  */
 export const snapshotSubject = (on: Stage): Observable<unknown> => {
   const period = Number(on.parameter('period'));
-  const { metrics, counters } = metricsOf(on, period);
+  const { metrics, counters, fromLibvirt } = metricsOf(on, period);
   const counted = new Map<string, number>();
   const run$ = (metric: MetricDefinition, domain?: Domain): Observable<Outcome> =>
     on.run$(`runs of ${targetOf(metric, domain)}`, outcomeOf(metric));
@@ -72,6 +76,7 @@ export const snapshotSubject = (on: Stage): Observable<unknown> => {
   const sources = {
     tick$: on.watch$('tick', tick$(period, on.scheduler), String),
     domain$: on.input$('domains', domainEventOf),
+    isFromLibvirt: (metric: MetricDefinition) => fromLibvirt.has(metric),
     hostStats$: (due: readonly MetricDefinition[]) => forkJoin(due.map((metric) => reading$(metric))),
     domainCollectors: metrics
       .filter(({ context, source }) => context === 'vm' && source.kind === 'stat')

@@ -59,8 +59,7 @@ const memory = (): number => {
 describe('A connection to libvirt', () => {
   it('knows its hypervisor, and lists the domains that run', async () => {
     const { connection } = await connect(EMBEDDED);
-    expect(connection.node.product).toMatch(/^TEST \d+\.\d+\.\d+$/);
-    expect(connection.node.cpus).toBeGreaterThan(0);
+    expect(connection.product).toMatch(/^TEST through libvirt \d+\.\d+\.\d+$/);
     const domains = await firstValueFrom(connection.domains$());
     expect(domains).toEqual([{ uuid: '6695eb01-f6a4-8304-79aa-97f2502e193f', id: 1, name: 'test' }]);
     const { fields } = await firstValueFrom(connection.info$(domains[0] as Domain));
