@@ -29,6 +29,7 @@ export const ATTACH_OPTIONS = {
     describe: `One of ${DEVICE_KINDS.join(', ')}; may be repeated (default: all that the configuration serves)`,
   },
 } as const;
+export const CHECK_OPTIONS = { quiet: { ...FLAG, describe: 'Print mistakes only' } } as const;
 export const PREPARE_OPTIONS = { user: { ...OPTIONS.user, describe: 'Whom the disks are for (not root)' } } as const;
 export const DUMP_OPTIONS = { json: { ...FLAG, describe: 'Print JSON instead of XML' } } as const;
 export const STATUS_OPTIONS = {

@@ -1,5 +1,6 @@
 import {
   ATTACH_OPTIONS,
+  CHECK_OPTIONS,
   DAEMON_ONLY,
   DUMP_OPTIONS,
   OPTIONS,
@@ -11,7 +12,7 @@ import { didYouMean, quote } from './config/suggest.ts';
 
 /** What each command is called with, in the words of yargs: `<needed>` or `[optional]`. */
 export const COMMANDS = {
-  check: { operands: ['[file]'], options: {} },
+  check: { operands: ['[file]'], options: CHECK_OPTIONS },
   prepare: { operands: [], options: PREPARE_OPTIONS },
   once: { operands: [], options: {} },
   attach: { operands: ['<domain>'], options: ATTACH_OPTIONS },

@@ -5,6 +5,7 @@ import yargs, { type Argv } from 'yargs';
 import { DEVICE_KINDS, type DeviceKind } from './attach/devices.ts';
 import {
   ATTACH_OPTIONS,
+  CHECK_OPTIONS,
   countOf,
   DAEMON_ONLY,
   deviceKinds,
@@ -33,7 +34,7 @@ export type Command =
       readonly user?: string;
       readonly pidFile?: string;
     })
-  | { readonly kind: 'check'; readonly config: string }
+  | { readonly kind: 'check'; readonly config: string; readonly quiet: boolean }
   | { readonly kind: 'prepare'; readonly config: string; readonly user?: string }
   | (Common & { readonly kind: 'once' })
   | (Common & {
@@ -105,8 +106,11 @@ const build = (ofAttach: boolean, found: Found): Argv =>
     .command(
       usageOf('check'),
       'Validate a configuration file and list its metrics; exit 2 if it is wrong',
-      (check) => hideDaemonOnly(check).positional('file', { type: 'string', describe: 'Configuration file' }),
-      ({ file, f }) => found({ kind: 'check', config: file === undefined ? f : unmarked(file) }),
+      (check) =>
+        hideDaemonOnly(check)
+          .positional('file', { type: 'string', describe: 'Configuration file' })
+          .options(CHECK_OPTIONS),
+      ({ file, f, quiet }) => found({ kind: 'check', config: file === undefined ? f : unmarked(file), quiet }),
     )
     .command(
       usageOf('prepare'),

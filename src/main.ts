@@ -16,7 +16,7 @@ const execute = async (command: Command, args: readonly string[]): Promise<numbe
     }
     case 'check':
       // At once: a sink's module that it has loaded may keep a timer or a socket open.
-      return process.exit(await (await import('./commands/check.ts')).check(command.config));
+      return process.exit(await (await import('./commands/check.ts')).check(command.config, command.quiet));
     case 'prepare':
       return (await import('./commands/prepare.ts')).prepare(command);
     case 'once':

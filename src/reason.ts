@@ -6,3 +6,9 @@ export const reasonOf = (error: unknown): string => {
     return 'something without a text';
   }
 };
+
+/** As `reasonOf`, behind a path: without the path that Node puts at the end of it (`.., open '/a/file'`). */
+export const causeOf = (error: unknown): string => {
+  const text = reasonOf(error);
+  return error instanceof Error && 'path' in error ? text.replace(/, \w+ '.*'$/s, '') : text;
+};

@@ -3,7 +3,7 @@ import { createConnection, type Server } from 'node:net';
 
 import { Observable, switchMap } from 'rxjs';
 
-import { reasonOf } from './reason.ts';
+import { causeOf } from './reason.ts';
 
 /** A socket that listens at its path. */
 export interface Listening {
@@ -67,7 +67,7 @@ export const unixListening$ = (server: Server, path: string, mode: number): Obse
             return;
           }
           const fail = (error: unknown): void =>
-            subscriber.error(new Error(`${path} cannot be opened: ${reasonOf(error)}`, { cause: error }));
+            subscriber.error(new Error(`${path} cannot be opened: ${causeOf(error)}`, { cause: error }));
           server.once('error', fail);
           // The socket is made within this call; a chmod would follow a link that somebody puts there.
           const umask = process.umask(0o777 & ~mode);

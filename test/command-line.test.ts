@@ -94,11 +94,12 @@ const WATCH = { kind: 'watch', config: DEFAULT_CONFIG, sort: 'cpu' };
 
 describe('the commands', () => {
   it.each([
-    ['check', { kind: 'check', config: DEFAULT_CONFIG }],
-    ['check a.xml', { kind: 'check', config: 'a.xml' }],
-    ['-f a.xml check', { kind: 'check', config: 'a.xml' }],
-    ['check -fa.xml', { kind: 'check', config: 'a.xml' }],
-    ['check 5', { kind: 'check', config: '5' }],
+    ['check', { kind: 'check', config: DEFAULT_CONFIG, quiet: false }],
+    ['check a.xml', { kind: 'check', config: 'a.xml', quiet: false }],
+    ['-f a.xml check', { kind: 'check', config: 'a.xml', quiet: false }],
+    ['check -fa.xml', { kind: 'check', config: 'a.xml', quiet: false }],
+    ['check 5', { kind: 'check', config: '5', quiet: false }],
+    ['check --quiet a.xml', { kind: 'check', config: 'a.xml', quiet: true }],
     ['once', { kind: 'once', config: DEFAULT_CONFIG }],
     ['once -c URI -f a.xml', { kind: 'once', config: 'a.xml', connect: 'URI' }],
     ['-cURI once', { kind: 'once', config: DEFAULT_CONFIG, connect: 'URI' }],
@@ -118,8 +119,8 @@ describe('the commands', () => {
     ['attach web1 --device channel', { ...ATTACH, devices: ['channel'] }],
     ['attach --device=channel --device shared-disk web1', { ...ATTACH, devices: ['channel', 'shared-disk'] }],
     // Here it is a file.
-    ['-f attach check', { kind: 'check', config: 'attach' }],
-    ['--config attach check', { kind: 'check', config: 'attach' }],
+    ['-f attach check', { kind: 'check', config: 'attach', quiet: false }],
+    ['--config attach check', { kind: 'check', config: 'attach', quiet: false }],
     ['dump /dev/vdb', { kind: 'dump', target: '/dev/vdb', json: false }],
     ['dump --json /dev/vdb', { kind: 'dump', target: '/dev/vdb', json: true }],
     ['dump /dev/vdb --json', { kind: 'dump', target: '/dev/vdb', json: true }],
@@ -132,7 +133,7 @@ describe('the commands', () => {
     ['watch --socket /s --socket /t', { ...WATCH, socket: '/t' }],
     ['watch --count 1 --count 2', { ...WATCH, count: 2 }],
     ['watch -- --once', { ...WATCH, disk: '--once' }],
-    ['check -- -a', { kind: 'check', config: '-a' }],
+    ['check -- -a', { kind: 'check', config: '-a', quiet: false }],
     ['dump --js -- --json', { kind: 'dump', target: '--json', json: true }],
     ['attach --li -- -web1', { ...ATTACH, domain: '-web1', live: true }],
     ['attach web1 -f b -f c', { ...ATTACH, config: 'c' }],

@@ -10,14 +10,15 @@ const source = ({ source: from, every }: MetricDefinition): string => {
   return `${cut}${every > 1 ? ` (every ${every} ticks)` : ''}`;
 };
 
-/** `vhostmd check`: prints what is wrong with a configuration file, or what is in it. Exit status 2 if it is wrong. */
-export const check = async (file: string): Promise<number> => {
+/** `vhostmd check`: prints what is wrong with a configuration file, or what is in it; quiet: nothing then. Exit status 2 if it is wrong. */
+export const check = async (file: string, quiet: boolean): Promise<number> => {
   const loaded = await loadSetup(file, { scheduler: monotonicScheduler, write: () => undefined });
   for (const line of loaded.warnings) console.error(`${line} (warning)`);
   if (!loaded.ok) {
     for (const line of loaded.errors) console.error(line);
     return 2;
   }
+  if (quiet) return 0;
   const { metrics } = loaded.setup.config;
   const rows = metrics.map(
     (metric) => [metric.context, metric.type, escapeForLog(metric.name), source(metric)] as const,

@@ -70,4 +70,7 @@ export type ConfigResult =
 
 /** `file:line:column: message`, the form that editors jump to. */
 export const formatDiagnostic = ({ file, line, column, message }: Diagnostic): string =>
-  `${file}:${line}:${column}: ${message}`;
+  line === WHOLE_FILE ? `${file}: ${message}` : `${file}:${line}:${column}: ${message}`;
+
+/** Line of a diagnostic about the file itself, which has no place in it. */
+export const WHOLE_FILE = 0;

@@ -1,10 +1,11 @@
 import { readFileSync, statSync } from 'node:fs';
 
-import type { ConfigResult, Diagnostic } from './config.ts';
+import { type ConfigResult, type Diagnostic, WHOLE_FILE } from './config.ts';
 import { readGlobals } from './globals.ts';
 import { readMetrics } from './metrics.ts';
 import { decodeBytes, MAX_FILE_BYTES, placeAt, toSource, XmlError } from './source.ts';
 import type { Source } from './source.ts';
+import { causeOf } from '../reason.ts';
 import { checkStructure } from './structure.ts';
 import { parseTree } from './tree.ts';
 import type { XmlElement } from './tree.ts';
@@ -73,26 +74,30 @@ export const parseConfig = (text: Uint8Array | string, file: string): ConfigResu
 };
 
 const reason = (error: unknown): string => {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT' || code === 'ENOTDIR') return 'There is no such file; name another with -f';
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'There is no such file; give the path of a configuration file';
   if (code === 'EACCES') return 'No permission to read the file; check its owner and mode';
-  return `Cannot read the file: ${message}`;
+  return `Cannot be read: ${causeOf(error)}`;
 };
 
-/** Reads and checks a configuration file. Whatever is wrong with the file itself is one error at line 1, column 1. */
+/** Reads and checks a configuration file. What is wrong with the file itself is one error without a place in it. */
 export const readConfig = (file: string): ConfigResult => {
-  const source = toSource(file, '');
+  const unusable = (message: string): ConfigResult => ({
+    ok: false,
+    errors: [{ file, line: WHOLE_FILE, column: 0, message }],
+    warnings: [],
+  });
   try {
     const stat = statSync(file);
-    if (stat.isDirectory()) return failure(source, new XmlError(0, 'This is a directory; expected a file'));
-    if (!stat.isFile()) return failure(source, new XmlError(0, 'This is not a regular file; expected one'));
+    if (stat.isDirectory()) return unusable('This is a directory; expected a file');
+    if (!stat.isFile()) return unusable('This is not a regular file; expected one');
     if (stat.size > MAX_FILE_BYTES) {
-      return failure(source, new XmlError(0, `The file has ${stat.size} bytes; at most ${MAX_FILE_BYTES} are read`));
+      return unusable(`The file has ${stat.size} bytes; at most ${MAX_FILE_BYTES} are read`);
     }
     const bytes = readFileSync(file);
-    if (bytes.length === 0) return failure(source, new XmlError(0, 'The file is empty; expected <vhostmd>'));
+    if (bytes.length === 0) return unusable('The file is empty; expected <vhostmd>');
     return parseConfig(bytes, file);
   } catch (error) {
-    return failure(source, new XmlError(0, reason(error)));
+    return unusable(reason(error));
   }
 };

@@ -1,6 +1,8 @@
 import { linkSync, lstatSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
+import { causeOf } from '../reason.ts';
+
 /** Where a background daemon leaves its number unless told otherwise. */
 export const DEFAULT_PID_FILE = '/run/vhostmd.pid';
 
@@ -50,7 +52,7 @@ export const claimPidFile = (path: string): (() => void) => {
     } catch {
       // It was not written.
     }
-    throw new Error(`The pid file ${path} cannot be written: ${(error as Error).message}`, { cause: error });
+    throw new Error(`The pid file ${path} cannot be written: ${causeOf(error)}`, { cause: error });
   }
   return () => {
     try {

@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { concatMap, scan, timer, type Observable, type SchedulerLike } from 'rxjs';
 
 import { dropCache } from '../libc.ts';
-import { reasonOf } from '../reason.ts';
+import { causeOf, reasonOf } from '../reason.ts';
 import { HEADER_SIZE } from '../sinks/metrics-disk/format.ts';
 import { lookAtDisk, type Look } from '../sinks/metrics-disk/read-disk.ts';
 import { parseDocument, type Metrics } from './document.ts';
@@ -50,7 +50,7 @@ export const diskReader = (path: string): DiskReader => ({
       const mtime = stats.mtimeMs;
       return { ok: true, key, ...(stats.isFile() ? { written: { mtime, age: Date.now() - mtime } } : {}) };
     } catch (error) {
-      return { ok: false, message: `${path} cannot be read: ${reasonOf(error)}` };
+      return { ok: false, message: `${path} cannot be read: ${causeOf(error)}` };
     } finally {
       if (fd !== undefined) closeSync(fd);
     }

@@ -71,6 +71,28 @@ describe('vhostmd check', () => {
     expect(stdout.split('\n')[0]).toMatch(/^host {2}string {2}Long +echo '.*\.\.\.$/);
   });
 
+  it('CASE E2: names a file that it cannot use once, without a place in it', () => {
+    const { directory } = place(HOST);
+    const missing = `${directory}/missing`;
+    for (const args of [
+      ['check', missing],
+      ['-f', missing, 'check'],
+      ['once', '-f', missing],
+      ['watch', '-f', missing],
+    ]) {
+      const { code, stderr } = vhostmd(args);
+      expect({ code, stderr }).toEqual({
+        code: 2,
+        stderr: `${missing}: There is no such file; give the path of a configuration file\n`,
+      });
+    }
+    expect(vhostmd(['check', directory]).stderr).toBe(`${directory}: This is a directory; expected a file\n`);
+  });
+
+  it('CASE D7: prints nothing of a good file where only mistakes are asked for', () => {
+    expect(vhostmd(['check', '--quiet', place(HOST).config])).toMatchObject({ code: 0, stdout: '', stderr: '' });
+  });
+
   it('shows periods that are longer than that of the daemon', () => {
     expect(vhostmd(['check', place(action('Rare', 'echo 1', { more: 'period="3"' })).config]).stdout).toContain(
       'echo 1 (every 3 ticks)',

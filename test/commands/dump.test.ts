@@ -4,14 +4,30 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { PROGRAM } from '../support/daemon.ts';
 import { vhostmd } from './program.ts';
 
+const CONFIG = fileURLToPath(new URL('../../conf/vhostmd.xml', import.meta.url));
 const directory = mkdtempSync(path.join(tmpdir(), 'vhostmd-dump-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+describe('CASE E2: what cannot be read', () => {
+  it.each([
+    ['a file', (place: string) => ['dump', place]],
+    ['a disk to watch', (place: string) => ['watch', '--once', place]],
+    ['a pid file', (place: string) => ['-d', '-f', CONFIG, '-p', place]],
+  ])('CASE E2: is named once, as %s', (_, args) => {
+    const place = path.join(directory, 'missing', 'file');
+    const { code, stderr } = vhostmd(args(place));
+    expect(code).toBe(1);
+    expect(stderr).toContain('no such file or directory');
+    expect(stderr.split(place).length - 1).toBe(1);
+  });
+});
 
 const DOCUMENT = `<metrics>
   <metric type='string' context='host'>

@@ -15,7 +15,7 @@ describe('a start with a configuration that cannot be used', () => {
   const badly = (...args: readonly string[]) => vhostmd(['-d', ...TEST_URI, ...args]);
 
   it.each([
-    ['is missing', '/nonexistent/vhostmd.conf', 'There is no such file; name another with -f'],
+    ['is missing', '/nonexistent/vhostmd.conf', 'There is no such file; give the path'],
     ['is a directory', '/tmp', 'directory'],
     ['is a device', '/dev/null', 'not a regular file'],
     ['is empty', 'empty', 'empty'],
@@ -25,7 +25,7 @@ describe('a start with a configuration that cannot be used', () => {
     const { code, stdout, stderr } = badly('-f', target);
     expect(stderr).toContain(message);
     expect(stderr).toMatch(/^[^\n]*configuration: [^\n]+\n$/);
-    expect(stderr).toContain(`${target}:1:1: `);
+    expect(stderr).toContain(`configuration: ${target}: `);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(existsSync(disk)).toBe(false);
   });

@@ -94,12 +94,15 @@ check 'and running' eventually 5 is SubState running
 with_status 'Reloaded'
 
 script "cp $conf /tmp/good; sed -i 's|<name>Added</name>|<nmae>Added</nmae>|' $conf"
-inside systemctl reload vhostmd
-check 'a bad configuration is refused, and the status says why and where' eventually 5 says "not reloaded, the former configuration is in force: $conf:"
+check 'CASE D7: a reload with a bad configuration fails' script '! systemctl reload vhostmd'
+check 'CASE D7: and the journal has the line of the mistake' eventually 5 script "journalctl --quiet --unit vhostmd | grep '$conf:[0-9]*:[0-9]*: .*<nmae>'"
 check 'the former stays in force' has_metric Added
 check 'in the same process' is MainPID "$pid"
 check 'which is active' eventually 5 is SubState running
 with_status 'Reloaded with a bad configuration'
+inside kill -HUP "$pid"
+check 'a bad configuration is refused also without systemd, and the status says why and where' eventually 5 says "not reloaded, the former configuration is in force: $conf:"
+check 'and the former goes on' has_metric Added
 script "cp /tmp/good $conf"
 inside systemctl reload vhostmd
 check 'a good one ends that' eventually 5 says_not 'not reloaded'

@@ -1,11 +1,11 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 
 import { PROGRAM } from '../support/daemon.ts';
 
@@ -63,4 +63,33 @@ it.each([
   ['ProtectHostname', 'hides a new name of the host'],
 ])('the unit does not use %s, which %s', (setting) => {
   expect(unit).not.toMatch(new RegExp(`^${setting}=`, 'm'));
+});
+
+describe('CASE D7: a reload', () => {
+  const commands = [...unit.matchAll(/^ExecReload=(.*)$/gm)].map(([, command = '']) => command);
+  const [check = ''] = commands;
+  const checked = (file: string) => {
+    const [program, ...args] = check
+      .replace('/etc/vhostmd/vhostmd.conf', file)
+      .replace('/usr/bin/vhostmd', PROGRAM)
+      .split(' ');
+    return spawnSync(program ?? '', args, { encoding: 'utf8', timeout: 50_000 });
+  };
+
+  it('CASE D7: asks for what the daemon runs with, and then signals the daemon', () => {
+    expect(check).toContain('/usr/bin/vhostmd check ');
+    expect(/^ExecStart=.* -f (\S+)/m.exec(unit)?.[1]).toBe(check.split(' ').at(-1));
+    expect(commands.at(-1)).toBe('/bin/kill -HUP $MAINPID');
+  });
+
+  it('CASE D7: fails with the line of the mistake where the file has one, and is silent where it has none', () => {
+    const good = fileURLToPath(new URL('../../conf/vhostmd.xml', import.meta.url));
+    expect(checked(good)).toMatchObject({ status: 0, stdout: '', stderr: '' });
+    const bad = path.join(directory, 'bad.conf');
+    writeFileSync(bad, readFileSync(good, 'utf8').replace('<name>HostName</name>', '<nmae>HostName</nmae>'));
+    const { status, stdout, stderr } = checked(bad);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toMatch(new RegExp(`^${bad}:\\d+:\\d+: .*<nmae>`, 'm'));
+    expect(checked(path.join(directory, 'missing.conf')).status).toBe(2);
+  });
 });

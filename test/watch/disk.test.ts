@@ -62,7 +62,7 @@ describe('following a metrics disk', () => {
   });
 
   it('says once that it is missing, and the document when it is back', () => {
-    const missing = "DISK cannot be read: ENOENT: no such file or directory, open 'DISK'";
+    const missing = 'DISK cannot be read: ENOENT: no such file or directory';
     expect(
       follow(2000, [
         [350, write(document('a'))],

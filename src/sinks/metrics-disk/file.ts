@@ -14,7 +14,7 @@ import type { Stats } from 'node:fs';
 import { tryLock } from '../../libc.ts';
 import { isRoot } from '../../process/privileges.ts';
 import type { Owner } from '../../process/privileges.ts';
-import { reasonOf } from '../../reason.ts';
+import { causeOf } from '../../reason.ts';
 import { byOwnerOrRoot, codeOf, makeFolder } from './folder.ts';
 import { CHUNK, wholeChunks } from './format.ts';
 import { MODE, takeFile, userText, wrongOwner } from './owner.ts';
@@ -67,9 +67,8 @@ const explain = (path: string, error: unknown, owner: Owner, found?: Stats): Err
   const code = codeOf(error);
   const denied = code === 'EACCES' || code === 'EPERM';
   if (denied && found !== undefined && found.uid !== owner.uid) return wrongOwner(path, found, owner, code);
-  const reason = reasonOf(error).replace(/'\/proc\/self\/fd\/\d+'/, `'${path}'`);
   const whose = found === undefined ? '' : `. It belongs to ${userText(found.uid)}`;
-  return new Error(`${path} cannot be opened: ${reason}${denied ? whose : ''}`, { cause: error });
+  return new Error(`${path} cannot be opened: ${causeOf(error)}${denied ? whose : ''}`, { cause: error });
 };
 
 /** Opens what is there, by way of a descriptor, so that it is the file that was looked at; undefined if there is nothing. */
@@ -147,7 +146,7 @@ export const openFile = (path: string, size: number, owner: Owner, pwrite: Pwrit
     try {
       allocate(pwrite, fd, whole);
     } catch (cause) {
-      throw new Error(`${path} cannot be made ${whole} bytes long: ${reasonOf(cause)}`, { cause });
+      throw new Error(`${path} cannot be made ${whole} bytes long: ${causeOf(cause)}`, { cause });
     }
     const file = { fd, size: whole, dev: stats.dev, ino: stats.ino, created };
     return taken === undefined ? file : { ...file, taken };

@@ -4,7 +4,7 @@ import { compose, decompose, emptyBody, sameBody } from './content.ts';
 import type { Body } from './content.ts';
 import { ownUser } from '../../process/privileges.ts';
 import type { Owner } from '../../process/privileges.ts';
-import { reasonOf } from '../../reason.ts';
+import { causeOf } from '../../reason.ts';
 import { allocate, openFile, statPath } from './file.ts';
 import type { DiskFile } from './file.ts';
 import { HEADER_SIZE, parseHeader, RESERVED, SIGNATURE, sumOf } from './format.ts';
@@ -83,7 +83,7 @@ const isGone = (path: string, { dev, ino }: DiskFile): boolean => {
 };
 
 const unusable = (path: string, error: unknown): Error =>
-  new Error(`${path} cannot be written: ${reasonOf(error)}`, { cause: error });
+  new Error(`${path} cannot be written: ${causeOf(error)}`, { cause: error });
 
 /** Opens a metrics disk. A valid old document stays; otherwise the empty one is published at once. */
 export const openDisk = (options: DiskOptions, sums: UniqueSums): Disk => {

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
-import { reasonOf } from '../../reason.ts';
+import { causeOf } from '../../reason.ts';
 
 /** Stands in the pattern for the UUID of a domain. */
 const TOKEN = 'UUID';
@@ -52,7 +52,7 @@ export const privatePaths = (pattern: string): PrivatePaths => {
         if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) makeFolders(folder);
       } catch (cause) {
         throw new Error(
-          `The folder of the private disks, ${folder}, cannot be made: ${reasonOf(cause)}. ` +
+          `The folder of the private disks, ${folder}, cannot be made: ${causeOf(cause)}. ` +
             'Make it for the user that vhostmd runs as, or name another <path> in <vm_disk>',
           { cause },
         );

@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { dropCache } from '../../libc.ts';
 import { HEADER_SIZE, parseHeader, RESERVED, SIGNATURE, sumOf } from './format.ts';
 import type { Header } from './format.ts';
-import { reasonOf } from '../../reason.ts';
+import { causeOf } from '../../reason.ts';
 
 /** One careful look at a metrics disk; all but `content` say why there is none now, and `never` that waiting is no use. */
 export type Look =
@@ -69,7 +69,7 @@ export const lookAtDisk = (path: string): Look => {
       return never(`${path} is not a metrics disk: it is neither a regular file nor a block device`);
     return look(fd, path, stats.isBlockDevice() ? () => dropCache(device) : () => undefined);
   } catch (error) {
-    return never(`${path} cannot be read: ${reasonOf(error)}`);
+    return never(`${path} cannot be read: ${causeOf(error)}`);
   } finally {
     if (fd !== undefined) closeSync(fd);
   }

@@ -1,6 +1,6 @@
 import type { KnownDomain, Snapshot } from '../../metric.ts';
 import { metricsXml } from '../../metrics-xml.ts';
-import { reasonOf } from '../../reason.ts';
+import { causeOf } from '../../reason.ts';
 import { escapeForLog } from '../../value.ts';
 import { privateDisk } from './private-disk.ts';
 import type { PrivateDisk, PrivateDiskOptions } from './private-disk.ts';
@@ -115,7 +115,7 @@ export const shelf = (paths: PrivatePaths, options: PrivateDiskOptions) => {
           if (entry.disk.remove()) round.removed += 1;
           entries.delete(entry.uuid);
         } catch (error) {
-          const why = `${paths.pathOf(entry.uuid)} cannot be removed: ${reasonOf(error)}; remove it by hand`;
+          const why = `${paths.pathOf(entry.uuid)} cannot be removed: ${causeOf(error)}; remove it by hand`;
           if (why !== entry.stuck) warn(entry, why);
           entry.stuck = why;
         }

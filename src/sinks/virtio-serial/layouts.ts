@@ -3,7 +3,7 @@ import { lstatSync, readdir } from 'node:fs';
 import { forkJoin, map, Observable } from 'rxjs';
 
 import type { KnownDomain } from '../../metric.ts';
-import { reasonOf } from '../../reason.ts';
+import { causeOf } from '../../reason.ts';
 import { CHANNEL_NAME } from './path.ts';
 
 /** Where libvirt makes the sockets of channels without a path of their own: up to 9.6, and since. */
@@ -41,7 +41,7 @@ const listing$ = (path: string): Observable<Listing> =>
   new Observable((subscriber) => {
     readdir(path, (error, names) => {
       const missing = error === null || error.code === 'ENOENT';
-      subscriber.next({ path, names: new Set(names), ...(missing ? {} : { trouble: `${path}: ${reasonOf(error)}` }) });
+      subscriber.next({ path, names: new Set(names), ...(missing ? {} : { trouble: `${path}: ${causeOf(error)}` }) });
       subscriber.complete();
     });
   });

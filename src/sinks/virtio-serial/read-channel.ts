@@ -4,7 +4,7 @@ import { createConnection } from 'node:net';
 import { asyncScheduler, Observable } from 'rxjs';
 import type { SchedulerAction, SchedulerLike } from 'rxjs';
 
-import { reasonOf } from '../../reason.ts';
+import { causeOf } from '../../reason.ts';
 import { CHANNEL_NAME, codeOf, pathTrouble } from './path.ts';
 import { readReply$ } from './read-reply.ts';
 import type { ReadReplyOptions, ReplyRead } from './read-reply.ts';
@@ -23,7 +23,7 @@ const MEND: Readonly<Record<string, string>> = {
 };
 
 const failure = (path: string, error: unknown): Error =>
-  new Error(`${path} ${MEND[codeOf(error) ?? ''] ?? `cannot be read: ${reasonOf(error)}`}`);
+  new Error(`${path} ${MEND[codeOf(error) ?? ''] ?? `cannot be read: ${causeOf(error)}`}`);
 
 const socketBytes$ = (path: string): Observable<Uint8Array> =>
   new Observable((subscriber) => {
