@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -376,6 +376,28 @@ describe.each(SHELLS)("libvirt's hook as root under %s, in a folder of the servi
     expect(owners(join(folder, ME))).toEqual([`disk ${ATTACKER} 1`]);
   });
 
+  it("CASE F1: goes through no link of that user's that a link of root's leads to", () => {
+    for (const relative of [false, true]) {
+      const [parent, links, treasure] = [ownedFolder(), ownedFolder(0), ownedFolder(0)];
+      symlinkSync(treasure, join(parent, 'disks'));
+      const to = join(parent, 'disks');
+      symlinkSync(relative ? `../${basename(parent)}/disks` : to, join(links, 'disks'));
+      const path = join(links, 'disks', `${ME}.disk`);
+      const env = { VHOSTMD_VM_DISK: join(links, 'disks', 'UUID.disk') };
+      expect(hook(links, domain(source(path)), { shell, env })).toContain(`could not be made as user ${ATTACKER}`);
+      expect(readdirSync(treasure)).toEqual([]);
+    }
+  });
+
+  it("CASE F1: makes nothing by way of links of root's that lead to each other", () => {
+    const folder = ownedFolder(0);
+    symlinkSync('b', join(folder, 'a'));
+    symlinkSync('a', join(folder, 'b'));
+    const path = join(folder, 'a', `${ME}.disk`);
+    hook(folder, domain(source(path)), { shell, env: { VHOSTMD_VM_DISK: join(folder, 'a', 'UUID.disk') } });
+    expect(readdirSync(folder).sort()).toEqual(['a', 'b']);
+  });
+
   it("CASE F1: acts as root only in folders of root's that nobody else may write, or that are sticky", () => {
     const group = ownedFolder(0, 0o775);
     expect(hook(group, domain(source(pathOf(group))), { shell })).toContain(`chmod go-w ${group}`);
@@ -414,12 +436,13 @@ describe("libvirt's hook", () => {
     await ended;
   });
 
-  it('CASE F1: holds no start up where that user stops what it runs', async () => {
+  it.each(['true', 'mktemp'])('CASE F1: holds no start up where that user stops what it runs: %s', (command) => {
     const folder = ownedFolder();
-    // Whatever runs as that user stops itself, as if that user had sent the signal.
+    // Whatever runs as that user stops itself and its shell, as if that user had sent the signal.
     const stop = join(folder, 'stop');
     mkdirSync(stop);
-    writeFileSync(join(stop, 'mktemp'), '#!/bin/sh\nkill -STOP $PPID\n', { mode: 0o755 });
+    const script = `#!/bin/sh\n[ ${command} = true ] || kill -STOP $PPID\nkill -STOP $$\n`;
+    writeFileSync(join(stop, command), script, { mode: 0o755 });
     hook(folder, domain(source(pathOf(folder))), { env: { PATH: `${stop}:${process.env['PATH'] ?? ''}` } });
     expect(existsSync(pathOf(folder))).toBe(false);
   });
