@@ -147,6 +147,30 @@ describe('A configuration file of the C daemon', () => {
     await withDaemon(preset('vhostmd.xml'), async (values) => compare(values, await once(preset('vhostmd.xml'))), 17);
   });
 
+  it('CASE B4: takes every field that virsh domstats prints, without a warning', async () => {
+    const { libvirtd } = stage();
+    const fields = [...(await libvirtd.virsh('domstats', '--raw', uuid)).matchAll(/^\s+([\w.-]+)=(.+)$/gm)];
+    expect(fields.length).toBeGreaterThan(10);
+    expect(fields.map(([, name]) => name)).toContain('cpu.cache.monitor.count');
+    const config = path.join(folder, 'all-fields.xml');
+    const metrics = fields
+      .map(([, name]) => `<metric type="string" context="vm"><name>${name}</name><stat>${name}</stat></metric>`)
+      .join('\n');
+    writeFileSync(
+      config,
+      `<vhostmd><globals><disk><name>d</name><path>${config}.disk</path><size unit="k">256</size></disk>
+       <update_period>5</update_period><path>/bin</path><transport>vbd</transport></globals>
+       <metrics>${metrics}</metrics></vhostmd>`,
+    );
+    const check = await promisify(execFile)(process.execPath, [PROGRAM, 'check', config]);
+    expect(check.stderr).toBe('');
+    const values = await once(config);
+    for (const [, name, value] of fields) {
+      expect([...values.keys()]).toContain(`vm ${name}`);
+      if (/\.(count|current|maximum|state|name)$/.test(name ?? '')) expect(values.get(`vm ${name}`)?.value).toBe(value);
+    }
+  });
+
   it('CASE E9: slow.xml has a value of each of its metrics, steal and pressure among them', async () => {
     const pressure = existsSync('/proc/pressure/cpu');
     await withDaemon(
