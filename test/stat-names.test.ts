@@ -35,6 +35,13 @@ describe('docs/stats.md', () => {
   });
 });
 
+describe('docs/stats.md, besides its tables', () => {
+  it.each(['kernel.sched_schedstats=1', 'dommemstat GUEST --period', '--uts=host', 'ZFS', 'psi=1'])(
+    'CASE E12: says what values depend on: %s',
+    (text) => expect(readFileSync(DOCS, 'utf8')).toContain(text),
+  );
+});
+
 describe('a name in <stat>', () => {
   it('is listed once', () => {
     for (const stats of [HOST_STATS, DOMAIN_STATS]) {

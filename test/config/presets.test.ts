@@ -44,14 +44,14 @@ const SAP = [
 ] as const;
 
 const SUSE = [
-  ['host HostName string -', 'host.hostname'],
-  ['host VirtualizationVendor string -', 'host.vendor'],
+  ['host HostName string -', 'host.libvirt.hostname'],
+  ['host VirtualizationVendor string -', 'host.vendor.name'],
   ['host VirtualizationProductInfo string -', 'host.product'],
   ['host TotalPhyCPUs uint32 -', 'host.cpus'],
   ['host NumCPUs uint32 -', 'host.cpus'],
   ['host TotalPhyMem uint64 MiB', `host.memory.total${MIB}`],
   ['host UsedMem uint64 MiB', `host.memory.used${MIB}`],
-  ['host FreeMem uint64 MiB', `host.memory.free${MIB}`],
+  ['host FreeMem uint64 MiB', `host.memory.available${MIB}`],
   ['host PagedInMemory uint64 KiB', 'host.paging.in'],
   ['host PagedOutMemory uint64 KiB', 'host.paging.out'],
   ['host PageInRate uint64 -', 'host.paging.in.rate'],
@@ -73,7 +73,7 @@ describe('the presets', () => {
     expect(table(config, true)).toEqual(SAP.map(([metric, source]) => `${metric} <- ${source}`));
   });
 
-  it('conf/suse.xml holds the upstream set, and starts no process', () => {
+  it('CASE B2: conf/suse.xml holds the upstream set, and starts no process', () => {
     const config = load('conf/suse.xml');
     expect(config).toMatchObject({ ...COMMON, transports: [{ name: 'vbd' }] });
     expect(table(config, true)).toEqual(SUSE.map(([metric, source]) => `${metric} <- ${source}`));

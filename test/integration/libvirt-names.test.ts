@@ -80,4 +80,18 @@ describe('Domains with hostile names', () => {
     const told = readdirSync(names).map((uuid) => [uuid, readFileSync(path.join(names, uuid), 'utf8')] as const);
     expect(new Map(told)).toEqual(created);
   }, 120_000);
+
+  it('CASE B12: a program that looks up by name only finds a VM of any name by the environment, not by NAME', async () => {
+    const { libvirtd, run } = stage();
+    const uuid = await libvirtd.create('b\u00fcro 7');
+    // `domuuid` takes nothing but a name, as lookupByName of libvirt's bindings.
+    const { disk } = await run(
+      action('vm', 'ByName', 'virsh -r CONNECT domuuid NAME 2>/dev/null || echo none') +
+        action('vm', 'ByEnvironment', 'virsh -r CONNECT domuuid "$VHOSTMD_VM_NAME"') +
+        action('vm', 'ByUuid', 'virsh -r CONNECT domname UUID'),
+    );
+    const values = async () => new Map((await readMetrics(disk)).map(({ name, value }) => [name, value]));
+    await until('all three values are there', async () => (await values()).size === 3);
+    expect(Object.fromEntries(await values())).toEqual({ ByName: 'none', ByEnvironment: uuid, ByUuid: 'b\u00fcro 7' });
+  });
 });

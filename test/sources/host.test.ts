@@ -262,7 +262,7 @@ const ODD: readonly (readonly [string, Readonly<Record<string, string>>, Readonl
     { 'swap.free': '0', 'swap.used': '2000000', 'virtual.free': '1000000', 'virtual.used': '9000000' },
   ],
   [
-    'free swap wrapped below 0, and summed up beyond it',
+    'free swap beyond all that can be',
     { SwapFree: '18014398509490396' },
     { 'swap.free': '0', 'swap.used': '2000000', 'virtual.free': '1000000' },
   ],
