@@ -1,6 +1,7 @@
 import { parseCommandLine, type Command } from './command-line.ts';
 import { nameProcess } from './process/name.ts';
 import { settleSignals } from './process/signals.ts';
+import { complain } from './terminal.ts';
 
 // Loaded as needed: each way through the program starts without the libraries of the others.
 const execute = async (command: Command, args: readonly string[]): Promise<number | undefined> => {
@@ -30,7 +31,7 @@ const execute = async (command: Command, args: readonly string[]): Promise<numbe
     case 'status':
       return await (await import('./commands/status.ts')).status(command);
     case 'text':
-      (command.error ? console.error : console.log)(command.text);
+      (command.error ? complain : console.log)(command.text);
       return command.error ? 2 : 0;
   }
 };

@@ -12,6 +12,7 @@ import type { Domain } from '../metric.ts';
 import { monotonicScheduler } from '../monotonic.ts';
 import { reasonOf } from '../reason.ts';
 import { type DomainAccess, isNotAllowed, openDomains$, type Where } from '../sources/libvirt/changes.ts';
+import { complain, shownAt } from '../terminal.ts';
 import { escapeForLog } from '../value.ts';
 
 export interface AttachOptions {
@@ -27,7 +28,7 @@ export interface AttachOptions {
   readonly optional?: boolean;
 }
 
-const note = (line: string): void => console.error(`vhostmd: ${line}`);
+const note = (line: string): void => complain(`vhostmd: ${line}`);
 const quoted = (name: string): string => `"${escapeForLog(name, 128)}"`;
 
 const KEYS = { id: 'id', uuid: 'UUID', name: 'name' } as const;
@@ -88,7 +89,8 @@ const carryOut = async (session: Session, options: AttachOptions): Promise<reado
   const done: Done[] = [];
   if (session.places.length === 0) {
     const show = options.detach ? printElement : printXml;
-    for (const step of session.steps) done.push(show(session, step, (xml) => process.stdout.write(xml)));
+    for (const step of session.steps)
+      done.push(show(session, step, (xml) => process.stdout.write(shownAt(process.stdout, xml, 'xml'))));
     const printed = done.filter((one) => one === 'done').length;
     const what = options.detach ? 'detaches' : 'attaches';
     if (printed > 0) note(`Nothing is changed: --live ${what} it now, --config for the next start of the domain`);
@@ -119,7 +121,7 @@ const noteSharedDisk = ({ definitions, domain }: Session, kinds: readonly Device
 export const attach = async (options: AttachOptions): Promise<number> => {
   const read = readConfig(options.config);
   if (!read.ok) {
-    for (const error of read.errors) console.error(formatDiagnostic(error));
+    for (const error of read.errors) complain(formatDiagnostic(error));
     return 2;
   }
   const choice = (options.detach ? toDetach : toAttach)(read.config, options.devices);

@@ -1,5 +1,6 @@
 import type { MetricDefinition } from '../metric.ts';
 import { monotonicScheduler } from '../monotonic.ts';
+import { complain, shownAt } from '../terminal.ts';
 import { escapeForLog } from '../value.ts';
 import { loadSetup } from './config.ts';
 
@@ -13,9 +14,9 @@ const source = ({ source: from, every }: MetricDefinition): string => {
 /** `vhostmd check`: prints what is wrong with a configuration file, or what is in it; quiet: nothing then. Exit status 2 if it is wrong. */
 export const check = async (file: string, quiet: boolean): Promise<number> => {
   const loaded = await loadSetup(file, { scheduler: monotonicScheduler, write: () => undefined });
-  for (const line of loaded.warnings) console.error(`${line} (warning)`);
+  for (const line of loaded.warnings) complain(`${line} (warning)`);
   if (!loaded.ok) {
-    for (const line of loaded.errors) console.error(line);
+    for (const line of loaded.errors) complain(line);
     return 2;
   }
   if (quiet) return 0;
@@ -29,6 +30,8 @@ export const check = async (file: string, quiet: boolean): Promise<number> => {
   for (const [context, type, name, from] of rows) {
     console.log(`${context.padEnd(widths[0])}  ${type.padEnd(widths[1])}  ${name.padEnd(widths[2])}  ${from}`);
   }
-  console.log(`${file}: ${count('host')} host and ${count('vm')} VM metrics, no errors`);
+  console.log(
+    `${shownAt(process.stdout, file, 'text')}: ${count('host')} host and ${count('vm')} VM metrics, no errors`,
+  );
   return 0;
 };

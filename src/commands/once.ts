@@ -7,6 +7,7 @@ import { monotonicScheduler } from '../monotonic.ts';
 import { problemLines$ } from '../problems.ts';
 import { exitWithoutChildren } from '../process/exit.ts';
 import { TERMINAL_SIGNALS } from '../process/signals.ts';
+import { complain } from '../terminal.ts';
 import { loadSetup } from './config.ts';
 
 // No second tick: the longest time, in milliseconds, that a timer takes is 24 days.
@@ -17,9 +18,9 @@ const KILL = 2000;
 /** `vhostmd once`: collects everything once, slow actions included, prints the XML. Nothing is opened or written. */
 export const once = async (options: { readonly config: string; readonly connect?: string }): Promise<number> => {
   const loaded = await loadSetup(options.config, { scheduler: monotonicScheduler, write: () => undefined });
-  for (const line of loaded.warnings) console.error(`${line} (warning)`);
+  for (const line of loaded.warnings) complain(`${line} (warning)`);
   if (!loaded.ok) {
-    for (const line of loaded.errors) console.error(line);
+    for (const line of loaded.errors) complain(line);
     return 2;
   }
   const all = createLog({ verbose: false, background: false });

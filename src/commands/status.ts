@@ -4,6 +4,7 @@ import { ask$ } from '../status/ask.ts';
 import { socketPaths } from '../status/socket.ts';
 import type { Status } from '../status/status.ts';
 import { asciiJson, statusLines } from '../status/text.ts';
+import { complain } from '../terminal.ts';
 
 const NOBODY = 2;
 
@@ -27,7 +28,7 @@ export const status = async ({
   const paths = socket === undefined ? socketPaths(process.env, process.getuid?.()) : [socket];
   const answer = await firstValueFrom(ask$(paths));
   if (!answer.ok) {
-    console.error(`vhostmd: No daemon answers (${answer.problems.join('; ')}). Does it run? See also --socket.`);
+    complain(`vhostmd: No daemon answers (${answer.problems.join('; ')}). Does it run? See also --socket.`);
     return NOBODY;
   }
   const found = parsed(answer.text);

@@ -23,6 +23,7 @@ import { monotonicScheduler } from '../monotonic.ts';
 import { ignoreMeaningless, TERMINAL_SIGNALS } from '../process/signals.ts';
 import { reasonOf } from '../reason.ts';
 import { escapeForLog } from '../value.ts';
+import { complain } from '../terminal.ts';
 import { ask$ } from '../status/ask.ts';
 import { socketPaths } from '../status/socket.ts';
 import { daemon$ } from '../watch/daemon.ts';
@@ -134,7 +135,7 @@ const asText = async (watched: Watched, { sort, count }: WatchOptions, unicode: 
   const blocks$ = printed$(watched, { unicode, sort, ...(count === undefined ? {} : { count }) }).pipe(
     tap((printed) => {
       if (printed.kind === 'trouble') {
-        console.error(`vhostmd: ${printed.message}`);
+        complain(`vhostmd: ${printed.message}`);
         return;
       }
       process.stdout.write(first ? printed.text : `\n${printed.text}`);
@@ -153,7 +154,7 @@ export const watch = async (options: WatchOptions): Promise<number> => {
   ignoreMeaningless();
   const found = await findSource(options);
   if (!found.ok) {
-    for (const line of found.lines) console.error(line);
+    for (const line of found.lines) complain(line);
     return found.code;
   }
   const { source, config } = found;

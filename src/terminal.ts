@@ -1,0 +1,25 @@
+/** Where text goes: a terminal, or anything else. */
+export interface Target {
+  readonly isTTY?: boolean;
+}
+
+const hex = (code: number): string => code.toString(16).toUpperCase();
+
+const C0_BUT_TAB_AND_LF = String.raw`\u0000-\u0008\u000B-\u001F`;
+const DEL_AND_C1 = String.raw`\u007F-\u009F`;
+const DIRECTION = String.raw`\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069`;
+/** What can steer a terminal, or show text in another order than it has. */
+const STEERING = new RegExp(`[${C0_BUT_TAB_AND_LF}${DEL_AND_C1}${DIRECTION}]`, 'g');
+
+const REFERENCES = {
+  xml: (code: number) => `&#x${hex(code)};`,
+  json: (code: number) => `\\u${hex(code).padStart(4, '0')}`,
+  text: (code: number) => `\\u{${hex(code)}}`,
+} as const;
+
+/** Text of somebody else: as it is, but at a terminal with references in place of what could steer it. */
+export const shownAt = (target: Target, text: string, form: keyof typeof REFERENCES): string =>
+  target.isTTY === true ? text.replace(STEERING, (character) => REFERENCES[form](character.charCodeAt(0))) : text;
+
+/** A line on stderr. */
+export const complain = (line: string): void => console.error(shownAt(process.stderr, line, 'text'));

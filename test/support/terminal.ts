@@ -1,0 +1,17 @@
+import { spawnSync } from 'node:child_process';
+
+const quoted = (word: string): string => `'${word.replaceAll("'", String.raw`'\''`)}'`;
+
+/** What a command shows at a terminal (script(1), util-linux), byte for byte but for the CR that a terminal adds. */
+export const atTerminal = (
+  words: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): { readonly status: number | null; readonly text: string } => {
+  const { status, stdout, error } = spawnSync('/usr/bin/script', ['-qec', words.map(quoted).join(' '), '/dev/null'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    timeout: 50_000,
+    env: { ...process.env, SHELL: '/bin/sh', ...env },
+  });
+  if (error !== undefined) throw error;
+  return { status, text: stdout.toString('latin1').replaceAll('\r\n', '\n') };
+};
