@@ -50,15 +50,22 @@ export interface DaemonOptions {
 const sayLink =
   (log: Log, uri: string | undefined) =>
   (link: Link): void => {
-    if (link.up)
-      log('notice', 'libvirt', `Connected to ${link.connection.product}${uri === undefined ? '' : ` at ${uri}`}`);
-    else log('warning', 'libvirt', `Not connected, trying again: ${link.reason}. Host metrics go on`);
+    if (!link.up) return log('warning', 'libvirt', `Not connected, trying again: ${link.reason}. Host metrics go on`);
+    const { product, reports } = link.connection;
+    log('notice', 'libvirt', `Connected to ${product}${uri === undefined ? '' : ` at ${uri}`}`);
+    if (!reports.lifecycle)
+      log(
+        'notice',
+        'libvirt',
+        'The driver reports no starts and stops of domains: they are listed once a period instead',
+      );
   };
 
 /** What the sinks of a configuration need to know of domains besides those that run. */
-const followed = ({ vmDisk, transports }: Config): Following => ({
+const followed = ({ vmDisk, transports, updatePeriod }: Config): Following => ({
   defined: vmDisk !== undefined,
   channels: transports.some(({ name }) => name === 'virtio'),
+  period: updatePeriod,
 });
 
 let loading: Promise<typeof import('./sources/action/actions.ts')> | undefined;

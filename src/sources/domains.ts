@@ -1,9 +1,10 @@
 import {
+  auditTime,
   catchError,
-  concatMap,
   connect,
   defer,
   EMPTY,
+  exhaustMap,
   filter,
   finalize,
   map,
@@ -13,7 +14,9 @@ import {
   of,
   retry,
   type SchedulerLike,
+  startWith,
   switchMap,
+  tap,
   throwError,
   timer,
   zip,
@@ -21,11 +24,12 @@ import {
 
 import type { DomainEvent } from '../metric.ts';
 import { isGoing } from './libvirt/call.ts';
-import type { Connection } from './libvirt/types.ts';
+import type { Connection, LifecycleEvent } from './libvirt/types.ts';
 import type { Link } from './link.ts';
 import { reasonOf } from '../reason.ts';
 
 const LIST_AGAIN = 1000;
+const CHECK = 60_000;
 // Each occupies a worker thread, and the statistics need some, too.
 const CHANNELS_AT_ONCE = 4;
 
@@ -35,43 +39,85 @@ export interface Following {
   readonly defined: boolean;
   /** The channels of those that run. */
   readonly channels: boolean;
+  /** Milliseconds between two lists where the driver reports no events. */
+  readonly period: number;
 }
 
-const list$ = (connection: Connection, { defined }: Following): Observable<DomainEvent> =>
+type Sync = Extract<DomainEvent, { kind: 'sync' }>;
+
+const list$ = (connection: Connection, { defined }: Following): Observable<Sync> =>
   defined
     ? zip(connection.domains$(), connection.defined$()).pipe(
-        map(([domains, all]): DomainEvent => ({ kind: 'sync', domains, defined: all })),
+        map(([domains, all]): Sync => ({ kind: 'sync', domains, defined: all })),
       )
-    : connection.domains$().pipe(map((domains): DomainEvent => ({ kind: 'sync', domains })));
+    : connection.domains$().pipe(map((domains): Sync => ({ kind: 'sync', domains })));
 
-// Events that overtake the list wait for it and are applied on top: starting or stopping twice changes nothing.
-const inventory$ = (connection: Connection, following: Following): Observable<DomainEvent> =>
+// The list may be older than an event that was reported while it was on its way: the event counts.
+const patched = (list: Sync, since: readonly LifecycleEvent[]): Sync => {
+  if (since.length === 0) return list;
+  const running = new Map(list.domains.map((domain) => [domain.uuid, domain]));
+  const defined = new Map((list.defined ?? []).map((domain) => [domain.uuid, domain]));
+  for (const event of since) {
+    if (event.kind === 'running') running.set(event.domain.uuid, event.domain);
+    else if (event.kind === 'gone') running.delete(event.uuid);
+    else if (event.kind === 'defined') defined.set(event.uuid, { uuid: event.uuid, name: event.name });
+    else if (event.kind === 'undefined') defined.delete(event.uuid);
+  }
+  const domains = [...running.values()];
+  return { kind: 'sync', domains, ...(list.defined === undefined ? {} : { defined: [...defined.values()] }) };
+};
+
+// Lists at the start and whenever `again$` says so, one list at a time; in between every event as it comes.
+const inventory$ = (
+  connection: Connection,
+  following: Following,
+  again$: Observable<unknown>,
+): Observable<DomainEvent> =>
   defer(() => {
-    let waiting: DomainEvent[] | undefined = [];
+    let listed = false;
+    let since: LifecycleEvent[] | undefined;
+    const sync$ = defer(() => {
+      since = [];
+      return list$(connection, following).pipe(
+        map((list) => patched(list, since ?? [])),
+        finalize(() => (since = undefined)),
+      );
+    });
+    const event$ = connection.lifecycle$.pipe(
+      filter(({ kind }) => following.defined || !kind.endsWith('defined')),
+      tap((event) => since?.push(event)),
+      filter(() => listed),
+    );
     return merge(
-      connection.lifecycle$.pipe(filter(({ kind }) => following.defined || !kind.endsWith('defined'))),
-      list$(connection, following),
-    ).pipe(
-      concatMap((event: DomainEvent) => {
-        if (waiting === undefined) return [event];
-        waiting.push(event);
-        if (event.kind !== 'sync') return [];
-        const events = [event, ...waiting.filter((other) => other !== event)];
-        waiting = undefined;
-        return events;
-      }),
+      event$,
+      again$.pipe(
+        startWith('now'),
+        exhaustMap(() => sync$),
+        tap(() => (listed = true)),
+      ),
     );
   });
 
-const uuidsToAsk = (event: DomainEvent): readonly string[] => {
-  if (event.kind === 'sync') return event.domains.map(({ uuid }) => uuid);
-  return event.kind === 'running' ? [event.domain.uuid] : [];
-};
-
 // Of several questions about one domain on the way at the same time the answer to the latest counts.
-const channels$ = (connection: Connection, event$: Observable<DomainEvent>): Observable<DomainEvent> =>
+const channels$ = (
+  connection: Connection,
+  event$: Observable<DomainEvent>,
+  scheduler: SchedulerLike,
+): Observable<DomainEvent> =>
   defer(() => {
     const latest = new Map<string, symbol>();
+    let ids: ReadonlyMap<string, number> = new Map();
+    let askedAll = -Infinity;
+    const uuidsToAsk = (event: DomainEvent): readonly string[] => {
+      if (event.kind === 'running') return [event.domain.uuid];
+      if (event.kind !== 'sync') return [];
+      const before = ids;
+      ids = new Map(event.domains.map(({ uuid, id }) => [uuid, id]));
+      // A list that was asked for early, since a domain was missing, is news of few.
+      const all = !connection.reports.devices || scheduler.now() - askedAll > CHECK / 2;
+      if (all) askedAll = scheduler.now();
+      return event.domains.filter(({ uuid, id }) => all || before.get(uuid) !== id).map(({ uuid }) => uuid);
+    };
     const asked$ = merge(event$.pipe(mergeMap(uuidsToAsk)), connection.devices$);
     return asked$.pipe(
       map((uuid) => {
@@ -95,13 +141,18 @@ const channels$ = (connection: Connection, event$: Observable<DomainEvent>): Obs
     );
   });
 
-const followed$ = (connection: Connection, following: Following): Observable<DomainEvent> => {
-  const event$ = inventory$(connection, following);
+const followed$ = (connection: Connection, following: Following, scheduler: SchedulerLike): Observable<DomainEvent> => {
+  const every = connection.reports.lifecycle ? CHECK : Math.min(CHECK, following.period);
+  const again$ = merge(timer(every, every, scheduler), connection.doubt$.pipe(auditTime(LIST_AGAIN, scheduler)));
+  const event$ = inventory$(connection, following, again$);
   if (!following.channels) return event$;
-  return event$.pipe(connect((shared$) => merge(shared$, channels$(connection, shared$))));
+  return event$.pipe(connect((shared$) => merge(shared$, channels$(connection, shared$, scheduler))));
 };
 
-/** The domains: the whole list after each (re)connect, then every change as libvirt reports it. */
+/**
+ * The domains: the whole list after each (re)connect, then every change as libvirt reports it. Events can be lost, and
+ * so the list comes again every minute, and within a second of an answer that it does not agree with.
+ */
 export const domains$ = (
   link$: Observable<Link>,
   following: Following,
@@ -110,7 +161,7 @@ export const domains$ = (
   link$.pipe(
     switchMap((link): Observable<DomainEvent> => {
       if (!link.up) return of({ kind: 'lost', reason: link.reason });
-      return followed$(link.connection, following).pipe(
+      return followed$(link.connection, following, scheduler).pipe(
         catchError((error: unknown) => {
           const reason = `the domains cannot be listed: ${reasonOf(error)}`;
           return merge(

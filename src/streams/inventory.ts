@@ -35,23 +35,33 @@ const put = <T>(map: Map<string, T>, key: string, value: T | undefined): boolean
   return true;
 };
 
+const sameEntries = <T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>): boolean =>
+  a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
+
 /** Applies one event; false if it changes nothing. */
 const apply = (state: State, event: DomainEvent): boolean => {
   const { domains, resumable, defined, channels } = state;
   switch (event.kind) {
     case 'sync': {
-      state.connected = true;
+      const before = new Map(domains);
       const channelsBefore = new Map(channels);
+      const definedBefore = new Map(defined);
+      // While events are reported a list is compared only; after a time without, each domain may have changed.
+      const compared = state.connected;
+      state.connected = true;
       for (const map of [domains, defined, channels]) map.clear();
       for (const domain of event.domains) {
         const { uuid } = domain;
-        domains.set(uuid, domain);
-        resumable.add(uuid);
+        const old = before.get(uuid);
+        const stays = compared && old !== undefined && same(old, domain);
+        domains.set(uuid, stays ? old : domain);
+        if (!stays) resumable.add(uuid);
         // Until it has been asked for anew: a connection to it need not be given up.
-        put(channels, uuid, channelsBefore.get(uuid));
+        if (!compared || old?.id === domain.id) put(channels, uuid, channelsBefore.get(uuid));
       }
       for (const { uuid, name } of event.defined ?? []) defined.set(uuid, name);
-      return true;
+      for (const uuid of resumable) if (!domains.has(uuid)) resumable.delete(uuid);
+      return !compared || !sameEntries(before, domains) || !sameEntries(definedBefore, defined);
     }
     case 'running': {
       const { domain } = event;

@@ -25,9 +25,11 @@ const stage = (following: Following, calls: Partial<Connection>, end = 1000) => 
   const time = virtualTime(end);
   const lifecycle = new Subject<LifecycleEvent>();
   const devices = new Subject<string>();
+  const doubts = new Subject<undefined>();
   const connection = fakeConnection({
     lifecycle$: lifecycle,
     devices$: devices,
+    doubt$: doubts,
     domains$: () => timer(100, time.scheduler).pipe(map(() => [a, b])),
     ...calls,
   });
@@ -39,21 +41,21 @@ const stage = (following: Following, calls: Partial<Connection>, end = 1000) => 
       .subscribe(time.see);
     time.scheduler.flush();
   };
-  return { ...time, at, start };
+  const doubtAt = (ms: number): void => void time.scheduler.schedule(() => doubts.next(undefined), ms);
+  return { ...time, at, doubtAt, start };
 };
 
 describe('Domains that are only defined', () => {
   const defined: LifecycleEvent = { kind: 'defined', uuid: c.uuid, name: 'c' };
 
   it('are listed and followed where they are asked for', () => {
-    const { seen, at, start } = stage({ defined: true, channels: false }, { defined$: () => of([a, c]) });
+    const { seen, at, start } = stage({ defined: true, channels: false, period: 1000 }, { defined$: () => of([a, c]) });
     at(50, { kind: 'undefined', uuid: a.uuid });
     at(200, defined);
     at(300, { kind: 'undefined', uuid: c.uuid });
     start();
     expect(seen).toEqual([
-      [100, 'sync ab + ac'],
-      [100, 'undefined a'],
+      [100, 'sync ab + c'],
       [200, 'defined c'],
       [300, 'undefined c'],
     ]);
@@ -61,7 +63,7 @@ describe('Domains that are only defined', () => {
 
   it('are neither listed nor followed where they are not', () => {
     const { seen, at, start } = stage(
-      { defined: false, channels: false },
+      { defined: false, channels: false, period: 1000 },
       { defined$: () => throwError(() => new Error('asked')) },
     );
     at(200, defined);
@@ -72,7 +74,7 @@ describe('Domains that are only defined', () => {
 });
 
 describe('Channels', () => {
-  const channels: Following = { defined: false, channels: true };
+  const channels: Following = { defined: false, channels: true, period: 1000 };
 
   it('are asked for when a domain is listed, starts, or gets or loses a device', () => {
     const { seen, at, start } = stage(channels, { channel$: (uuid) => of(nameOf(uuid) === 'b' ? undefined : 'x') });
@@ -151,5 +153,88 @@ describe('Channels', () => {
     start();
     expect(most).toBe(4);
     expect(seen.length).toBeGreaterThan(1);
+  });
+});
+
+describe('The list of domains', () => {
+  const only: Following = { defined: false, channels: false, period: 5000 };
+
+  it('CASE F2: comes again every minute, whatever the events say, and no more often', () => {
+    let lists = 0;
+    const { seen, start } = stage(
+      only,
+      { domains$: () => defer(() => of((lists += 1) === 1 ? [a, b] : [b])) },
+      150_000,
+    );
+    start();
+    expect(seen).toEqual([
+      [0, 'sync ab'],
+      [60_000, 'sync b'],
+      [120_000, 'sync b'],
+    ]);
+  });
+
+  it('CASE F2: comes again within a second of an answer that contradicts it, once for a storm of them', () => {
+    let lists = 0;
+    const { seen, doubtAt, start } = stage(
+      only,
+      { domains$: () => defer(() => of((lists += 1) < 3 ? [a, b] : [b])) },
+      20_000,
+    );
+    for (let ms = 5000; ms < 7500; ms += 1) doubtAt(ms);
+    start();
+    expect(seen.map(([ms]) => ms)).toEqual([0, 6000, 7001, 8002]);
+    expect(seen.at(-1)).toEqual([8002, 'sync b']);
+  });
+
+  it('CASE F2: never brings back a domain whose end is reported while the list is on its way', () => {
+    const { seen, at, doubtAt, start } = stage(only, {}, 3000);
+    doubtAt(500);
+    at(1550, { kind: 'gone', uuid: a.uuid });
+    at(1560, { kind: 'running', domain: c });
+    start();
+    expect(seen).toEqual([
+      [100, 'sync ab'],
+      [1550, 'gone a'],
+      [1560, 'running c'],
+      [1600, 'sync bc'],
+    ]);
+  });
+
+  it('CASE F2: brings the channels every minute, else only those of domains that are new in it', () => {
+    let lists = 0;
+    const asked: string[] = [];
+    const { doubtAt, start } = stage(
+      { ...only, channels: true },
+      {
+        domains$: () => defer(() => of((lists += 1) === 1 ? [a] : [a, b])),
+        channel$: (uuid) =>
+          defer(() => {
+            asked.push(nameOf(uuid));
+            return of('x');
+          }),
+      },
+      61_000,
+    );
+    doubtAt(500);
+    start();
+    expect(asked.join('')).toBe('abab');
+  });
+
+  it('CASE B5: comes once a period where the driver reports no events, and the channels with it', () => {
+    const { seen, start } = stage(
+      { ...only, channels: true },
+      { reports: { lifecycle: false, devices: false }, domains$: () => of([a]), channel$: () => of('x') },
+      11_000,
+    );
+    start();
+    expect(seen.map(([ms, what]) => `${ms} ${String(what)}`)).toEqual([
+      '0 sync a',
+      '0 channel a x',
+      '5000 sync a',
+      '5000 channel a x',
+      '10000 sync a',
+      '10000 channel a x',
+    ]);
   });
 });

@@ -27,8 +27,10 @@ export const statsOf = (of: Domain, fields: Readonly<Record<string, StatValue>>)
 export const fakeConnection = (calls: Partial<Connection>): Connection => ({
   product: 'FAKE through libvirt 1.2.3',
   host$: () => NEVER,
+  reports: { lifecycle: true, devices: true },
   lifecycle$: NEVER,
   devices$: NEVER,
+  doubt$: NEVER,
   domains$: () => NEVER,
   defined$: () => NEVER,
   channel$: (): Observable<never> => NEVER,

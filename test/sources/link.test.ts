@@ -1,4 +1,4 @@
-import { concat, defer, NEVER, Observable, of, throwError, timer } from 'rxjs';
+import { concat, defer, NEVER, Observable, of, type SchedulerLike, throwError, timer } from 'rxjs';
 import { map, switchMap } from 'rxjs/operators';
 import { describe, expect, it } from 'vitest';
 
@@ -45,6 +45,32 @@ describe('The link to libvirt', () => {
       [1703, 'lost'],
       [2004, 'up'],
     ]);
+  });
+
+  it('CASE B5: is tried ever less often where libvirt refuses it, and where it is lost as soon as it is open', () => {
+    const gapsOf = (open: (scheduler: SchedulerLike) => Observable<Connection>): readonly number[] => {
+      const { scheduler } = virtualTime(200_000);
+      const attempts: number[] = [];
+      const open$ = defer(() => {
+        attempts.push(scheduler.now());
+        return open(scheduler);
+      });
+      link$(open$, scheduler).subscribe();
+      scheduler.flush();
+      return attempts.map((at, index) => at - (attempts[index - 1] ?? 0)).slice(1);
+    };
+    const refused = gapsOf((scheduler) =>
+      timer(1, scheduler).pipe(switchMap(() => throwError(() => new LibvirtError('not supported', 3)))),
+    );
+    expect(refused.slice(0, 4)).toEqual([101, 201, 401, 801]);
+    expect(refused.at(-1)).toBe(30_001);
+    const lost = gapsOf((scheduler) =>
+      concat(
+        of(fakeConnection({})),
+        timer(10, scheduler).pipe(switchMap(() => throwError(() => new LibvirtError('lost')))),
+      ),
+    );
+    expect(lost.slice(0, 4)).toEqual([110, 210, 410, 510]);
   });
 
   it('FAULTS 34: is reported when the server takes the connection and says nothing; it is waited for, not tried again', () => {

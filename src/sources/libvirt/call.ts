@@ -74,3 +74,11 @@ const GOING = new Set([1, 38, RPC, NO_DOMAIN, 55]);
 /** Whether a call failed because the connection or the domain is going, and not because of what was asked. */
 export const isGoing = (error: unknown): boolean =>
   error instanceof LibvirtError && error.code !== undefined && GOING.has(error.code);
+
+// virterror.h: no support by the driver; invalid argument (an event that an old libvirtd does not know); operation
+// denied; configuration, argument, operation unsupported; access denied.
+const REFUSED = new Set([3, 8, 29, 67, 74, 84, 88]);
+
+/** A call failed because the driver does not have it, or this user may not use it: it is done without. */
+export const isRefused = (error: unknown): boolean =>
+  error instanceof LibvirtError && error.code !== undefined && REFUSED.has(error.code);

@@ -2,6 +2,7 @@ import { concat, concatMap, EMPTY, endWith, finalize, ignoreElements, map, Obser
 
 import { call$, failed, LibvirtError, RPC } from './call.ts';
 import { definedDomain, describeDomain, domainHandles } from './domain-handles.ts';
+import { withDoubts } from './doubts.ts';
 import { eventLoop$, registerEventLoop } from './event-loop.ts';
 import { driver$, hostFacts$, libraryVersion$ } from './host.ts';
 import { libvirt, type Pointer } from './library.ts';
@@ -106,33 +107,36 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
       [uri],
       (conn) => {
         if (conn === null) throw failed();
-        const { begin$, end$ } = listening(conn, listener);
+        const { begin$, reports, end$ } = listening(conn, listener);
         open = { conn, end$ };
-        return { conn, begin$ };
+        return { conn, begin$, reports };
       },
     );
     // One call after the other: when one fails, none of this connection is on its way.
     const ready$ = open$.pipe(
-      concatMap(({ conn, begin$ }) =>
+      concatMap(({ conn, begin$, reports }) =>
         ended
           ? EMPTY
           : concat(keepAlive$(conn), begin$).pipe(
               ignoreElements(),
               endWith(conn),
               concatMap(() => driver$(conn)),
-              concatMap((driver) => libraryVersion$(conn).pipe(map((version) => ({ opened: conn, driver, version })))),
+              concatMap((driver) =>
+                libraryVersion$(conn).pipe(map((version) => ({ opened: conn, reports, driver, version }))),
+              ),
             ),
       ),
-      map(({ opened, driver, version }): Connection => {
+      map(({ opened, reports, driver, version }): Connection => {
         const host$ = hostFacts$(opened, driver);
         const list$ = listDomains$(opened, handles);
         const defined$ = listDefined$(lib, opened, handles);
         const channel$ = channelOf$(handles);
         const info$ = domainInfo$(handles);
         const stats$ = domainStats$(lib, handles);
-        return {
+        return withDoubts({
           product: `${driver} through libvirt ${version}`,
           host$: (wanted) => counted(host$(wanted)),
+          reports: reports(),
           lifecycle$: lifecycle.asObservable(),
           devices$: devices.asObservable(),
           domains$: () => counted(list$()),
@@ -140,7 +144,7 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
           channel$: (uuid) => counted(channel$(uuid)),
           info$: (domain) => counted(info$(domain)),
           stats$: (domains, groups) => counted(stats$(domains, groups)),
-        };
+        });
       }),
     );
     counted(ready$).subscribe({

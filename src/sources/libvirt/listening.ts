@@ -1,8 +1,9 @@
-import { concat, defer, EMPTY, type Observable } from 'rxjs';
+import { catchError, concat, defer, EMPTY, type Observable, type OperatorFunction } from 'rxjs';
 
-import { call$ } from './call.ts';
+import { call$, isRefused } from './call.ts';
 import { callback, type Pointer } from './library.ts';
 import { checked } from './queries.ts';
+import type { Connection } from './types.ts';
 
 // libvirt-domain.h
 const EVENT_ID = { lifecycle: 0, deviceRemoved: 15, deviceAdded: 19 } as const;
@@ -35,10 +36,22 @@ const nativeCallbacks = () =>
 export const listening = (
   conn: Pointer,
   listener: Listener,
-): { readonly begin$: Observable<unknown>; readonly end$: Observable<unknown> } => {
+): {
+  readonly begin$: Observable<unknown>;
+  /** Which events are reported; known when `begin$` has completed. */
+  readonly reports: () => Connection['reports'];
+  readonly end$: Observable<unknown>;
+} => {
   let closeRegistered = false;
   const eventIds: number[] = [];
+  const refused = new Set<keyof Connection['reports']>();
   const registered = (result: number): void => void eventIds.push(checked(result));
+  const unlessRefused = (kind: keyof Connection['reports']): OperatorFunction<unknown, unknown> =>
+    catchError((error: unknown) => {
+      if (!isRefused(error)) throw error;
+      refused.add(kind);
+      return EMPTY;
+    });
   const ignore = (): void => undefined;
   return {
     begin$: defer(() => {
@@ -57,17 +70,18 @@ export const listening = (
           (lib) => lib.onEvent,
           [conn, null, EVENT_ID.lifecycle, lifecycle, null, null],
           registered,
-        ),
+        ).pipe(unlessRefused('lifecycle')),
         ...[EVENT_ID.deviceAdded, EVENT_ID.deviceRemoved].map((event) =>
           call$(
             'virConnectDomainEventRegisterAny',
             (lib) => lib.onDeviceEvent,
             [conn, null, event, device, null, null],
             registered,
-          ),
+          ).pipe(unlessRefused('devices')),
         ),
       );
     }),
+    reports: () => ({ lifecycle: !refused.has('lifecycle'), devices: !refused.has('devices') }),
     end$: defer(() => {
       listeners.delete(conn);
       return concat(

@@ -1,5 +1,6 @@
 import { defer, map, Observable, throwError } from 'rxjs';
 
+import { STATS_GROUP } from '../../stat-names.ts';
 import { call$, failed, LibvirtError, NO_DOMAIN } from './call.ts';
 import { definedDomain, describeDomain, type DomainHandles } from './domain-handles.ts';
 import { channelPathOf } from './domain-xml.ts';
@@ -116,7 +117,7 @@ export const domainInfo$ =
       );
     });
 
-/** virDomainListGetStats; a domain whose monitor is held by another call gives what it can without it (NOWAIT). */
+/** virDomainListGetStats, always with the state, which costs nothing; a domain whose monitor is held by another call gives what it can without it (NOWAIT). */
 export const domainStats$ = (lib: Library, handles: DomainHandles): Connection['stats$'] => {
   return (domains, groups) =>
     new Observable((subscriber) => {
@@ -131,7 +132,7 @@ export const domainStats$ = (lib: Library, handles: DomainHandles): Connection['
       return call$(
         'virDomainListGetStats',
         (l) => l.listStats,
-        [[...borrowed, null], groups, out, STATS_NOWAIT],
+        [[...borrowed, null], groups | STATS_GROUP.state, out, STATS_NOWAIT],
         (count) => {
           borrowed.forEach(handles.release);
           checked(count);
@@ -139,8 +140,10 @@ export const domainStats$ = (lib: Library, handles: DomainHandles): Connection['
           const answers: DomainStats[] = [];
           for (const pointer of pointers(out[0], count)) {
             const { dom, params, nparams } = statsRecord(pointer);
-            const domain = byUuid.get(describeDomain(lib, dom).uuid);
-            if (domain !== undefined) answers.push({ domain, fields: decodeTypedParams(params, nparams) });
+            const { uuid, id } = describeDomain(lib, dom);
+            const domain = byUuid.get(uuid);
+            // Under another id it is another run, whose values are not those of this one.
+            if (domain?.id === id) answers.push({ domain, fields: decodeTypedParams(params, nparams) });
           }
           lib.freeStats(out[0]);
           return answers;

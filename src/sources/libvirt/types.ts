@@ -38,10 +38,14 @@ export interface Connection {
   readonly product: string;
   /** What libvirt knows of the host now. What the driver does not support is a failed fact, not an error. */
   readonly host$: (wanted: readonly HostFact[]) => Observable<HostFacts>;
+  /** Which events the driver reports at all; some drivers report none. */
+  readonly reports: { readonly lifecycle: boolean; readonly devices: boolean };
   /** Lifecycle events in libvirt's order. Hot: list the domains after subscribing, and nothing is missed. */
   readonly lifecycle$: Observable<LifecycleEvent>;
   /** UUIDs of running domains that got or lost a device. Hot. */
   readonly devices$: Observable<string>;
+  /** An answer says that a domain does not run of which this connection has not reported the end. Hot. */
+  readonly doubt$: Observable<unknown>;
   /** All active domains. */
   readonly domains$: () => Observable<readonly Domain[]>;
   /** All domains with a persistent definition, running or not. */

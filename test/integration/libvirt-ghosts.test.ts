@@ -1,0 +1,106 @@
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import { until, valueOf } from '../support/daemon.ts';
+import { action, domainsOn, libvirtStage, stat } from './libvirt-stage.ts';
+
+const stage = libvirtStage();
+
+describe('Domains that libvirt lists no more', () => {
+  it('CASE F2: are gone from the disk when libvirtd was killed, and their QEMU while it was away', async () => {
+    const { libvirtd, run } = stage();
+    const { disk } = await run(
+      [stat('vm', 'cpu.time'), stat('vm', 'vcpu.*.time'), action('vm', 'Act', 'echo 1')].join(''),
+    );
+    for (let round = 0; round < 6; round += 1) {
+      const names = ['g0', 'g1', 'g2', 'g3'];
+      const uuids = await Promise.all(names.map(async (name) => await libvirtd.create(name)));
+      await until('all are on the disk', async () => (await domainsOn(disk)).size === uuids.length, 30_000);
+      const pids = uuids.map((uuid) => libvirtd.qemuPid(uuid));
+      libvirtd.kill('SIGKILL');
+      // Some end before libvirtd is back, and some just when it comes back: it tells of neither.
+      for (const pid of pids.slice(0, 2)) process.kill(pid, 'SIGKILL');
+      const started = libvirtd.start();
+      for (const pid of pids.slice(2)) process.kill(pid, 'SIGKILL');
+      await started;
+      await until('libvirt lists none', async () => (await libvirtd.virsh('list', '--name')) === '', 30_000);
+      await until('none is on the disk', async () => (await domainsOn(disk)).size === 0, 30_000);
+    }
+  });
+
+  // libvirt keeps such a domain, so that calls about it do not fail.
+  it('CASE F2: also if they are defined, and libvirt knows them as shut off', async () => {
+    const { libvirtd, run, folder } = stage();
+    const { disk } = await run(stat('vm', 'cpu.time') + stat('vm', 'vcpu.current'));
+    const uuid = await libvirtd.create('d');
+    const xml = path.join(folder, 'd.xml');
+    writeFileSync(xml, await libvirtd.virsh('dumpxml', '--inactive', 'd'));
+    await libvirtd.virsh('define', xml);
+    await until('it is on the disk', async () => (await domainsOn(disk)).has(uuid), 30_000);
+    const pid = libvirtd.qemuPid(uuid);
+    libvirtd.kill('SIGKILL');
+    const started = libvirtd.start();
+    process.kill(pid, 'SIGKILL');
+    await started;
+    await until('it is not on the disk', async () => !(await domainsOn(disk)).has(uuid), 30_000);
+    expect(await libvirtd.virsh('domstate', 'd')).toBe('shut off');
+    await libvirtd.virsh('undefine', 'd');
+  });
+});
+
+describe('A driver that reports no events', () => {
+  // VMware's driver runs these programs; the machines are the files that they list.
+  const programs = (folder: string): string => {
+    const bin = path.join(folder, 'bin');
+    mkdirSync(bin, { recursive: true });
+    const program = (name: string, text: string): void => {
+      writeFileSync(path.join(bin, name), `#!/bin/sh\n${text}\n`);
+      chmodSync(path.join(bin, name), 0o755);
+    };
+    program('vmplayer', 'echo "VMware Player 16.2.3 build-19376536"');
+    program('vmrun', `set -- ${folder}/*.vmx; [ -e "$1" ] || shift; echo "Total running VMs: $#"; printf '%s\\n' "$@"`);
+    return bin;
+  };
+  const vmx = (name: string, uuid: string): string => `config.version = "8"
+virtualHW.version = "7"
+displayName = "${name}"
+memsize = "64"
+numvcpus = "2"
+guestOS = "other"
+uuid.bios = "${uuid
+    .replaceAll('-', '')
+    .replaceAll(/(..)(?=.)/g, '$1 ')
+    .replace(/^((?:.. ){7}..) /, '$1-')}"
+`;
+
+  it('CASE B5: is connected once, and its domains are listed once a period', async () => {
+    const { run, folder } = stage();
+    const bin = programs(folder);
+    // The driver loads the machines that run when it is opened; which of these run still, it asks each time.
+    const machine = path.join(folder, 'a.vmx');
+    writeFileSync(path.join(folder, 'vmware.log'), '2026-11-26| vmx| Log for VMware Player pid=4242 version=16.2.3\n');
+    writeFileSync(machine, vmx('a', '564d9bef-acd9-b4e0-c8f0-aea8b9103515'));
+    const metrics = [
+      stat('vm', 'vcpu.current', 'uint32'),
+      stat('host', 'host.cpus', 'uint32'),
+      stat('host', 'host.product', 'string'),
+    ];
+    const { daemon, disk } = await run(metrics.join(''), {
+      uri: 'vmwareplayer:///session',
+      env: { PATH: `${bin}:${process.env['PATH']}` },
+    });
+    await daemon.printed('Connected to VMware', 30_000);
+    await until('the version is there', async () => (await valueOf(disk, 'host.product')) === 'VMware 16.2.3', 30_000);
+    // This driver knows no node information.
+    expect(Number(await valueOf(disk, 'host.cpus'))).toBeGreaterThan(0);
+    await until('the machine is on the disk', async () => (await domainsOn(disk)).size === 1, 30_000);
+    expect(await valueOf(disk, 'vcpu.current', [...(await domainsOn(disk))][0])).toBe('2');
+    rmSync(machine);
+    await until('it is gone', async () => (await domainsOn(disk)).size === 0, 30_000);
+    expect(daemon.output().match(/Connected to VMware/g)).toHaveLength(1);
+    expect(daemon.output().match(/listed once a period/g)).toHaveLength(1);
+    expect(daemon.output()).not.toContain('Not connected');
+  });
+});
