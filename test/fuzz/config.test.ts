@@ -11,7 +11,13 @@ import { fuzz, joined, TIMEOUT } from './fuzz.ts';
 
 const FILE = 'fuzz.conf';
 const fixture = (name: string): string => readFileSync(new URL(`../fixtures/config/${name}`, import.meta.url), 'utf8');
-const FILES = [fixture('sample-style.xml'), fixture('rhel-style.xml'), readConf('vhostmd.xml'), readConf('suse.xml')];
+const FILES = [
+  fixture('sample-style.xml'),
+  fixture('rhel-style.xml'),
+  readConf('vhostmd.xml'),
+  readConf('suse.xml'),
+  readConf('slow.xml'),
+];
 
 /** Real files, cut down to a metric or two: they are read twenty times as fast, and an edit hits what matters more often. */
 const SHORT = FILES.flatMap((file) => {
