@@ -99,6 +99,14 @@ export interface Problem {
   readonly reason: string;
 }
 
+/** A value that is shown although its source has not answered for three of its periods. */
+export interface LateValue {
+  readonly metric: MetricDefinition;
+  readonly domain?: Domain;
+  /** Number of the tick that it is of. */
+  readonly tick: number;
+}
+
 /** One domain's values, in the order of the configuration. The same object as before if nothing changed. */
 export interface GuestMetrics {
   readonly domain: Domain;
@@ -117,6 +125,8 @@ export interface Snapshot {
   /** By domain id, so the order is stable; domains without any value are left out. */
   readonly guests: readonly GuestMetrics[];
   readonly problems: readonly Problem[];
+  /** Values that are old, because what they come from is overloaded or hangs. Missing where there is none. */
+  readonly late?: readonly LateValue[];
   /**
    * All domains that run, with `<vm_disk>` also those that are only defined; channels with transport virtio. The same
    * object as before if nothing changed. Missing until libvirt has been reached; while it is away, as it was before.

@@ -10,12 +10,21 @@ import {
   throttleTime,
 } from 'rxjs';
 
-import type { Domain, GuestMetrics, KnownDomain, MetricDefinition, Problem, Reading, Snapshot } from '../metric.ts';
+import type {
+  Domain,
+  GuestMetrics,
+  KnownDomain,
+  LateValue,
+  MetricDefinition,
+  Problem,
+  Reading,
+  Snapshot,
+} from '../metric.ts';
 import type { Sources } from '../sources/source.ts';
 import { COALESCE } from './inventory.ts';
 import { type Batch, poll } from './poll.ts';
 import { lifeOf, type Trigger, trigger$ } from './trigger.ts';
-import { type Values, values, type View } from './values.ts';
+import { KEPT_PERIODS, type Values, values, type View } from './values.ts';
 
 /** A late collection holds a tick's snapshot up for this long at most, or for half a period if that is less. */
 export const patienceOf = (period: number): number => Math.min(1000, period / 2);
@@ -42,6 +51,11 @@ const board = (metrics: readonly MetricDefinition[]) => {
   const guestMetrics = ofContext('vm');
   const host = values(ofContext('host'));
   const guests = new Map<string, Guest>();
+  // Of libvirt's statistics those that are asked for most often.
+  const askedEvery = Math.min(...guestMetrics.flatMap(({ source, every }) => (source.kind === 'stat' ? every : [])));
+  let connected = false;
+  // The tick at which libvirt last gave a statistic of any domain, or was not asked for one.
+  let heard = -1;
   let order: readonly Guest[] = [];
   let known: readonly KnownDomain[] | undefined;
   let tick = -1;
@@ -59,6 +73,8 @@ const board = (metrics: readonly MetricDefinition[]) => {
 
   /** Whether there is something to tell at once; what is to be collected has a snapshot of its own when that is done. */
   const onTrigger = ({ tick: current, inventory, due, gone }: Trigger): boolean => {
+    if (!inventory.connected || !connected || inventory.domains.size === 0) heard = current;
+    ({ connected } = inventory);
     tick = current;
     for (const [uuid, { domain }] of guests) if (gone.has(lifeOf(domain))) guests.delete(uuid);
     for (const domain of inventory.domains.values()) {
@@ -70,6 +86,9 @@ const board = (metrics: readonly MetricDefinition[]) => {
     const news = follow(inventory.known);
     return gone.size > 0 || (news && due.length === 0);
   };
+  // On an overloaded host, and of a domain that hangs, an old value is better than none. Without libvirt, or where it does
+  // not answer for any domain, nobody knows whether the domains are still there.
+  const keepsLate = (): boolean => connected && tick - heard < KEPT_PERIODS * askedEvery;
   const valuesOf = ({ domain }: Reading): Values | undefined => {
     if (domain === undefined) return host;
     const guest = guests.get(domain.uuid);
@@ -78,9 +97,13 @@ const board = (metrics: readonly MetricDefinition[]) => {
   /** False if nothing of it is news: nobody need be told. */
   const onBatch = ({ kind, trigger, readings }: Batch): boolean => {
     const targets = kind === 'late' ? [...new Set(readings.map(valuesOf))] : [];
-    const before = targets.map((target) => target?.view(tick));
-    for (const reading of readings) valuesOf(reading)?.put(reading, trigger.tick);
-    if (kind === 'late') return targets.some((target, at) => target?.view(tick) !== before[at]);
+    const viewOf = (target: Values | undefined): View | undefined => target?.view(tick, target === host || keepsLate());
+    const before = targets.map(viewOf);
+    for (const reading of readings) {
+      valuesOf(reading)?.put(reading, trigger.tick);
+      if (reading.domain !== undefined && reading.metric.source.kind === 'stat') heard = tick;
+    }
+    if (kind === 'late') return targets.some((target, at) => viewOf(target) !== before[at]);
     for (const { uuid, id } of trigger.due) {
       const guest = guests.get(uuid);
       if (guest?.domain.id === id) guest.shown = true;
@@ -88,21 +111,31 @@ const board = (metrics: readonly MetricDefinition[]) => {
     return true;
   };
   const take = (cause: Snapshot['cause'], at: number): Snapshot => {
-    const hostView = host.view(tick);
+    const hostView = host.view(tick, true);
     const shown: GuestMetrics[] = [];
     const problems: Problem[] = [...hostView.problems];
+    const late: LateValue[] = [...hostView.late];
     for (const guest of order) {
       if (!guest.shown) continue;
-      const view = guest.values.view(tick);
+      const view = guest.values.view(tick, keepsLate());
       if (view.samples !== guest.view?.samples || guest.metrics?.domain !== guest.domain) {
         guest.metrics = { domain: guest.domain, samples: view.samples };
       }
       guest.view = view;
       if (view.samples.length > 0 && guest.metrics !== undefined) shown.push(guest.metrics);
       for (const problem of view.problems) problems.push({ ...problem, domain: guest.domain });
+      for (const value of view.late) late.push({ ...value, domain: guest.domain });
     }
-    const all = known === undefined ? {} : { domains: known };
-    return { cause, tick, at, host: hostView.samples, guests: shown, problems, ...all };
+    return {
+      cause,
+      tick,
+      at,
+      host: hostView.samples,
+      guests: shown,
+      problems,
+      ...(late.length === 0 ? {} : { late }),
+      ...(known === undefined ? {} : { domains: known }),
+    };
   };
   return { onTrigger, onBatch, take };
 };

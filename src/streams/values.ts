@@ -1,6 +1,6 @@
-import type { MetricDefinition, Problem, Reading, Sample, Stage } from '../metric.ts';
+import type { LateValue, MetricDefinition, Problem, Reading, Sample, Stage } from '../metric.ts';
 
-/** A value that is not renewed is kept for less than this many of its periods. */
+/** A value that is not renewed for this many of its periods is late; where its source has gone it is not shown any more. */
 export const KEPT_PERIODS = 3;
 
 interface Value {
@@ -14,13 +14,16 @@ export interface View {
   readonly samples: readonly Sample[];
   /** Without the domain. */
   readonly problems: readonly Problem[];
+  /** Without the domain. */
+  readonly late: readonly LateValue[];
 }
 
 /** The latest values of the host or of one domain. */
 export interface Values {
   /** Takes a reading of a tick; one that is older than what is known is dropped. */
   readonly put: (reading: Reading, tick: number) => void;
-  readonly view: (tick: number) => View;
+  /** `keepsLate`: whether the source is there, so that a late value is better than none. */
+  readonly view: (tick: number, keepsLate: boolean) => View;
 }
 
 const sameSamples = (a: readonly Sample[], b: readonly Sample[]): boolean =>
@@ -40,26 +43,30 @@ const NONE: readonly never[] = [];
 /** `metrics` are those of the target's context, in the order of the configuration. */
 export const values = (metrics: readonly MetricDefinition[]): Values => {
   const latest = new Map<MetricDefinition, Value>();
-  let view: View = { samples: NONE, problems: NONE };
+  let view: View = { samples: NONE, problems: NONE, late: NONE };
   let changed = false;
+  let kept = true;
   let goodUntil = Infinity;
 
-  const build = (tick: number): View => {
+  const build = (tick: number, keepsLate: boolean): View => {
     const samples: Sample[] = [];
     const problems: Problem[] = [];
+    const late: LateValue[] = [];
     goodUntil = Infinity;
     for (const metric of metrics) {
       const value = latest.get(metric);
       if (value === undefined) continue;
       const end = value.tick + KEPT_PERIODS * metric.every;
       if (value.failure !== undefined) problems.push({ metric, ...value.failure });
-      else if (tick >= end) problems.push({ metric, stage: 'run', reason: `no new value for ${KEPT_PERIODS} periods` });
+      else if (tick >= end && !keepsLate)
+        problems.push({ metric, stage: 'run', reason: `no new value for ${KEPT_PERIODS} periods` });
       else {
         for (const sample of value.samples) samples.push(sample);
-        goodUntil = Math.min(goodUntil, end);
+        if (tick >= end) late.push({ metric, tick: value.tick });
+        else goodUntil = Math.min(goodUntil, end);
       }
     }
-    return { samples, problems };
+    return { samples, problems, late };
   };
 
   return {
@@ -72,13 +79,16 @@ export const values = (metrics: readonly MetricDefinition[]): Values => {
       latest.set(metric, value);
       changed = true;
     },
-    view: (tick) => {
-      if (!changed && tick < goodUntil) return view;
+    view: (tick, keepsLate) => {
+      if (!changed && keepsLate === kept && tick < goodUntil) return view;
       changed = false;
-      const next = build(tick);
+      kept = keepsLate;
+      const next = build(tick, keepsLate);
       const samples = sameSamples(view.samples, next.samples) ? view.samples : next.samples;
       const problems = next.problems.length === 0 && view.problems.length === 0 ? view.problems : next.problems;
-      if (samples !== view.samples || problems !== view.problems) view = { samples, problems };
+      const late = next.late.length === 0 && view.late.length === 0 ? view.late : next.late;
+      if (samples !== view.samples || problems !== view.problems || late !== view.late)
+        view = { samples, problems, late };
       return view;
     },
   };
