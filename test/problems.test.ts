@@ -30,6 +30,8 @@ const snapshot = (problems: readonly Problem[], running: readonly Domain[] = [])
   guests: running.map((one) => ({ domain: one, samples: [] })),
   problems,
 });
+const MINUTE = 60_000;
+const at = (minute: number, of: Snapshot): Snapshot => ({ ...of, at: minute * MINUTE });
 const said = async (...snapshots: readonly Snapshot[]): Promise<readonly string[]> =>
   (await lastValueFrom(problemLines$(from(snapshots)).pipe(toArray()))).map(
     ({ level, message }) => `${level}: ${message}`,
@@ -39,7 +41,7 @@ describe('problems of metrics', () => {
   it('are said once, and their end once', async () => {
     const bad = snapshot([problem(metric(0))]);
     const good = snapshot([]);
-    expect(await said(good, bad, bad, bad, good, good, bad)).toEqual([
+    expect(await said(good, bad, bad, at(1, bad), at(2, good), at(2, good), at(3, bad))).toEqual([
       'warning: "M0" (/etc/x.conf:10) is left out for the host: exit status 1',
       'info: "M0" is back for the host',
       'warning: "M0" (/etc/x.conf:10) is left out for the host: exit status 1',
@@ -59,12 +61,55 @@ describe('problems of metrics', () => {
           domains.map((one) => problem(of, 'empty value', one)),
           domains,
         ),
-        snapshot([], domains),
+        at(1, snapshot([], domains)),
       ),
     ).toEqual([
       'warning: "M1" (/etc/x.conf:11) is left out for the domains "vm1", "vm2", "vm3" and 2 more: empty value',
       'info: "M1" is back for the domains "vm1", "vm2", "vm3" and 2 more',
     ]);
+  });
+
+  it('CASE B10: are one line of a metric in a minute, with what holds by then', async () => {
+    const [bad, good] = [snapshot([problem(metric(0))]), snapshot([])];
+    const minute = [good, bad, good, bad, good];
+    expect(await said(bad, ...minute, at(0.9, bad), at(1, good), at(1.1, bad), at(1.9, good), at(2, good))).toEqual([
+      'warning: "M0" (/etc/x.conf:10) is left out for the host: exit status 1',
+      'info: "M0" is back for the host',
+    ]);
+    expect(await said(bad, good, at(0.99, good), at(1, good))).toHaveLength(2);
+  });
+
+  it('CASE B10: of further domains within a minute are told with the next line, each once', async () => {
+    const of = metric(1, 'vm');
+    const domains = [1, 2, 3].map((id) => domain(id));
+    const failing = (count: number): Snapshot =>
+      snapshot(
+        domains.slice(0, count).map((one) => problem(of, 'x', one)),
+        domains,
+      );
+    expect(await said(failing(1), failing(2), at(0.5, failing(3)), at(1, failing(3)), at(9, failing(3)))).toEqual([
+      'warning: "M1" (/etc/x.conf:11) is left out for the domain "vm1": x',
+      'warning: "M1" (/etc/x.conf:11) is left out for the domains "vm2", "vm3": x',
+    ]);
+  });
+
+  it('CASE B10: name values that are kept although no new ones come', async () => {
+    const of = metric(1, 'vm');
+    const late = { ...snapshot([], [domain(1)]), late: [{ metric: of, domain: domain(1), tick: 3 }] };
+    const lines = [
+      'warning: "M1" (/etc/x.conf:11) keeps its last value for the domain "vm1": no new one for 3 periods',
+      'info: "M1" is back for the domain "vm1"',
+    ];
+    expect(await said(late, late, at(1, late), at(2, snapshot([], [domain(1)])))).toEqual(lines);
+    const missing = snapshot([problem(of, 'x', domain(1))], [domain(1)]);
+    expect(await said(late, at(1, missing))).toEqual([lines[0], expect.stringContaining('is left out')]);
+  });
+
+  it('CASE B10: of more metrics than twenty at once are counted', async () => {
+    const all = Array.from({ length: 100 }, (_, index) => problem(metric(index)));
+    const lines = await said(snapshot(all));
+    expect(lines).toHaveLength(21);
+    expect(lines.at(-1)).toBe('warning: 80 more metrics have lost or got back values: vhostmd status');
   });
 
   it('end without a word when the domain has gone', async () => {

@@ -4,7 +4,7 @@ import type { Domain, MetricDefinition, Outcome, Reading } from '../metric.ts';
 import { STATS_GROUP, type StatsGroup } from '../stat-names.ts';
 import { formatStat } from '../value.ts';
 import { patientStats } from './frozen.ts';
-import { isGoing, LibvirtError } from './libvirt/call.ts';
+import { isBusy, isGoing, LibvirtError } from './libvirt/call.ts';
 import type { StatValue } from './libvirt/typed-params.ts';
 import type { Connection, DomainStats } from './libvirt/types.ts';
 import type { Link } from './link.ts';
@@ -38,7 +38,7 @@ const finder = (stat: string): ((fields: ReadonlyMap<string, StatValue>) => Stat
   };
 };
 
-/** Turns the statistics of one domain into readings; a statistic that the domain does not have is a failure. */
+/** Turns the statistics of one domain into readings; a statistic that the domain does not have is a failure, unless it may come later. */
 const reader = (metrics: readonly MetricDefinition[]): ((stats: DomainStats) => readonly Reading[]) => {
   const wanted = metrics.map((metric) => {
     const scale = metric.source.kind === 'stat' ? metric.source.scale : undefined;
@@ -49,9 +49,10 @@ const reader = (metrics: readonly MetricDefinition[]): ((stats: DomainStats) => 
       type: metric.type as Exclude<typeof metric.type, 'group' | 'xml'>,
     };
   });
-  return ({ domain, fields }) =>
-    wanted.map(({ metric, find, scale, type }): Reading => {
+  return ({ domain, fields, partial }) =>
+    wanted.flatMap(({ metric, find, scale, type }): Reading | readonly Reading[] => {
       const found = find(fields);
+      if (found === undefined && partial === true) return [];
       if (found === undefined)
         return { metric, domain, outcome: failure(`the domain has no statistic ${statOf(metric)}`) };
       const value = formatStat(type, found, scale);
@@ -69,8 +70,8 @@ const onError =
   (metrics: readonly MetricDefinition[], domains: readonly Domain[]) =>
   (error: unknown): Observable<readonly Reading[]> => {
     if (!(error instanceof LibvirtError)) throw error;
-    // What the values are then is up to the inventory.
-    if (isGoing(error)) return EMPTY;
+    // What the values are then is up to the inventory; a busy domain is only late.
+    if (isGoing(error) || isBusy(error)) return EMPTY;
     return from(
       domains.map((domain) => metrics.map((metric) => ({ metric, domain, outcome: failure(error.message) }))),
     );

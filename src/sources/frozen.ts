@@ -23,6 +23,9 @@ const IMPATIENCE = 400;
 // A domain that just starts or resumes holds its monitor for some 10 ms, and its answer is not whole.
 const ASK_AGAIN = 100;
 const TRIES = 4;
+// On an overloaded host a monitor may be held at every try: a domain that gave more before is believed to have less only
+// after so many collections in a row.
+const LESS_BELIEVED = 10;
 
 export interface PatientOptions {
   readonly groups: number;
@@ -39,7 +42,8 @@ export interface PatientOptions {
  * answer. It then holds that QEMU's monitor, so a second call (NOWAIT) passes it by and answers for all the others;
  * the frozen one's answer comes from the first call, whenever that returns. With `mostCalls` or more frozen domains
  * at once nothing further is asked until one of them answers. A domain whose monitor is held by someone else gives
- * a part only: it is asked again some times before it is believed that it has no more.
+ * a part only: it is asked again some times, and one that gave more before in several collections, before it is believed that it has
+ * no more.
  */
 export const patientStats = ({
   groups,
@@ -50,6 +54,14 @@ export const patientStats = ({
 }: PatientOptions): ((connection: Connection, domains: readonly Domain[]) => Observable<readonly DomainStats[]>) => {
   // Domains that are known not to have all: as many as they have.
   const known = new WeakMap<Domain, number>();
+  const partsInARow = new WeakMap<Domain, number>();
+  const judged = (stats: DomainStats): DomainStats => {
+    const { domain } = stats;
+    if (!known.has(domain)) return stats;
+    const times = (partsInARow.get(domain) ?? 0) + 1;
+    partsInARow.set(domain, times);
+    return times < LESS_BELIEVED ? { ...stats, partial: true } : stats;
+  };
   const isWhole = (stats: DomainStats): boolean => found(stats) >= (known.get(stats.domain) ?? wanted);
   let callsOnTheWay = 0;
 
@@ -83,10 +95,12 @@ export const patientStats = ({
       ): Observable<readonly DomainStats[]> => {
         const fresh = all.filter(isNew);
         const parts = fresh.filter((stats) => !isWhole(stats) && !(passing && known.has(stats.domain)));
-        const ready = [...fresh.filter(isWhole), ...(tries === 1 ? parts : [])];
+        const ready = [...fresh.filter(isWhole), ...(tries === 1 ? parts.map(judged) : [])];
         for (const stats of ready) {
           answered.set(stats.domain, found(stats));
+          if (stats.partial === true) continue;
           known.set(stats.domain, found(stats));
+          partsInARow.delete(stats.domain);
         }
         if (tries === 1 || parts.length === 0) return of(ready);
         const again$ = timer(ASK_AGAIN, scheduler).pipe(

@@ -128,6 +128,15 @@ describe('Statistics of domains', () => {
     expect(readings[2]).toMatch(/^a balloon\.maximum \(.+\)$/);
   });
 
+  it('CASE B10: of a domain whose lock or monitor another call holds for too long are late, not failed', () => {
+    const busy = () => throwError(() => new LibvirtError('Timed out during operation: cannot acquire state lock', 68));
+    const { readings, completed } = collect([statMetric('cpu.time'), statMetric('net.0.rx.bytes')], {}, [a], {
+      info$: busy,
+      stats$: busy,
+    });
+    expect([readings, completed]).toEqual([[], 2]);
+  });
+
   it('that a domain does not have are a failure that names them, the others of the same domain are there', () => {
     const { readings } = collect([statMetric('block.0.rd.reqs'), statMetric('vcpu.maximum')], { 'vcpu.maximum': 4 });
     expect(readings).toEqual(['a block.0.rd.reqs (the domain has no statistic block.0.rd.reqs)', 'a vcpu.maximum 4']);

@@ -47,7 +47,13 @@ const stage = (end: number, mostCalls = 4) => {
   const stats$ = patientStats({ groups: 8, wanted: 2, found, mostCalls, scheduler: time.scheduler });
   const ask = (domains: readonly Domain[]): void =>
     void stats$(connection, domains)
-      .pipe(map((all) => all.map(({ domain: of, fields }) => `${of.name}${fields.size}`).join(' ')))
+      .pipe(
+        map((all) =>
+          all
+            .map(({ domain: of, fields, partial }) => `${of.name}${fields.size}${partial ? ' partial' : ''}`)
+            .join(' '),
+        ),
+      )
       .subscribe({ next: time.see, error: time.see, complete: () => time.see('|') });
   const at = (ms: number, what: () => void): void => void time.scheduler.schedule(what, ms);
   const thaw = (one: Domain): void => {
@@ -146,6 +152,28 @@ describe('Bulk statistics', () => {
       [1010, 'a2 b1'],
       [1010, '|'],
     ]);
+  });
+
+  it('CASE B10: of a domain that gave more before are a part only, until ten collections in a row gave no more', () => {
+    const { scheduler, seen, ask, at, lacking } = stage(14_000);
+    ask([a]);
+    at(500, () => lacking.add(a));
+    for (let tick = 1; tick <= 12; tick += 1) at(tick * 1000, () => ask([a]));
+    scheduler.flush();
+    const parts = seen.map(([, text]) => text).filter((text) => text !== '|');
+    expect(parts).toEqual(['a2', ...Array.from({ length: 9 }, () => 'a1 partial'), 'a1', 'a1', 'a1']);
+  });
+
+  it('CASE B10: of a domain that gives all again in between are never believed to be less', () => {
+    const { scheduler, seen, ask, at, lacking } = stage(32_000);
+    for (let tick = 0; tick < 30; tick += 1)
+      at(tick * 1000, () => {
+        if (tick % 8 === 0) lacking.delete(a);
+        else lacking.add(a);
+        ask([a]);
+      });
+    scheduler.flush();
+    expect(new Set(seen.map(([, text]) => text))).toEqual(new Set(['a2', 'a1 partial', '|']));
   });
 
   it('of a domain that lacks one come also past a frozen one', () => {

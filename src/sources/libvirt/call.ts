@@ -5,6 +5,8 @@ import { callback, errorAt, libvirt, type Library } from './library.ts';
 /** virterror.h: there is no such domain; an error in the connection. */
 export const NO_DOMAIN = 42;
 export const RPC = 39;
+/** virterror.h: a domain's lock or monitor could not be had in time. */
+export const OPERATION_TIMEOUT = 68;
 
 /** A libvirt call that failed; message and code (virErrorNumber) are libvirt's own. */
 export class LibvirtError extends Error {
@@ -82,3 +84,6 @@ const REFUSED = new Set([3, 8, 29, 67, 74, 84, 88]);
 /** A call failed because the driver does not have it, or this user may not use it: it is done without. */
 export const isRefused = (error: unknown): boolean =>
   error instanceof LibvirtError && error.code !== undefined && REFUSED.has(error.code);
+
+/** Whether the domain is there, but something else held it for too long. */
+export const isBusy = (error: unknown): boolean => error instanceof LibvirtError && error.code === OPERATION_TIMEOUT;

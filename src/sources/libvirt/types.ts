@@ -27,6 +27,8 @@ export type LifecycleEvent = Extract<DomainEvent, { kind: 'running' | 'paused' |
 export interface DomainStats {
   readonly domain: Domain;
   readonly fields: ReadonlyMap<string, StatValue>;
+  /** The domain may have more, which it could not give now. */
+  readonly partial?: boolean;
 }
 
 /**
