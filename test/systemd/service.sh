@@ -62,6 +62,7 @@ add_metric() { script "sed -i 's|</metrics>|$1</metrics>|' $conf"; }
 script "ln -s $product/dist/vhostmd.cjs /usr/bin/vhostmd
   install -D -m 644 $product/conf/vhostmd.xml $conf
   install -D -m 644 $product/conf/vhostmd.service /etc/systemd/system/vhostmd.service
+  install -D -m 644 $product/conf/vhostmd-disks.service /etc/systemd/system/vhostmd-disks.service
   install -D -m 644 $product/conf/vhostmd.sysusers /usr/lib/sysusers.d/vhostmd.conf
   systemd-sysusers"
 settings '[Service]\nEnvironment=LIBVIRT_DEFAULT_URI=test+unix:///default?socket=/run/libvirt/libvirt-sock-ro\n'
@@ -71,6 +72,9 @@ add_metric '<metric type="string" context="host"><name>Slow</name><action>mkdir 
 printf 'systemd %s, Node %s, libvirt %s\n' "$(inside systemctl --version | head -n 1)" "$(inside node --version)" \
   "$(inside libvirtd --version)"
 
+# As a C daemon of root leaves it.
+script "truncate -s 262144 $disk && chmod 644 $disk && chown root:root $disk"
+
 # An action that hangs delays the first snapshot by half a period.
 took=$(timed inside systemctl start vhostmd)
 check 'a start returns when the first snapshot is on the disk' has_metric HostName
@@ -78,7 +82,7 @@ check 'and not before' at_least "$took" 700
 check 'the service is active' is ActiveState active
 check 'it runs as the user vhostmd' script "[ \$(stat -c %U /proc/$(main)) = vhostmd ]"
 check 'without any capability' script "grep -q 'CapBnd:.0000000000000000' /proc/$(main)/status"
-check 'the disk is its own' script "[ \$(stat -c %U:%a $disk) = vhostmd:644 ]"
+check "CASE A2: the disk is its own, though it was root's" script "[ \$(stat -c %U:%a $disk) = vhostmd:644 ]"
 check 'it reads libvirt' eventually 10 script "vhostmd dump --json $disk | grep -q 6695eb01-f6a4-8304-79aa-97f2502e193f"
 check 'the status says what is published' eventually 5 says '13 host metrics, 1 VM'
 check 'root can ask it for its status' script 'vhostmd status | grep "1 VM"'
@@ -164,6 +168,55 @@ check 'no process is left' script '! pgrep -u vhostmd'
 check 'the disk is valid' has_metric Added
 check 'private disks stay' script '[ -e /run/vhostmd/kept.disk ]'
 with_status 'Stopped'
+
+owner() { script "[ \$(stat -c %U:%a $1) = $2:644 ]"; }
+script "chown 64055:64055 $disk /run/vhostmd/kept.disk"
+inside systemctl start vhostmd
+check "CASE A2: a disk that libvirt gave to QEMU's user is taken back, and the service starts" is ActiveState active
+check 'and is its own' owner $disk vhostmd
+check 'which the log says once' script "[ \$(journalctl --unit vhostmd | grep -c '$disk belonged to user 64055') = 1 ]"
+script "install -o root -m 644 /dev/null /dev/shm/other && sed -i 's|<path>$disk<|<path>/dev/shm/other<|' $conf"
+inside systemctl reload vhostmd
+check "CASE A2: a new disk of a reload is taken over, though it is root's" eventually 10 script 'vhostmd dump /dev/shm/other | grep -q HostName'
+check 'and is its own, too' owner /dev/shm/other vhostmd
+script "sed -i 's|<path>/dev/shm/other<|<path>$disk<|' $conf"
+settings '[Service]\nUser=root\nEnvironment=LIBVIRT_DEFAULT_URI=test+unix:///default?socket=/run/libvirt/libvirt-sock-ro\n'
+inside systemctl restart vhostmd
+check "CASE A2: with User=root in a file of the administrator the disk is root's" owner $disk root
+check 'and is written' has_metric HostName
+settings '[Service]\nEnvironment=LIBVIRT_DEFAULT_URI=test+unix:///default?socket=/run/libvirt/libvirt-sock-ro\n'
+inside systemctl stop vhostmd
+
+# As after a boot: /dev/shm and /run are empty. libvirt's start fails where the disks of its VMs are missing.
+uuid=11111111-2222-3333-4444-555555555555
+libvirt='libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket libvirtd.service'
+boot() { script "systemctl stop $libvirt; systemctl reset-failed; rm -rf $disk /run/vhostmd"; }
+script "sed -i 's|</globals>|<vm_disk><path>/run/vhostmd/UUID.disk</path><size unit=\"k\">64</size></vm_disk></globals>|' $conf
+  sed -i '/<sink module/s|<sink module[^>]*>||' $conf
+  mkdir -p /etc/libvirt/qemu /etc/systemd/system/libvirtd.service.d
+  echo '<domain><name>web1</name><uuid>$uuid</uuid></domain>' >/etc/libvirt/qemu/web1.xml
+  printf '[Service]\nExecStartPre=/usr/bin/test -s $disk\nExecStartPre=/usr/bin/test -s /run/vhostmd/$uuid.disk\n' \
+    >/etc/systemd/system/libvirtd.service.d/test.conf
+  systemctl daemon-reload"
+boot
+check 'without the unit of the disks libvirt starts before them' script '! systemctl start libvirtd.service 2>/dev/null'
+boot
+script 'systemctl enable vhostmd-disks.service 2>/dev/null'
+check 'CASE A3: the disks are there before libvirt starts its VMs' inside systemctl start libvirtd.service
+check 'the shared one is for the service' owner $disk vhostmd
+check 'and so is the private one of a domain that is defined' owner /run/vhostmd/$uuid.disk vhostmd
+check 'both are valid' script "vhostmd dump $disk && vhostmd dump /run/vhostmd/$uuid.disk"
+boot
+script 'systemctl start libvirtd-ro.socket'
+check 'CASE A3: also where its socket starts it' script "vhostmd once -f $product/conf/vhostmd.xml -c 'test+unix:///default?socket=/run/libvirt/libvirt-sock-ro' | grep -q ResourceProcessorLimit"
+check 'the disk is there' owner $disk vhostmd
+boot
+script "cp $conf /tmp/good; echo '<vhostmd>' >$conf; rm /etc/systemd/system/libvirtd.service.d/test.conf; systemctl daemon-reload"
+check 'CASE A3: a configuration that is wrong keeps libvirt from nothing' inside systemctl start libvirtd.service
+script "cp /tmp/good $conf"
+inside systemctl start vhostmd
+check 'the service takes these disks over' has_metric HostName
+inside systemctl stop vhostmd
 
 script "echo '<vhostmd>' >$conf"
 check 'a start with a bad configuration fails' script '! systemctl start vhostmd 2>/dev/null'
