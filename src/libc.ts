@@ -14,6 +14,9 @@ interface Libc {
   readonly fcntl: (fd: number, command: number, flags: number) => number;
   readonly posix_fadvise: (fd: number, offset: number, length: number, advice: number) => number;
   readonly sysconf: (name: number) => number;
+  readonly setgroups: (count: number, groups: Uint32Array) => number;
+  readonly setresgid: (real: number, effective: number, saved: number) => number;
+  readonly setresuid: (real: number, effective: number, saved: number) => number;
   readonly _exit: (status: number) => void;
   readonly errno: () => number;
   readonly wouldBlock: number | undefined;
@@ -41,6 +44,9 @@ const libc = (): Libc => {
       'int posix_fadvise(int fd, int64_t offset, int64_t length, int advice)',
     ) as Libc['posix_fadvise'],
     sysconf: self.func('long sysconf(int name)') as Libc['sysconf'],
+    setgroups: self.func('int setgroups(size_t count, const uint32_t *groups)') as Libc['setgroups'],
+    setresgid: self.func('int setresgid(uint32_t real, uint32_t effective, uint32_t saved)') as Libc['setresgid'],
+    setresuid: self.func('int setresuid(uint32_t real, uint32_t effective, uint32_t saved)') as Libc['setresuid'],
     _exit: self.func('void _exit(int status)') as Libc['_exit'],
     errno: () => koffi.errno(),
     wouldBlock: koffi.os.errno['EWOULDBLOCK'] ?? koffi.os.errno['EAGAIN'],
@@ -86,3 +92,21 @@ export const clockTicks = sysconf(SC_CLK_TCK, 'the ticks of a second');
 
 /** Ends the process at once, whatever its worker threads are waiting for (_exit(2)). */
 export const exitNow = (status: number): void => libc()._exit(status);
+
+const UNCHANGED = 0xffffffff;
+
+const ids = (call: (libc: Libc) => number, what: string): void => {
+  const c = libc();
+  if (call(c) !== 0) throw new Error(`${what} failed with errno ${c.errno()}`);
+};
+
+/**
+ * setgroups(2), setresgid(2) and setresuid(2), of all threads; without `real` the effective ids only. Node's own are shut
+ * where it cannot know whether io_uring is used (Debian 13), because requests that wait there keep the former user's rights.
+ */
+export const setGroups = (groups: readonly number[]): void =>
+  ids((c) => c.setgroups(groups.length, Uint32Array.from(groups)), 'setgroups');
+export const setGid = (gid: number, real: boolean): void =>
+  ids((c) => (real ? c.setresgid(gid, gid, gid) : c.setresgid(UNCHANGED, gid, UNCHANGED)), 'setresgid');
+export const setUid = (uid: number, real: boolean): void =>
+  ids((c) => (real ? c.setresuid(uid, uid, uid) : c.setresuid(UNCHANGED, uid, UNCHANGED)), 'setresuid');

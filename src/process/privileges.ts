@@ -1,4 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+
+import { setGid, setGroups, setUid } from '../libc.ts';
 
 const ask = (args: readonly string[]): string =>
   execFileSync('id', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
@@ -63,28 +66,46 @@ export const mayBecome = ({ uid }: Owner): void => {
     throw new Error(`Only root can become user "${name}" (--user)`);
 };
 
+// The thread of an io_uring has the rights of the user who made it (CVE-2024-22017). libuv has such a thread only if
+// UV_USE_IO_URING=1; rings without one work with the rights of the caller.
+const refuseRing = (): void => {
+  const isRing = (fd: string): boolean => {
+    try {
+      return /^SqThread:\s*\d/m.test(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'));
+    } catch {
+      return false;
+    }
+  };
+  if (readdirSync('/proc/self/fdinfo').some(isRing))
+    throw new Error(
+      'Node uses a thread of io_uring, which keeps the rights of root: run vhostmd with UV_USE_IO_URING=0',
+    );
+};
+
 /** Becomes another user for good, with that user's own groups only, and without root's. */
 export const dropPrivileges = (owner: Owner): void => {
   mayBecome(owner);
   const { uid, gid, groups = [gid] } = owner;
   if (process.getuid?.() === uid) return;
-  process.setgroups?.([...groups]);
-  process.setgid?.(gid);
-  process.setuid?.(uid);
+  refuseRing();
+  setGroups(groups);
+  setGid(gid, true);
+  setUid(uid, true);
 };
 
 /** Runs synchronous work with another user's rights only, if this process is root; otherwise as it is. */
 export const asOwner = <T>({ uid, gid, groups = [gid] }: Owner, work: () => T): T => {
   if (!isRoot() || uid === 0) return work();
   const before = { gid: process.getegid?.() ?? 0, groups: process.getgroups?.() ?? [] };
+  refuseRing();
   try {
-    process.setgroups?.([...groups]);
-    process.setegid?.(gid);
-    process.seteuid?.(uid);
+    setGroups(groups);
+    setGid(gid, false);
+    setUid(uid, false);
     return work();
   } finally {
-    process.seteuid?.(0);
-    process.setegid?.(before.gid);
-    process.setgroups?.(before.groups);
+    setUid(0, false);
+    setGid(before.gid, false);
+    setGroups(before.groups);
   }
 };

@@ -78,6 +78,17 @@ describe('the XML of a device', () => {
 `);
   });
 
+  it('CASE A3: of a disk lets a domain start without it, if that is asked for', () => {
+    const target = { dev: 'vdb', bus: 'virtio' };
+    expect(deviceXml(SHARED, target, true, true)).toContain(
+      "<source file='/dev/shm/vhostmd0' startupPolicy='optional'>\n",
+    );
+    expect(deviceXml(SHARED, target, false, true)).toContain(
+      "<source file='/dev/shm/vhostmd0' startupPolicy='optional'/>\n",
+    );
+    expect(deviceXml({ kind: 'channel' }, target, true, true)).not.toContain('startupPolicy');
+  });
+
   it('of a disk has no label where libvirt has no such security model, and would refuse to start the domain', () => {
     const xml = deviceXml(SHARED, { dev: 'vdb', bus: 'virtio' }, false);
     expect(xml).toContain("  <source file='/dev/shm/vhostmd0'/>\n");

@@ -107,6 +107,22 @@ describe('vhostmd attach without --live and --config', () => {
     expect(code).toBe(0);
   });
 
+  it('CASE A3: with --optional a domain starts without a disk that is missing, otherwise it does not', async () => {
+    const missing = path.join(directory, 'missing');
+    for (const [name, more] of [
+      ['web1', ['--optional']],
+      ['web2', []],
+    ] as const) {
+      await make('defined', name);
+      expect(attach(name, '--config', '-f', config(['vbd'], '', missing), ...more).code).toBe(0);
+      expect(await persistentXml(name)).toContain(missing);
+    }
+    await stage().libvirtd.virsh('start', 'web1');
+    expect(await liveXml('web1')).not.toContain(missing);
+    expect(await persistentXml('web1')).toContain("startupPolicy='optional'");
+    await expect(stage().libvirtd.virsh('start', 'web2')).rejects.toThrow('Cannot access storage file');
+  });
+
   it('with private disks says where the shared one still is', async () => {
     await make('defined', 'web1');
     attach('web1', '-f', VBD(), '--config');

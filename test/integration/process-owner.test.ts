@@ -283,3 +283,35 @@ describe('a disk whose folder is missing', () => {
     },
   );
 });
+
+describe.runIf(process.getuid?.() === 0)('a file system that may hang', () => {
+  it('CASE F5: is named once, at the start or at the reload that brings it; one in memory is not', async () => {
+    const made = place(HOST);
+    const memory = path.join(made.directory, 'memory');
+    const other = path.join(made.directory, 'other');
+    for (const folder of [memory, other]) mkdirSync(folder);
+    execFileSync('mount', ['-t', 'tmpfs', 'none', memory]);
+    try {
+      for (const part of ['lower', 'upper', 'work']) mkdirSync(path.join(memory, part));
+      const parts = ['lower', 'upper', 'work'].map((part) => `${part}dir=${memory}/${part}`).join(',');
+      execFileSync('mount', ['-t', 'overlay', '-o', parts, 'none', other]);
+      withPath(made, path.join(memory, 'disk'));
+      const daemon = await start([...TEST_URI, '-f', made.config]);
+      expect(linesWith(daemon, 'not in memory')).toEqual([]);
+      const disk = path.join(other, 'disk');
+      withPath({ ...made, disk: path.join(memory, 'disk') }, disk);
+      for (const times of [1, 2]) {
+        daemon.child.kill('SIGHUP');
+        await until('the reload', () => linesWith(daemon, 'Reloading').length === times, 30_000);
+      }
+      await until('the disk', () => existsSync(disk), 30_000);
+      expect(linesWith(daemon, `${disk} is on a file system that is not in memory`)).toHaveLength(1);
+      await daemon.stop();
+      const second = await start([...TEST_URI, '-f', made.config]);
+      expect(linesWith(second, `${disk} is on a file system that is not in memory`)).toHaveLength(1);
+      await second.stop();
+    } finally {
+      for (const folder of [other, memory]) execFileSync('umount', ['-l', folder]);
+    }
+  });
+});
