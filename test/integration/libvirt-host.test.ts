@@ -83,4 +83,20 @@ describe('What libvirt says of the host', () => {
     expect(Number(await valueOf(disk, 'host.cpus'))).toBe(count);
     await libvirtd.start();
   });
+
+  it('CASE B7: is what a virsh without CONNECT gets, by -c or by the environment', async () => {
+    const { libvirtd, run } = stage();
+    const uuid = await libvirtd.create('mine');
+    const metrics = action('host', 'Uri', 'virsh uri') + action('vm', 'Name', 'virsh dominfo UUID | grep -c Id:');
+    const byOption = await run(metrics, { env: { LIBVIRT_DEFAULT_URI: '' } });
+    const uri = await libvirtd.virsh('uri');
+    await until('its host metric is there', async () => (await valueOf(byOption.disk, 'Uri')) === uri, 30_000);
+    await until('it has the domain', async () => (await valueOf(byOption.disk, 'Name', uuid)) === '1', 30_000);
+    const { config, disk, remove } = scratch(metrics);
+    const byEnvironment = await startDaemon(['-f', config], { env: { LIBVIRT_DEFAULT_URI: libvirtd.uri } });
+    await until('it has the domain', async () => (await valueOf(disk, 'Name', uuid)) === '1', 30_000);
+    expect(await valueOf(disk, 'Uri')).toBe(uri);
+    await byEnvironment.stop();
+    remove();
+  });
 });

@@ -1,4 +1,5 @@
 import type { KnownDomain } from '../../metric.ts';
+import { identityOf } from './identity.ts';
 import { runOf } from './layouts.ts';
 import type { Paths } from './layouts.ts';
 
@@ -17,7 +18,7 @@ export interface Plan {
   readonly removed: ReadonlySet<string>;
   /** Those that are too many, in the order in which they come next. */
   readonly over: readonly Wanted[];
-  /** Those that name the path of another one: whose metrics it would get cannot be known. */
+  /** Those that name the socket of another one: whose metrics it would get cannot be known. */
   readonly shared: readonly Wanted[];
 }
 
@@ -35,6 +36,16 @@ const wantedOf = (domain: KnownDomain, path: string | undefined): readonly Wante
   return [wanted];
 };
 
+/** Those of which another one names the same socket, by whatever path. */
+export const sharedOf = (all: readonly Wanted[]): ReadonlySet<Wanted> => {
+  const users = new Map<string, Wanted[]>();
+  for (const wanted of all) {
+    const identity = identityOf(wanted.path);
+    users.set(identity, [...(users.get(identity) ?? []), wanted]);
+  }
+  return new Set([...users.values()].filter(({ length }) => length > 1).flat());
+};
+
 /** Reconciles the channels with the domains that are known now; what is connected stays, new ones take free places. */
 export const plan = (
   { channels: before }: Plan,
@@ -47,12 +58,9 @@ export const plan = (
   const unknown = (domain: KnownDomain): string | undefined =>
     (domain.channel === undefined ? paths.get(runOf(domain)) : undefined) ?? found.get(runOf(domain));
   const all = domains.flatMap((domain) => wantedOf(domain, domain.channel ?? unknown(domain)));
-  const uses = new Map<string, number>();
-  for (const { path } of all) uses.set(path, (uses.get(path) ?? 0) + 1);
-  const [shared, alone] = [
-    all.filter(({ path }) => uses.get(path) !== 1),
-    all.filter(({ path }) => uses.get(path) === 1),
-  ];
+  const inConflict = sharedOf(all);
+  const shared = all.filter((wanted) => inConflict.has(wanted));
+  const alone = all.filter((wanted) => !inConflict.has(wanted));
   const [kept, fresh] = [alone.filter(({ key }) => before.has(key)), alone.filter(({ key }) => !before.has(key))];
   const added = fresh.slice(0, Math.max(0, maxChannels - kept.length));
   const channels = new Map([...kept, ...added].map((wanted) => [wanted.key, wanted]));

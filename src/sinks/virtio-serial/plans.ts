@@ -18,7 +18,7 @@ import type { Observable } from 'rxjs';
 import type { KnownDomain, Snapshot } from '../../metric.ts';
 import { lookForChannels$, runOf } from './layouts.ts';
 import type { Found, Paths } from './layouts.ts';
-import { NOTHING, plan } from './plan.ts';
+import { NOTHING, plan, sharedOf } from './plan.ts';
 import type { Plan } from './plan.ts';
 
 /** A plan with the one before it, or directories that could not be read, of which each text comes once. */
@@ -30,7 +30,7 @@ const pathless = (domains: readonly KnownDomain[], found: Paths): readonly Known
   );
 
 /**
- * Follows the domains of the snapshots, and plans anew when they are others. Sockets that no XML names are looked for
+ * Follows the domains of the snapshots, and plans anew when they are others, or when two of them share a socket. Sockets that no XML names are looked for
  * with every tick, until they are found. `snapshot$` is hot.
  */
 export const plans$ = (
@@ -60,14 +60,25 @@ export const plans$ = (
       exhaustMap(({ domains = [] }) => look$(domains)),
       share(),
     );
+    let newest: Plan = NOTHING;
+    // A socket can be replaced by another domain's while no domain changes.
+    const conflict$ = snapshot$.pipe(
+      filter(({ cause }) => cause === 'tick'),
+      map(() => [...sharedOf([...newest.channels.values(), ...newest.over, ...newest.shared])]),
+      map((shared) => shared.map(({ key }) => key).join('\n')),
+      startWith(''),
+      distinctUntilChanged(),
+    );
     const plan$ = combineLatest([
       domains$,
       found$.pipe(
         filter(({ paths: found }) => found.size > 0),
         startWith(undefined),
       ),
+      conflict$,
     ]).pipe(
       scan((before, [domains]) => plan(before, domains, paths, maxChannels), NOTHING),
+      tap((now) => (newest = now)),
       startWith(NOTHING),
       pairwise(),
       map(([before, now]) => ({ before, plan: now })),

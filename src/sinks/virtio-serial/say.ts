@@ -24,7 +24,7 @@ const overflow = (over: readonly Wanted[], maxChannels: number): readonly SinkRe
 /** What a new plan says that the one before did not: channels that are too many, and paths that are not one's own. */
 export const planWarnings = (before: Plan, { over, shared }: Plan, maxChannels: number): readonly SinkReport[] => {
   const known = new Set(before.shared.map(({ key }) => key));
-  const other = 'is not connected: another domain names the same path; give each channel a path of its own';
+  const other = 'is not connected: another domain names the same socket; give each channel a path of its own';
   return [
     ...(before.over.length === 0 ? overflow(over, maxChannels) : []),
     ...(before.over.length > 0 && over.length === 0

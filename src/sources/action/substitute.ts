@@ -39,6 +39,8 @@ export const environment = ({ domain, connect, path }: Surroundings): Readonly<R
     LC_ALL: 'C',
     HOME: process.env['HOME'],
     TZ: process.env['TZ'],
+    // For an action that calls virsh without CONNECT.
+    LIBVIRT_DEFAULT_URI: process.env['LIBVIRT_DEFAULT_URI'] || connect,
     VHOSTMD_CONNECT: connect,
     VHOSTMD_VM_NAME: domain?.name,
     VHOSTMD_VM_UUID: domain?.uuid,

@@ -187,7 +187,7 @@ describe('the virtio-serial sink', () => {
     expect(run.said('warning')).toEqual(
       ['vm1', 'vm2'].map(
         (name) =>
-          `The channel of domain "${name}", "${qemu.path}", is not connected: another domain names the same path; give each channel a path of its own`,
+          `The channel of domain "${name}", "${qemu.path}", is not connected: another domain names the same socket; give each channel a path of its own`,
       ),
     );
     run.publish(snapshotOf(domains.slice(1)));

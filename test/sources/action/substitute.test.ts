@@ -75,12 +75,31 @@ describe('the environment', () => {
     expect(rest).toEqual({
       PATH: '/bin',
       LC_ALL: 'C',
+      LIBVIRT_DEFAULT_URI: process.env['LIBVIRT_DEFAULT_URI'] ?? 'qemu:///system',
       VHOSTMD_CONNECT: 'qemu:///system',
       VHOSTMD_VM_NAME: 'web-01',
       VHOSTMD_VM_UUID: UUID,
       VHOSTMD_VM_ID: '7',
     });
     expect([HOME, TZ]).toEqual([process.env['HOME'], process.env['TZ']]);
+  });
+
+  it("CASE B7: has the URI of libvirt that the daemon's environment names, else that of -c", () => {
+    const before = process.env['LIBVIRT_DEFAULT_URI'];
+    const uriOf = (connect?: string) => environment({ path: '/bin', connect })['LIBVIRT_DEFAULT_URI'];
+    try {
+      delete process.env['LIBVIRT_DEFAULT_URI'];
+      expect(uriOf()).toBeUndefined();
+      expect(uriOf('qemu:///session')).toBe('qemu:///session');
+      process.env['LIBVIRT_DEFAULT_URI'] = '';
+      expect(uriOf('qemu:///session')).toBe('qemu:///session');
+      process.env['LIBVIRT_DEFAULT_URI'] = 'xen:///system';
+      expect(uriOf()).toBe('xen:///system');
+      expect(uriOf('qemu:///session')).toBe('xen:///system');
+    } finally {
+      if (before === undefined) delete process.env['LIBVIRT_DEFAULT_URI'];
+      else process.env['LIBVIRT_DEFAULT_URI'] = before;
+    }
   });
 
   it('names no domain in context host', () => {
