@@ -1,7 +1,7 @@
 import { BUCKETS, type Histogram } from './durations.ts';
 import type { Family, Labels, Series } from './family.ts';
 import { type FiguresView, type NamedSink, STAGES } from './figures.ts';
-import { missingValues } from './missing.ts';
+import { missingValues, oldValues } from './missing.ts';
 import type { ProcessView } from './process.ts';
 
 const family = (type: 'counter' | 'gauge', name: string, help: string, series: readonly Series[]): Family => ({
@@ -140,6 +140,14 @@ export const ownFamilies = (view: FiguresView, used: ProcessView, version: strin
       'Values that the newest snapshot does not have, by metric; in context vm one for each VM',
       missingValues(newest?.snapshot.problems ?? []).map(({ metric, context, count }) =>
         one(count, { context, metric }),
+      ),
+    ),
+    family(
+      'gauge',
+      'vhostmd_oldest_value_age_seconds',
+      'Age of the oldest value that is kept because no new one has come for 3 periods, by metric',
+      (newest === undefined ? [] : oldValues(newest.snapshot, view.period ?? 0)).map(
+        ({ metric, context, ageSeconds }) => one(ageSeconds, { context, metric }),
       ),
     ),
     ...ofSinks(view.sinks),

@@ -1,4 +1,4 @@
-import type { Context, Problem } from '../metric.ts';
+import type { Context, Problem, Snapshot } from '../metric.ts';
 
 /** A metric without a value: for the host, or for so many VMs. */
 export interface MissingValue {
@@ -31,4 +31,19 @@ export const missingValues = (problems: readonly Problem[]): readonly MissingVal
     reason,
     domains,
   }));
+};
+
+/** A metric whose last value is kept although no new one comes: for the host, or for so many VMs. */
+export interface OldValue extends Omit<MissingValue, 'reason'> {
+  /** Age of the oldest of them: since the tick that it is of. */
+  readonly ageSeconds: number;
+}
+
+/** Values that are late by metric, in their order; `period` is that of the ticks, in milliseconds. */
+export const oldValues = ({ late = [], tick }: Snapshot, period: number): readonly OldValue[] => {
+  const groups = missingValues(late.map((value) => ({ ...value, stage: 'run', reason: '' })));
+  return groups.map(({ metric, context, count, domains }) => {
+    const ticks = late.filter(({ metric: of }) => of.name === metric && of.context === context).map((one) => one.tick);
+    return { metric, context, count, domains, ageSeconds: ((tick - Math.min(...ticks)) * period) / 1000 };
+  });
 };

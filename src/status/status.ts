@@ -1,6 +1,6 @@
 import { BUCKETS } from '../figures/durations.ts';
 import type { FiguresView, NamedSink } from '../figures/figures.ts';
-import { type MissingValue, missingValues } from '../figures/missing.ts';
+import { type MissingValue, missingValues, type OldValue, oldValues } from '../figures/missing.ts';
 import type { OutcomeView } from '../figures/outcomes.ts';
 import type { ProcessView } from '../figures/process.ts';
 import { type Trouble, troublesOf } from './troubles.ts';
@@ -57,6 +57,8 @@ export interface Status {
   readonly bucketsSeconds: readonly number[];
   readonly sinks: readonly SinkStatus[];
   readonly missing: readonly MissingValue[];
+  /** Values that are kept because no new one has come for three periods. */
+  readonly old: readonly OldValue[];
   readonly stages: FiguresView['stages'];
   readonly outcomes: readonly OutcomeView[];
   readonly process: ProcessView;
@@ -132,6 +134,7 @@ export const statusOf = (view: FiguresView, about: About, used: ProcessView): St
     bucketsSeconds: BUCKETS,
     sinks: view.sinks.map((sink) => sinkStatus(sink, age)),
     missing: missingValues(snapshot?.problems ?? []),
+    old: snapshot === undefined ? [] : oldValues(snapshot, period ?? 0),
     stages: view.stages,
     outcomes: view.outcomes,
     process: used,

@@ -1,5 +1,5 @@
 import type { FiguresView, NamedSink } from '../figures/figures.ts';
-import { type MissingValue, missingValues } from '../figures/missing.ts';
+import { type MissingValue, missingValues, type OldValue, oldValues } from '../figures/missing.ts';
 import { escapeForLog } from '../value.ts';
 import type { About } from './status.ts';
 import { duration } from './words.ts';
@@ -40,12 +40,17 @@ const sinkTroubles = (
   return [{ kind: 'sink', text: `${sink} has not written for ${duration(now - waiting)}${never}` }, ...full];
 };
 
-const missingText = ({ metric, context, count, reason: why, domains }: MissingValue): string => {
+const whose = ({ context, count, domains }: Omit<MissingValue, 'reason'>): string => {
   const names = domains.map(quoted).join(', ');
   const more = count > domains.length ? ` and ${count - domains.length} more` : '';
-  const whose = context === 'host' ? '' : ` for ${count} ${count === 1 ? 'VM' : 'VMs'} (${names}${more})`;
-  return `metric ${quoted(metric)} has no value${whose}: ${reason(why)}`;
+  return context === 'host' ? '' : ` for ${count} ${count === 1 ? 'VM' : 'VMs'} (${names}${more})`;
 };
+
+const missingText = (missing: MissingValue): string =>
+  `metric ${quoted(missing.metric)} has no value${whose(missing)}: ${reason(missing.reason)}`;
+
+const oldText = (old: OldValue): string =>
+  `metric ${quoted(old.metric)} has a value that is ${duration(old.ageSeconds * 1000)} old${whose(old)}: its source does not answer in time`;
 
 const collectionTroubles = ({ now, newest }: FiguresView, late: number): readonly Trouble[] => {
   if (newest === undefined) return [{ kind: 'collection', text: 'nothing has been collected yet' }];
@@ -68,6 +73,9 @@ export const troublesOf = (view: FiguresView, { file, notReloaded }: About): rea
   }
   for (const missing of missingValues(newest?.snapshot.problems ?? [])) {
     troubles.push({ kind: 'metric', text: missingText(missing) });
+  }
+  for (const old of newest === undefined ? [] : oldValues(newest.snapshot, period)) {
+    troubles.push({ kind: 'metric', text: oldText(old) });
   }
   if (skipped.lastAt !== undefined && now - skipped.lastAt < recent) {
     const ticks = `${skipped.count} ${skipped.count === 1 ? 'tick was' : 'ticks were'} skipped`;

@@ -120,6 +120,18 @@ describe('the status of a daemon', () => {
     ]);
   });
 
+  it('CASE B10: says how old values are that are kept although no new ones come', () => {
+    const late = [problem('Load', '', undefined), problem('X', '', 1), problem('X', '', 2)];
+    const snapshot = newest({
+      tick: 20,
+      late: late.map((of, at) => ({ ...of, tick: 10 + at })),
+    });
+    expect(troubles({ newest: { snapshot, at: NOW - 395 } })).toEqual([
+      '  metric "Load" has a value that is 50 s old: its source does not answer in time',
+      '  metric "X" has a value that is 45 s old for 2 VMs ("vm1", "vm2"): its source does not answer in time',
+    ]);
+  });
+
   it('speaks of skipped ticks for a minute or 10 periods', () => {
     expect(troubles({ skipped: { count: 3, lastAt: NOW - 30_000 } })).toEqual([
       '  3 ticks were skipped, the last 30 s ago: the process was stopped or got no processor',
