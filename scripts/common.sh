@@ -3,6 +3,19 @@ cd "$(dirname "$0")/.." || exit 1
 
 say() { printf 'vhostmd: %s\n' "$*" >&2; }
 
+# apt_get ARGUMENT...: apt-get, but where another program holds one of its locks it waits for that. apt-get itself can wait for
+# the lock of dpkg only, not for those of its lists and its archives. Writes what was printed to $log.
+apt_get() {
+  waited=0
+  until LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get "$@" >"$log" 2>&1; do
+    grep -Eq 'Could not get lock|Unable to lock|is another process using it|lock was locked by another' "$log" || return 1
+    [ $waited -gt 0 ] || say 'Another program is installing packages: waiting until it has finished, for 15 minutes at most'
+    [ $waited -lt 900 ] || return 1
+    sleep 1
+    waited=$((waited + 1))
+  done
+}
+
 # need_packages PURPOSE PACKAGE...: installs Debian packages where it may, or names the command.
 need_packages() {
   purpose=$1
@@ -17,7 +30,7 @@ need_packages() {
   fi
   say "Installing for $purpose: $*"
   log=$(mktemp)
-  if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; } >"$log" 2>&1; then
+  if ! { apt_get update && apt_get install -y --no-install-recommends "$@"; }; then
     cat "$log" >&2
     say "The packages could not be installed (see above)."
     exit 1
@@ -36,8 +49,7 @@ need_modules() {
   need_node
   [ -e node_modules/.package-lock.json ] && [ ! package-lock.json -nt node_modules/.package-lock.json ] && return
   say 'Installing the npm packages'
-  # Not `npm ci`: it insists on the optional binaries of every other platform.
-  npm install --no-save --no-audit --no-fund --loglevel=error >&2
+  npm ci --no-audit --no-fund --loglevel=error >&2
   touch node_modules/.package-lock.json
 }
 
@@ -54,7 +66,8 @@ build() {
   touch .cache/built
 }
 
-have_libvirt() { ldconfig -p 2>/dev/null | grep -q 'libvirt\.so\.0' || [ -e /usr/lib64/libvirt.so.0 ]; }
+# Loads the library as the program does. An ordinary user's PATH lacks ldconfig.
+have_libvirt() { node -e 'require("koffi").load("libvirt.so.0")' 2>/dev/null; }
 
 # need_programs PURPOSE "PROGRAM..." PACKAGE...: installs the packages if one of the programs is missing.
 need_programs() {

@@ -1,15 +1,43 @@
 #!/bin/sh
-# `npm start [-- OPTION...]`: installs, builds, and runs the daemon in the foreground.
+# `npm start [-- OPTION...]`: installs, builds, and runs the daemon in the foreground, as a sandbox: disk, status socket and
+# configuration are in a folder of its own, and no VM's channel is taken. Options of vhostmd replace those given here.
 set -eu
 . "$(dirname "$0")/common.sh"
 build
 have_libvirt || need_packages 'the daemon' libvirt0
-if [ -S /run/libvirt/libvirt-sock-ro ] || [ -S /run/libvirt/virtqemud-sock-ro ]; then
-  uri=qemu:///system
+
+# The folder outlives the daemon: the next start uses it again. In /tmp anybody could have made it before.
+sandbox=${TMPDIR:-/tmp}/vhostmd-sandbox-$(id -u)
+mkdir -m 755 "$sandbox" 2>/dev/null || :
+if [ ! -d "$sandbox" ] || [ -L "$sandbox" ] || [ ! -O "$sandbox" ]; then
+  say "$sandbox is not a folder of yours. Remove it, or name another place: TMPDIR=/another/folder npm start"
+  exit 1
+fi
+# The preset, but for its disk and for the channels.
+sed -e "s|<path>/dev/shm/vhostmd0</path>|<path>$sandbox/disk</path>|" -e '/<transport>virtio</d' conf/vhostmd.xml >"$sandbox/vhostmd.conf"
+
+own_config=
+own_uri=
+for argument; do
+  case $argument in
+    -f* | -[dv]*f* | --conf*) own_config=yes ;;
+    -c* | -[dv]*c* | --conn*) own_uri=yes ;;
+  esac
+done
+
+uri=test:///default
+if [ -S /run/libvirt/libvirt-sock-ro ] || [ -S /run/libvirt/virtqemud-sock-ro ]; then uri=qemu:///system; fi
+if [ -n "$own_uri" ]; then
+  say 'Running on the libvirt that -c names'
+elif [ $uri = qemu:///system ]; then
   say "Running on this host's libvirt ($uri)"
 else
-  uri=test:///default
   say "There is no libvirt daemon on this host: running on libvirt's embedded test driver ($uri), which has one make-believe domain"
 fi
-say 'Metrics disk: /dev/shm/vhostmd0. To read it: node dist/vhostmd.cjs dump /dev/shm/vhostmd0'
-exec node dist/vhostmd.cjs --no-daemonize --verbose --config conf/vhostmd.xml --connect "$uri" "$@"
+say 'Try, from another terminal in this folder:'
+[ -n "$own_config" ] || say "  node dist/vhostmd.cjs dump $sandbox/disk"
+say "  node dist/vhostmd.cjs watch --socket $sandbox/status.sock"
+say "  node dist/vhostmd.cjs status --socket $sandbox/status.sock"
+say 'Ctrl-C ends it.'
+export RUNTIME_DIRECTORY="$sandbox"
+exec node dist/vhostmd.cjs --no-daemonize --verbose --config "$sandbox/vhostmd.conf" --connect "$uri" "$@"
