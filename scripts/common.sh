@@ -109,3 +109,25 @@ in_own_pid_namespace() {
   fi
   exec "$@"
 }
+
+# Sets $tree to a Debian 13 with systemd, libvirt, Node and npm, which is fetched once and never written to afterwards.
+debian_tree() {
+  tree=${TMPDIR:-/tmp}/vhostmd-debian-13-npm-$(dpkg --print-architecture)
+  # Two scripts may want it at the same time.
+  exec 9>"$tree.lock"
+  flock 9
+  if [ ! -d "$tree" ]; then
+    say "Fetching Debian 13 into $tree"
+    log=$(mktemp)
+    if ! debootstrap --variant=minbase --include=systemd-sysv,dbus,libpam-systemd,procps,nodejs,npm,libvirt-daemon \
+      trixie "$tree.$$" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$log" 2>&1; then
+      tail -n 20 "$log" >&2
+      rm -rf "$tree.$$" "$log"
+      say 'Debian 13 could not be fetched (see above); DEBIAN_MIRROR names another mirror.'
+      exit 1
+    fi
+    rm -rf "$tree.$$"/var/cache/apt/archives/*.deb "$log"
+    mv "$tree.$$" "$tree"
+  fi
+  exec 9>&-
+}

@@ -1,6 +1,6 @@
 #!/bin/sh
 # `npm run test:systemd`: boots Debian 13 with systemd as the first process in a container, installs the package there
-# with Debian's own Node and libvirt, and tries what only systemd can show. Needs root, 1 GB in the temporary folder, and
+# with Debian's own Node and libvirt, and tries what only systemd can show. Needs root, 2 GB in the temporary folder, and
 # a network for the first run; the last line says how many checks passed.
 set -eu
 . "$(dirname "$0")/common.sh"
@@ -11,7 +11,7 @@ if [ "$(id -u)" != 0 ]; then
   exit 1
 fi
 build
-need_programs "$purpose" 'debootstrap systemd-nspawn nsenter' debootstrap systemd-container util-linux
+need_programs "$purpose" 'debootstrap systemd-nspawn nsenter flock' debootstrap systemd-container util-linux
 
 work=$(mktemp -d)
 container=
@@ -29,20 +29,7 @@ clean() {
 trap clean EXIT
 trap 'exit 1' HUP INT TERM
 
-# Debian is fetched once and never written to: the container's changes are in memory.
-tree=${TMPDIR:-/tmp}/vhostmd-debian-13-$(dpkg --print-architecture)
-if [ ! -d "$tree" ]; then
-  say "Fetching Debian 13 into $tree"
-  if ! debootstrap --variant=minbase --include=systemd-sysv,dbus,libpam-systemd,procps,nodejs,libvirt-daemon \
-    trixie "$tree.$$" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$work/log" 2>&1; then
-    tail -n 20 "$work/log" >&2
-    rm -rf "$tree.$$"
-    say 'Debian 13 could not be fetched (see above); DEBIAN_MIRROR names another mirror.'
-    exit 1
-  fi
-  rm -rf "$tree.$$"/var/cache/apt/archives/*.deb
-  mv "$tree.$$" "$tree"
-fi
+debian_tree
 
 say 'Packing'
 npm pack --ignore-scripts --silent --pack-destination "$work" >/dev/null

@@ -97,10 +97,14 @@ const LEVELS = { opened: 'info', written: 'debug', warning: 'warning', failed: '
 /** Says what sinks report, and of a transport that has failed that it works again. */
 const reportsTo = (log: Log): ((of: DaemonReport) => void) => {
   const failingSince = new Map<string, number>();
+  const lastIdle = new Map<string, string>();
   return ({ sink: { key, name, required }, report }) => {
     const now = monotonicScheduler.now();
     const took = report.kind === 'written' ? `, ${(now - report.snapshot.at).toFixed(1)} ms` : '';
-    log(LEVELS[report.kind], name, `${report.message}${took}`);
+    // A sink that has written nothing is logged when that changes, not at each snapshot.
+    const idle = report.kind === 'written' && (report.bytes ?? 0) === 0;
+    if (!idle || lastIdle.get(key) !== report.message) log(LEVELS[report.kind], name, `${report.message}${took}`);
+    if (report.kind !== 'warning') lastIdle.set(key, idle ? report.message : '');
     // Not of sinks of others, which may fail and work in turns without end.
     if (!required) return;
     const since = failingSince.get(key);

@@ -9,7 +9,7 @@ disk=/dev/shm/vhostmd0
 conf=/etc/vhostmd/vhostmd.conf
 product=/usr/lib/node_modules/vhostmd
 
-inside() { nsenter --all --target "$leader" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 SYSTEMD_PAGER= "$@"; }
+inside() { nsenter --all --target "$leader" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 SYSTEMD_PAGER= "$@"; }
 script() { inside sh -c "$1"; }
 show() { inside systemctl show --property "$1" --value vhostmd; }
 # with_status WHAT: what an administrator sees.
@@ -59,7 +59,7 @@ settings() { script "mkdir -p /etc/systemd/system/vhostmd.service.d && printf '$
 add_metric() { script "sed -i 's|</metrics>|$1</metrics>|' $conf"; }
 
 # As docs say; then what a test needs: libvirt's driver without virtual machines, and a tick in a second.
-script "ln -s $product/dist/vhostmd.cjs /usr/bin/vhostmd
+script "ln -s $product/dist/vhostmd.cjs /usr/local/bin/vhostmd
   install -D -m 644 $product/conf/vhostmd.xml $conf
   install -D -m 644 $product/conf/vhostmd.service /etc/systemd/system/vhostmd.service
   install -D -m 644 $product/conf/vhostmd-disks.service /etc/systemd/system/vhostmd-disks.service
@@ -226,6 +226,23 @@ check 'with status 2' is ExecMainStatus 2
 check 'and is not tried again' is ActiveState failed
 check 'the status says why' says 'Not started: '
 with_status 'Started with a bad configuration'
+
+# What only an administrator can mend is tried once. Two seconds are the wait before another try.
+script "cp /tmp/good $conf; systemctl reset-failed vhostmd"
+failed_once() { sleep 5; is ActiveState failed && is NRestarts 0 && is ExecMainStatus "$1"; }
+settings '[Service]\nEnvironment=PATH=/nonexistent\n'
+inside systemctl start vhostmd 2>/dev/null
+check 'CASE A6: a start without Node fails and is not tried again' failed_once 127
+settings '[Service]\nUser=nobody-of-this-name\n'
+inside systemctl start vhostmd 2>/dev/null
+check 'CASE A6: nor is one without the user' failed_once 217
+settings ''
+script 'mv /usr/local/bin/vhostmd /usr/bin/vhostmd'
+check 'CASE A6: the program is found in /usr/bin, too' inside systemctl start vhostmd
+script 'systemctl stop vhostmd; rm /usr/bin/vhostmd'
+inside systemctl start vhostmd 2>/dev/null
+check 'CASE A6: a start without the program fails and is not tried again' failed_once 203
+with_status 'Started without the program'
 
 printf '\n%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" = 0 ]

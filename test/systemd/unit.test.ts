@@ -20,7 +20,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 /** What systemd finds wrong in a unit; the program is where it has been built. */
 const verified = async (text: string, name = 'vhostmd.service'): Promise<string> => {
   const file = path.join(directory, name);
-  writeFileSync(file, text.replaceAll('/usr/bin/vhostmd', PROGRAM));
+  writeFileSync(file, text.replaceAll(/^(Exec\w+=[-+]*)vhostmd /gm, `$1${PROGRAM} `));
   const { stderr } = await run('systemd-analyze', ['verify', '--man=no', '--recursive-errors=no', file]).catch(
     (error: { stderr: string }) => error,
   );
@@ -38,6 +38,14 @@ it('CASE A3: systemd finds nothing wrong in the unit that makes the disks, which
     const line = new RegExp(`^${setting}=.*$`, 'm');
     expect(line.exec(disks)?.[0]).toBe(line.exec(unit)?.[0]);
   }
+});
+
+it('CASE A6: the units name the program without a folder, which systemd finds in /usr/local/bin as in /usr/bin', () => {
+  const commands = [unit, disks].flatMap((text) =>
+    [...text.matchAll(/^Exec\w+=[-+]*(\S*vhostmd)\s/gm)].map(([, name]) => name),
+  );
+  expect(commands.length).toBeGreaterThan(3);
+  expect(new Set(commands)).toEqual(new Set(['vhostmd']));
 });
 
 it('the unit is exposed to 2.0 of 10 at most', async () => {
