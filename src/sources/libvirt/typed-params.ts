@@ -1,39 +1,41 @@
-import { bytesAt, type Pointer, stringAt } from './library.ts';
+import { endianness } from 'node:os';
+
+import { bytesAt, type Pointer, stringAt, typedParameter } from './library.ts';
 
 /** A statistic's value: numbers that need more than 53 bits stay exact. */
 export type StatValue = number | bigint | string;
 
-// struct _virTypedParameter of libvirt-common.h on 64-bit machines: char field[80]; int type; union value at 88.
-const SIZE = 96;
-const TYPE = 80;
-const VALUE = 88;
-
-const value = (bytes: Buffer, at: number): StatValue => {
-  switch (bytes.readInt32LE(at - VALUE + TYPE)) {
-    case 1:
-      return bytes.readInt32LE(at);
-    case 2:
-      return bytes.readUInt32LE(at);
-    case 3:
-      return bytes.readBigInt64LE(at);
-    case 4:
-      return bytes.readBigUInt64LE(at);
-    case 5:
-      return bytes.readDoubleLE(at);
-    case 6:
-      return bytes.readInt8(at);
-    default:
-      return stringAt(bytes.readBigUInt64LE(at));
-  }
-};
+// libvirt's numbers are in the machine's byte order.
+const LITTLE = endianness() === 'LE';
 
 /** Decodes a C array of virTypedParameter, which must still be allocated. */
 export const decodeTypedParams = (params: Pointer, count: number): ReadonlyMap<string, StatValue> => {
-  const bytes = bytesAt(params, count * SIZE);
+  const { size, type, value, pointer } = typedParameter();
+  const bytes = bytesAt(params, count * size);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const valueOf = (kind: number, at: number): StatValue => {
+    switch (kind) {
+      case 1:
+        return view.getInt32(at, LITTLE);
+      case 2:
+        return view.getUint32(at, LITTLE);
+      case 3:
+        return view.getBigInt64(at, LITTLE);
+      case 4:
+        return view.getBigUint64(at, LITTLE);
+      case 5:
+        return view.getFloat64(at, LITTLE);
+      case 6:
+        return view.getInt8(at);
+      default:
+        return stringAt(pointer === 8 ? view.getBigUint64(at, LITTLE) : BigInt(view.getUint32(at, LITTLE)));
+    }
+  };
   const decoded = new Map<string, StatValue>();
-  for (let at = 0; at < bytes.length; at += SIZE) {
+  for (let at = 0; at < bytes.length; at += size) {
     const end = bytes.indexOf(0, at);
-    decoded.set(bytes.toString('latin1', at, Math.min(end, at + TYPE)), value(bytes, at + VALUE));
+    const name = bytes.toString('latin1', at, Math.min(end, at + type));
+    decoded.set(name, valueOf(view.getInt32(at + type, LITTLE), at + value));
   }
   return decoded;
 };

@@ -1,6 +1,7 @@
 import koffi from 'koffi';
 import { describe, expect, it } from 'vitest';
 
+import { typedParameter } from '../../../src/sources/libvirt/library.ts';
 import { decodeTypedParams } from '../../../src/sources/libvirt/typed-params.ts';
 
 // struct _virTypedParameter of libvirt-common.h on 64-bit machines.
@@ -37,6 +38,21 @@ describe('Typed parameters', () => {
         ['x'.repeat(80), 7],
       ]),
     );
+  });
+
+  it('CASE D6: are laid out as the C compiler lays them out here', () => {
+    // Filled in by koffi itself, for this machine.
+    const value = koffi.union({ i: 'int', ul: 'ulonglong', d: 'double' });
+    const struct = koffi.struct({ field: koffi.array('char', 80, 'String'), type: 'int', value });
+    expect(typedParameter()).toMatchObject({ size: koffi.sizeof(struct), pointer: koffi.sizeof('void *') });
+    const at = koffi.alloc(struct, 2);
+    koffi.encode(at, struct, { field: 'int', type: 1, value: { i: -7 } });
+    koffi.encode(at, koffi.sizeof(struct), struct, { field: 'double', type: 5, value: { d: 0.5 } });
+    expect([...decodeTypedParams(koffi.address(at), 2)]).toEqual([
+      ['int', -7],
+      ['double', 0.5],
+    ]);
+    koffi.free(at);
   });
 
   it('that are none are an empty map, whatever the address', () => {
