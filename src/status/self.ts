@@ -39,19 +39,26 @@ export const createSelf = (file: string, scheduler: SchedulerLike, log: Log): Se
       published$.next(snapshot);
     },
   };
-  const told = (snapshot: Snapshot, at: number): string => {
+  // Made once of each snapshot, and not at all where nobody follows; only its age is that of the moment.
+  let told: { readonly of: Snapshot; readonly rest: string } | undefined;
+  const restOf = (snapshot: Snapshot): string => {
+    if (told?.of === snapshot) return told.rest;
     const names = Object.fromEntries(snapshot.guests.map(({ domain: { uuid, name } }) => [uuid, name]));
-    const ageSeconds = (scheduler.now() - at) / 1000;
-    return `${asciiJson({ ageSeconds, names, document: document(metricsXml(snapshot)) } satisfies Told)}\n`;
+    const rest = { names, document: document(metricsXml(snapshot)) } satisfies Omit<Told, 'ageSeconds'>;
+    told = { of: snapshot, rest: asciiJson(rest).slice(1) };
+    return told.rest;
   };
-  // Written once for all who follow, and not at all where nobody does.
+  const lineOf = (snapshot: Snapshot, at: number): Buffer => {
+    const ageSeconds = (scheduler.now() - at) / 1000;
+    return Buffer.from(`{"ageSeconds":${ageSeconds},${restOf(snapshot)}\n`);
+  };
   const line$ = published$.pipe(
-    map((snapshot) => told(snapshot, scheduler.now())),
+    map((snapshot) => lineOf(snapshot, scheduler.now())),
     share(),
   );
   const follow$ = defer(() => {
     const { newest } = own.view();
-    return newest === undefined ? line$ : line$.pipe(startWith(told(newest.snapshot, newest.at)));
+    return newest === undefined ? line$ : line$.pipe(startWith(lineOf(newest.snapshot, newest.at)));
   });
   const ourVersion = version();
   const socket = ownSocketPath(process.env, process.getuid?.());

@@ -2,7 +2,7 @@ import { lchownSync, lstatSync, mkdirSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import path from 'node:path';
 
-import { defer, finalize, map, type Observable, type Subscription } from 'rxjs';
+import { defer, finalize, map, type Observable, of, type Subscription, tap } from 'rxjs';
 
 import type { Owner } from '../process/privileges.ts';
 import { unixListening$ } from '../unix-socket.ts';
@@ -28,6 +28,13 @@ export interface Told {
 const ASKING = 500;
 const TAKING = 5000;
 const MOST = 16;
+// Bytes that one connection may send: a request is one short line, and reading without end would keep the daemon busy.
+const REQUEST = 4096;
+// So many milliseconds an answer may be given to others, while somebody still takes it.
+const FRESH = 1000;
+
+/** A text, or its bytes: many who do not read hold them once. */
+export type Text = string | Uint8Array;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -58,14 +65,22 @@ export const makeSocketFolder = (file: string, owner?: Owner): void => {
 };
 
 /** Sends texts until they end; of those that come while nobody takes them only the newest is kept. */
-const send = (socket: Socket, text$: Observable<string>): Subscription => {
-  let waiting: string | undefined;
+const send = (socket: Socket, text$: Observable<Text>): Subscription => {
+  let waiting: Text | undefined;
   let late: NodeJS.Timeout | undefined;
-  const write = (text: string): void => {
-    if (socket.write(text)) return;
+  const limit = (): void => {
     late ??= setTimeout(() => socket.destroy(), TAKING).unref();
   };
+  const write = (text: Text): void => {
+    if (!socket.write(text)) limit();
+  };
+  socket.once('close', () => {
+    clearTimeout(late);
+    waiting = undefined;
+  });
   socket.on('drain', () => {
+    // After the last text the time goes on until the other side has closed, too.
+    if (socket.writableEnded) return;
     clearTimeout(late);
     const next = waiting;
     [late, waiting] = [undefined, undefined];
@@ -75,8 +90,22 @@ const send = (socket: Socket, text$: Observable<string>): Subscription => {
     next: (text) => (late === undefined ? write(text) : (waiting = text)),
     complete: () => {
       socket.end();
-      setTimeout(() => socket.destroy(), TAKING).unref();
+      limit();
     },
+  });
+};
+
+/** Answers, made anew for whoever asks while nobody takes one; so many who do not read hold one text, not one each. */
+const sharedAnswers = (status$: Observable<Text>, taken: () => number): Observable<Text> => {
+  let last: { readonly at: number; readonly answer: Text } | undefined;
+  return defer(() => {
+    if (taken() === 0 || (last !== undefined && performance.now() - last.at >= FRESH)) last = undefined;
+    return last === undefined
+      ? status$.pipe(
+          map((text) => (typeof text === 'string' ? Buffer.from(text) : text)),
+          tap((answer) => (last = { at: performance.now(), answer })),
+        )
+      : of(last.answer);
   });
 };
 
@@ -86,15 +115,21 @@ const send = (socket: Socket, text$: Observable<string>): Subscription => {
  */
 export const statusSocket$ = (
   file: string,
-  answers: { readonly status$: Observable<string>; readonly follow$: Observable<string> },
+  answers: { readonly status$: Observable<Text>; readonly follow$: Observable<Text> },
 ): Observable<void> =>
   defer(() => {
     const sockets = new Set<Socket>();
+    const taking = new Set<Socket>();
+    const status$ = sharedAnswers(answers.status$, () => taking.size);
     // Half-open: who asks may have closed his side by then.
     const server = createServer({ allowHalfOpen: true }, (socket) => {
       let sending: Subscription | undefined;
+      let asked = '';
+      let bytes = 0;
       const answer = (request: string): void => {
-        sending ??= send(socket, request === FOLLOW ? answers.follow$ : answers.status$);
+        if (sending !== undefined) return;
+        sending = send(socket, request === FOLLOW ? answers.follow$ : status$);
+        if (request !== FOLLOW) taking.add(socket);
       };
       const waited = setTimeout(answer, ASKING, '').unref();
       sockets.add(socket);
@@ -102,11 +137,17 @@ export const statusSocket$ = (
         clearTimeout(waited);
         sending?.unsubscribe();
         sockets.delete(socket);
+        taking.delete(socket);
       });
       socket.on('error', () => undefined);
-      // What comes after the request is thrown away.
-      socket.on('data', (data: Buffer) => answer(data.toString('latin1')));
-      socket.once('end', () => answer(''));
+      // A request may come in pieces; what comes after it is thrown away.
+      socket.on('data', (data: Buffer) => {
+        bytes += data.length;
+        if (bytes > REQUEST) return void socket.destroy();
+        asked += data.toString('latin1');
+        if (asked.includes('\n')) answer(asked);
+      });
+      socket.once('end', () => answer(asked));
       const [oldest] = sockets;
       if (sockets.size > MOST) oldest?.destroy();
     });

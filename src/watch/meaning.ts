@@ -1,5 +1,5 @@
 import { VALUE_TYPES, type Context, type MetricDefinition } from '../metric.ts';
-import { unitFactor } from './units.ts';
+import { baseUnit } from '../units.ts';
 
 /** What the table knows how to show. Times are in seconds, memory in bytes, shares in %. */
 export type Quantity =
@@ -84,6 +84,14 @@ const STEAL = /steal|^v?cpus?(ready|delay)$/;
 const COUNTER =
   /\b(rx|tx)\.(bytes|pkts|errs|drop)$|\b(rd|wr|fl)\.(reqs|times|bytes)$|\.sum$|^vcpu\..*\.(time|wait|delay)$|^cpu\./;
 const NUMBERS: ReadonlySet<string> = new Set(VALUE_TYPES.filter((type) => type !== 'string'));
+
+const BASES = { memory: 'bytes', time: 'seconds' } as const;
+
+/** What a unit multiplies: bytes of a unit of memory, seconds of one of time. */
+const unitFactor = (dimension: 'memory' | 'time', unit: string): number | undefined => {
+  const known = baseUnit(unit);
+  return known?.base === BASES[dimension] ? known.factor : undefined;
+};
 
 const bare = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '');
 

@@ -93,10 +93,10 @@ describe('Prometheus', () => {
     expect(await names()).toEqual([`old "name" ${uuid}`, `other ${other}`]);
     expect((await query('vhostmd_vm_vcpu_current'))[0]?.value[1]).toBe('1');
     expect(await query('vhostmd_vm_cpu_time_seconds_total')).toHaveLength(2);
-    expect((await query('vhostmd_host_host_hostname_info'))[0]?.metric['value']).toBeTruthy();
-    expect(await ask('metadata?metric=vhostmd_host_host_cpu_time_seconds_total')).toEqual({
-      vhostmd_host_host_cpu_time_seconds_total: [
-        { type: 'counter', help: 'host.cpu.time, from statistic host.cpu.time', unit: '' },
+    expect((await query('vhostmd_host_hostname_info'))[0]?.metric['value']).toBeTruthy();
+    expect(await ask('metadata?metric=vhostmd_host_cpu_time_seconds')).toEqual({
+      vhostmd_host_cpu_time_seconds: [
+        { type: 'counter', help: 'host.cpu.time in seconds, from statistic host.cpu.time', unit: '' },
       ],
     });
     expect((await query('vhostmd_sink_writes_total{sink="metrics disk"}'))[0]?.value[1]).toMatch(/^[1-9]/);

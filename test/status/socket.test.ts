@@ -212,6 +212,59 @@ describe('the request', () => {
   });
 });
 
+describe('CASE F3: the status socket', () => {
+  it('makes one answer for many who read none, and one anew for who asks when all is taken', async () => {
+    const file = place();
+    let made = 0;
+    await serve(file, () => `${(made += 1)}${'x'.repeat(8 << 20)}`);
+    expect(await answered(file)).toMatchObject({ ok: true });
+    expect(made).toBe(1);
+    const before = process.memoryUsage().rss;
+    const from = performance.now();
+    const clients = Array.from({ length: 50 }, () => {
+      const client = connected(file, 'status\n');
+      client.socket.pause();
+      return client;
+    });
+    await until('all but those that may stay are closed', async () => {
+      // Who has been closed sees it when he reads.
+      await Promise.resolve();
+      return made > 1 && clients.every(({ socket }) => !socket.connecting);
+    });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(made).toBeLessThanOrEqual(2 + (performance.now() - from) / 1000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(200 * 2 ** 20);
+    clients.forEach(({ socket }) => socket.destroy());
+    await until('an answer that is new', async () => {
+      const last = made;
+      await answered(file);
+      return made > last;
+    });
+  });
+
+  it('leaves who sends more than a request', async () => {
+    const file = place();
+    const told$ = new Subject<string>();
+    await serve(file, () => 'well', told$);
+    const { socket } = connected(file, FOLLOW);
+    await until('the follower', () => told$.observed);
+    socket.write('x'.repeat(1 << 20));
+    await until('the end', () => !told$.observed);
+    expect(await answered(file)).toEqual({ ok: true, text: 'well' });
+  });
+
+  it('takes a request that comes in pieces', async () => {
+    const file = place();
+    const told$ = new Subject<string>();
+    await serve(file, () => 'well', told$);
+    const { socket, text } = connected(file, 'fol');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    socket.write('low\n');
+    await until('the follower or an answer', () => told$.observed || text() !== '');
+    expect(text()).toBe('');
+  });
+});
+
 describe('whoever asks', () => {
   it('is told why nobody answers, for each socket', async () => {
     const file = place();

@@ -1,4 +1,4 @@
-import type { Server } from 'node:net';
+import { isIPv6, type Server } from 'node:net';
 
 import { Observable } from 'rxjs';
 
@@ -7,22 +7,33 @@ import { type Listening, unixListening$ } from '../../unix-socket.ts';
 
 /** Where a server listens. */
 export type Address =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  /** Without `host` on all addresses of the machine, IPv6 and IPv4. */
+  | { readonly kind: 'tcp'; readonly host?: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
-/** `127.0.0.1:9177`, `[::1]:9177`, `localhost:9177` or `unix:/run/vhostmd/metrics.sock`; undefined if it is none. */
+/** What `listen` may be, for a message. */
+export const LISTEN =
+  'an address and a port like 127.0.0.1:9177, localhost:9177 or [::1]:9177, for all addresses [::]:9177, :9177 or 9177, or unix:/path';
+
+/** Takes what `LISTEN` names, and `*:9177`; undefined if it is none. */
 export const addressOf = (text: string): Address | undefined => {
   const path = /^unix:(\/.*[^/])$/s.exec(text)?.[1];
   if (path !== undefined) return { kind: 'unix', path };
-  const [, six, name, digits = ''] = /^(?:\[([0-9a-fA-F:.]+)\]|([\w.-]+)):(\d{1,5})$/.exec(text) ?? [];
+  const [, six, name, digits = ''] =
+    /^(?:(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([\w.-]+)|\*)?:)?(\d{1,5})$/.exec(text) ?? [];
   const host = six ?? name;
   const port = Number(digits);
-  return host === undefined || port < 1 || port > 65_535 ? undefined : { kind: 'tcp', host, port };
+  if (port < 1 || port > 65_535 || (six !== undefined && !isIPv6(six))) return undefined;
+  return { kind: 'tcp', port, ...(host === undefined ? {} : { host }) };
 };
+
+/** The host of an address as in a URL; `*` for all addresses. */
+export const hostText = ({ host = '*' }: { readonly host?: string }): string =>
+  host.includes(':') ? `[${host}]` : host;
 
 /** Whether programs of this machine only can reach it. */
 export const isLocal = (address: Address): boolean =>
-  address.kind === 'unix' || /^(127\.[\d.]+|::1|localhost)$/.test(address.host);
+  address.kind === 'unix' || /^(127\.[\d.]+|::1|localhost)$/i.test(address.host ?? '');
 
 const explained = (error: NodeJS.ErrnoException, where: string): string => {
   const other = 'choose another with <option name="listen">';
@@ -31,6 +42,9 @@ const explained = (error: NodeJS.ErrnoException, where: string): string => {
       return `Cannot listen on ${where}: another program listens there; stop it, or ${other}`;
     case 'EADDRNOTAVAIL':
       return `Cannot listen on ${where}: this machine has no such address; ${other}`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `Cannot listen on ${where}: the name of the host is not known here; ${other}`;
     case 'EACCES':
       return `Cannot listen on ${where}: not allowed for this user (ports below 1024 are root's); ${other}`;
     default:
@@ -41,12 +55,14 @@ const explained = (error: NodeJS.ErrnoException, where: string): string => {
 /** Lets a server listen until it is unsubscribed; emits once, errors if it cannot or cannot any more. */
 export const listening$ = (server: Server, address: Address): Observable<Listening> => {
   if (address.kind === 'unix') return unixListening$(server, address.path, 0o660);
-  const { host, port } = address;
+  const { port } = address;
+  // Without a host Node listens on IPv6 and IPv4, where the kernel has no IPv6 on IPv4 only.
+  const where = address.host === undefined ? { port } : { host: address.host, port };
   return new Observable((subscriber) => {
     const fail = (error: NodeJS.ErrnoException): void =>
-      subscriber.error(new Error(explained(error, `${host}:${port}`), { cause: error }));
+      subscriber.error(new Error(explained(error, `${hostText(address)}:${port}`), { cause: error }));
     server.once('error', fail);
-    server.listen({ host, port }, () => subscriber.next({ lost: () => undefined }));
+    server.listen(where, () => subscriber.next({ lost: () => undefined }));
     return () => {
       server.off('error', fail);
       server.on('error', () => undefined);

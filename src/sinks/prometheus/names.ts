@@ -1,6 +1,7 @@
 import type { Context, MetricDefinition, Sample } from '../../metric.ts';
-import { statisticKind } from './statistics.ts';
-import { nameOf, type Unit, unitOf } from './units.ts';
+import { type Steady, statisticKind } from './statistics.ts';
+import { type Unit, unitOf } from './units.ts';
+import { snakeCase, withoutStutter, withoutTotal, withUnit } from './words.ts';
 
 /** How one metric of the configuration is shown. */
 export interface Shown {
@@ -9,32 +10,22 @@ export interface Shown {
   readonly help: string;
   /** Multiplies a value into the base unit. */
   readonly factor: number;
+  /** How a counter is kept from falling where its source may fall. */
+  readonly steady?: Steady;
   /** A text: it becomes the label `value` of a series that is always 1. */
   readonly isText: boolean;
 }
 
 type Described = Pick<Sample, 'name' | 'type' | 'unit'>;
 
-const MOST = 120;
 // Endings that mean something to Prometheus; what merely happens to have one gets another.
 const RESERVED = /_(total|info|count|sum|bucket|created)$/;
-
-/** A name in the style of Prometheus: `TotalCPUTime` is `total_cpu_time`, `NumCPUs` is `num_cpus`. */
-export const snakeCase = (name: string): string => {
-  const words = name
-    .replaceAll(/([A-Z]{2,}s)(?![a-z])/g, (plural) => `${plural.charAt(0)}${plural.slice(1).toLowerCase()}_`)
-    .replaceAll(/([A-Z]+)([A-Z][a-z])/g, '$1_$2')
-    .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2');
-  return nameOf(words).slice(0, MOST).replace(/_+$/, '') || 'metric';
-};
-
-const endingOnce = (name: string, ending: string): string =>
-  ending === '' || name === ending || name.endsWith(`_${ending}`) ? name : `${name}_${ending}`;
 
 interface Origin {
   readonly type: Shown['type'];
   readonly unit: Unit;
   readonly text: string;
+  readonly steady?: Steady;
 }
 
 // A statistic's own unit is certain; that of the configuration is what somebody wrote there.
@@ -43,12 +34,14 @@ const originOf = (context: Context, unit: string | undefined, metric: MetricDefi
     const { stat, scale = 1 } = metric.source;
     const kind = statisticKind(context, stat);
     const base = unitOf(kind.unit ?? unit);
+    // The page has the statistic in its own unit, whatever the scale; without a unit it has what is published.
     const factor = kind.unit === undefined ? base.factor : base.factor / scale;
-    const scaled = scale === 1 ? '' : ` x ${scale}`;
+    const scaled = scale === 1 || kind.unit !== undefined ? '' : ` x ${scale}`;
     return {
       type: scale < 0 ? 'untyped' : kind.type,
       unit: { name: base.name, factor },
       text: `statistic ${stat}${scaled}`,
+      ...(kind.steady === undefined ? {} : { steady: kind.steady }),
     };
   }
   const group = metric?.type === 'group' ? ` of the group ${metric.name}` : '';
@@ -59,11 +52,19 @@ const numbered = (base: string, at: number): string => (at === 1 ? base : `${bas
 
 const named = (context: Context, base: string, { type, unit }: Origin, isText: boolean): string => {
   const prefix = `vhostmd_${context}_`;
-  if (isText) return prefix + endingOnce(base, 'info');
-  if (type === 'counter') return `${prefix}${endingOnce(base.replace(/_total$/, '') || base, unit.name)}_total`;
-  const name = endingOnce(base, unit.name);
+  if (isText) return prefix + (/(^|_)info$/.test(base) ? base : `${base}_info`);
+  if (type === 'counter') return `${prefix}${withUnit(base, unit.name)}_total`;
+  const name = withUnit(base, unit.name);
   const allowed = type === 'untyped' && name.endsWith('_total');
-  return prefix + (RESERVED.test(name) && !allowed ? `${name}_value` : name);
+  return prefix + (RESERVED.test(`_${name}`) && !allowed ? `${name}_value` : name);
+};
+
+// OpenMetrics has `_total` behind the values of a counter only, and not in the name of the family.
+const familyOf = (name: string): string => name.replace(/_total$/, '');
+
+const helpOf = (name: string, { unit, text }: Origin, isText: boolean): string => {
+  const words = unit.name === 'ratio' ? 'as a ratio' : `in ${unit.name.replaceAll('_', ' ')}`;
+  return `${name}${isText || unit.name === '' ? '' : ` ${words}`}, from ${text}`;
 };
 
 const keyOf = (context: Context, { name, type, unit }: Described): string =>
@@ -88,19 +89,19 @@ export const naming = (definitions: readonly MetricDefinition[]): Naming => {
     const { name, type, unit } = sample;
     const isText = type === 'string';
     const origin = originOf(context, unit, metric);
-    const base = snakeCase(name);
+    const words = withoutStutter(context, snakeCase(name));
+    const base = origin.type === 'counter' && !isText ? withoutTotal(words) : words;
     let at = 1;
-    while (names.has(named(context, numbered(base, at), origin, isText))) at += 1;
+    while (names.has(familyOf(named(context, numbered(base, at), origin, isText)))) at += 1;
     const full = named(context, numbered(base, at), origin, isText);
-    names.add(full);
-    const written = unit === undefined ? '' : ` in ${unit}`;
-    const { factor } = origin.unit;
+    names.add(familyOf(full));
     return {
       name: full,
       type: isText ? 'gauge' : origin.type,
-      help: `${name}${written}, from ${origin.text}`,
-      factor,
+      help: helpOf(name, origin, isText),
+      factor: origin.unit.factor,
       isText,
+      ...(origin.steady === undefined || origin.type !== 'counter' ? {} : { steady: origin.steady }),
     };
   };
   for (const metric of definitions) {

@@ -1,6 +1,7 @@
 import type { Family, Labels, Series } from '../../figures/family.ts';
 import type { Context, MetricDefinition, Sample, Snapshot } from '../../metric.ts';
 import { type Naming, naming, type Shown } from './names.ts';
+import { HOST, runOf, type Steadied, steadiedCounters } from './steady.ts';
 import { labelText } from './text.ts';
 
 /** A snapshot as Prometheus knows metrics. */
@@ -33,28 +34,34 @@ interface Group {
   last: object | undefined;
 }
 
-/** All values of a snapshot: the host's, and those of each VM with the labels `domain` (its name) and `uuid`. */
-export const snapshotFamilies = ({ host, guests, metrics = NONE }: Snapshot): Page => {
+/**
+ * All values of a snapshot: the host's, and those of each VM with the labels `domain` (its name) and `uuid`. `steadied`
+ * remembers the counters of one sink.
+ */
+export const snapshotFamilies = (snapshot: Snapshot, steadied: Steadied = steadiedCounters()): Page => {
+  const { host, guests, metrics = NONE } = snapshot;
   const nameOf = namingOf(metrics);
   const groups = new Map<string, Group>();
   let leftOut = 0;
 
-  const add = (context: Context, target: object, shared: Labels) => (sample: Sample) => {
+  const add = (context: Context, target: object, run: string, shared: Labels) => (sample: Sample) => {
     const shown = nameOf(context, sample);
     let group = groups.get(shown.name);
     if (group === undefined) groups.set(shown.name, (group = { shown, series: [], last: undefined }));
-    const value = shown.isText ? 1 : numberOf(sample.value, shown.factor);
-    if (value === undefined || group.last === target) {
+    const number = shown.isText ? 1 : numberOf(sample.value, shown.factor);
+    if (number === undefined || group.last === target) {
       leftOut += 1;
       return;
     }
     group.last = target;
+    const value = shown.steady === undefined ? number : steadied.value(run, shown.name, number, shown.steady);
     group.series.push(shown.isText ? { labels: { value: sample.value }, shared, value } : { shared, value });
   };
 
-  host.forEach(add('host', host, {}));
+  host.forEach(add('host', host, HOST, {}));
   for (const { domain, samples } of guests) {
-    samples.forEach(add('vm', domain, { domain: labelText(domain.name), uuid: labelText(domain.uuid) }));
+    samples.forEach(add('vm', domain, runOf(domain), { domain: labelText(domain.name), uuid: labelText(domain.uuid) }));
   }
+  steadied.forget(snapshot);
   return { families: [...groups.values()].map(({ shown, series }) => ({ ...shown, series })), leftOut };
 };

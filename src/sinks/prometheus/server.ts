@@ -1,43 +1,72 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 
-import { CONTENT_TYPE } from './text.ts';
+import { type Variant, variantOf } from './accept.ts';
+import { limited } from './connections.ts';
+import { CONTENT_TYPES } from './text.ts';
 
 /** What is served: at `path`, made when it is asked for. */
 export interface Pages {
   readonly path: string;
-  readonly render: () => Promise<string>;
+  readonly render: (variant: Variant) => Promise<Buffer>;
 }
 
-// Whoever needs longer than this to ask, or to take the answer, is no scraper. Milliseconds.
+// Whoever needs longer than this to ask is no scraper. Milliseconds.
 const ASKING = 5000;
-const TAKING = 30_000;
 const IDLE = 60_000;
-// Connections at a time: one more, and the oldest is closed. So nobody can keep a scraper out by holding them.
-const MOST = 32;
 const HEADERS = 8192;
 
-const answer = (response: ServerResponse, code: number, text: string, headers: Readonly<Record<string, string>> = {}) =>
-  response
-    .writeHead(code, { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close', ...headers })
-    .end(`${text}\n`);
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || !['0', undefined].includes(headers['content-length']);
 
-const serve = ({ path, render }: Pages, { method, url = '' }: IncomingMessage, response: ServerResponse): void => {
+const send = (
+  { method }: IncomingMessage,
+  response: ServerResponse,
+  code: number,
+  body: Buffer,
+  headers: OutgoingHttpHeaders,
+): void => {
+  response.writeHead(code, { 'Content-Length': body.length, 'X-Content-Type-Options': 'nosniff', ...headers });
+  response.end(method === 'HEAD' ? undefined : body);
+};
+
+const TEXT = { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' };
+const HTML = { 'Content-Type': 'text/html; charset=utf-8' };
+
+// The path has letters of a path only: the option is checked.
+const landing = (path: string): string =>
+  `<!doctype html>\n<html lang="en"><title>vhostmd</title><h1>vhostmd</h1><p><a href="${path}">Metrics</a></p></html>\n`;
+
+const answer = ({ path, render }: Pages, request: IncomingMessage, response: ServerResponse): void => {
+  const { method, url = '', headers } = request;
+  const said = (code: number, text: string, more: OutgoingHttpHeaders = {}): void =>
+    send(request, response, code, Buffer.from(`${text}\n`), { ...TEXT, ...more });
   const asked = url.split('?', 1)[0];
-  if (asked !== path) return void answer(response, 404, `There is nothing here; the metrics are at ${path}`);
+  if (asked !== path && asked !== '/') return said(404, `There is nothing here; the metrics are at ${path}`);
   if (method !== 'GET' && method !== 'HEAD') {
-    return void answer(response, 405, 'The metrics can only be read', { Allow: 'GET, HEAD' });
+    return said(405, 'The metrics can only be read', { Allow: 'GET, HEAD' });
   }
-  void render().then((text) => {
-    const page = Buffer.from(text);
-    response.writeHead(200, { 'Content-Type': CONTENT_TYPE, 'Content-Length': page.length });
-    response.end(method === 'GET' ? page : undefined);
+  // A body is not read, so nothing behind it can be understood.
+  const last = hasBody(request) ? { Connection: 'close' } : {};
+  if (asked !== path) return send(request, response, 200, Buffer.from(landing(path)), { ...HTML, ...last });
+  const variant = variantOf(headers.accept, headers['accept-encoding']);
+  void render(variant).then((page) => {
+    send(request, response, 200, page, {
+      'Content-Type': CONTENT_TYPES[variant.format],
+      Vary: 'Accept, Accept-Encoding',
+      ...(variant.gzip ? { 'Content-Encoding': 'gzip' } : {}),
+      ...last,
+    });
   });
 };
 
 /** A server for one page that no client can hold up or make large; it listens nowhere yet. */
 export const pageServer = (pages: Pages): { readonly server: Server; readonly closeAll: () => void } => {
-  const sockets = new Set<Socket>();
   const server = createServer({
     maxHeaderSize: HEADERS,
     headersTimeout: ASKING,
@@ -45,22 +74,5 @@ export const pageServer = (pages: Pages): { readonly server: Server; readonly cl
     keepAliveTimeout: IDLE,
     connectionsCheckingInterval: 1000,
   });
-  server.on('request', (request, response) => {
-    const { socket } = request;
-    const late = setTimeout(() => socket.destroy(), TAKING);
-    response.once('close', () => clearTimeout(late));
-    serve(pages, request, response);
-  });
-  server.on('connection', (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    const [oldest] = sockets;
-    if (sockets.size > MOST) oldest?.destroy();
-  });
-  return {
-    server,
-    closeAll: () => {
-      for (const socket of sockets) socket.destroy();
-    },
-  };
+  return { server, closeAll: limited(server, (request, response) => answer(pages, request, response)) };
 };

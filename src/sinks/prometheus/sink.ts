@@ -6,10 +6,9 @@ import type { Listening } from '../../unix-socket.ts';
 import { defineSink, type SinkContext } from '../definition.ts';
 import { type Backoff, handOver } from '../hand-over.ts';
 import type { Sink, SinkReport, Writer } from '../sink.ts';
-import { type Address, addressOf, isLocal, listening$ } from './listen.ts';
-import { snapshotFamilies } from './page.ts';
+import { answers } from './answers.ts';
+import { type Address, addressOf, hostText, isLocal, LISTEN, listening$ } from './listen.ts';
 import { pageServer } from './server.ts';
-import { familiesText } from './text.ts';
 
 export interface PrometheusOptions {
   readonly address: Address;
@@ -23,35 +22,8 @@ export interface PrometheusOptions {
 
 const placeOf = (address: Address, path: string): string => {
   if (address.kind === 'unix') return `${address.path} (a unix socket), path ${path}`;
-  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-  return `http://${host}:${address.port}${path}`;
+  return `http://${hostText(address)}:${address.port}${path}`;
 };
-
-// Made at the first scrape after a snapshot, so it costs nothing while nobody scrapes.
-const cached = (newest: () => Snapshot | undefined) => {
-  let of: Snapshot | undefined;
-  let made = Promise.resolve({ text: '', leftOut: 0 });
-  const make = async (snapshot: Snapshot) => {
-    const { families, leftOut } = snapshotFamilies(snapshot);
-    return { text: await familiesText(families), leftOut };
-  };
-  return async () => {
-    const snapshot = newest();
-    if (snapshot !== of && snapshot !== undefined) {
-      of = snapshot;
-      made = make(snapshot);
-    }
-    return await made;
-  };
-};
-
-// Rendered at the scrape: a metric that cannot be shown is no failure of a write.
-const unshown = (value: number): Family => ({
-  name: 'vhostmd_prometheus_unshown_values',
-  help: 'Values of the snapshot that are not on this page: a second one of the same name, or no number',
-  type: 'gauge',
-  series: [{ value }],
-});
 
 /** Serves the newest snapshot to Prometheus. A scrape collects nothing and waits for nothing. */
 export const prometheus = ({ address, path, figures = () => [], ...options }: PrometheusOptions): Sink => {
@@ -59,11 +31,7 @@ export const prometheus = ({ address, path, figures = () => [], ...options }: Pr
   const open$ = defer(() => {
     const lost$ = new Subject<never>();
     let newest: Snapshot | undefined;
-    const page = cached(() => newest);
-    const render = async (): Promise<string> => {
-      const { text, leftOut } = await page();
-      return `${text}\n${await familiesText([unshown(leftOut), ...figures()])}`;
-    };
+    const render = answers({ newest: () => newest, figures, now: () => options.scheduler.now() });
     const { server, closeAll } = pageServer({ path, render });
     const write = ({ lost }: Listening, snapshot: Snapshot): Observable<SinkReport> => {
       const reason = lost();
@@ -100,8 +68,7 @@ export const prometheusDefinition = defineSink({
     listen: {
       type: 'text',
       default: '127.0.0.1:9177',
-      check: (text) =>
-        addressOf(text) === undefined ? 'an address and a port like 127.0.0.1:9177, or unix:/path' : undefined,
+      check: (text) => (addressOf(text) === undefined ? LISTEN : undefined),
     },
     path: {
       type: 'text',

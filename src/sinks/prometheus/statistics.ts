@@ -5,7 +5,14 @@ export interface StatisticKind {
   readonly type: 'counter' | 'gauge' | 'untyped';
   /** As in a `unit` attribute. */
   readonly unit?: string;
+  readonly steady?: Steady;
 }
+
+/**
+ * How a counter is kept from falling: `hold` shows the greatest value until it is passed again, `carry` adds what a
+ * sum had of devices that are detached.
+ */
+export type Steady = 'hold' | 'carry';
 
 type Rule = readonly [pattern: RegExp, kind: StatisticKind];
 
@@ -53,8 +60,19 @@ const VM: readonly Rule[] = [
   [/./, gauge()],
 ];
 
+// libvirt numbers these by their position, so a number is another device when one before it is detached.
+const POSITION = /^(net|block)\.\d+\./;
+
+const steadied = (context: Context, name: string, kind: StatisticKind): StatisticKind => {
+  if (kind.type !== 'counter') return kind;
+  // proc(5): iowait may fall, and so may others of /proc/stat and /proc/vmstat where processors come and go.
+  if (context === 'host') return { ...kind, steady: 'hold' };
+  if (name.includes('*')) return { ...kind, steady: 'carry' };
+  return POSITION.test(name) ? { ...kind, type: 'gauge' } : kind;
+};
+
 /** What is known of a statistic by its name, as `<stat>` takes it. */
 export const statisticKind = (context: Context, name: string): StatisticKind => {
   const [rules, key] = context === 'host' ? [HOST, name.replace(/^host\./, '')] : [VM, name];
-  return rules.find(([pattern]) => pattern.test(key))?.[1] ?? gauge();
+  return steadied(context, name, rules.find(([pattern]) => pattern.test(key))?.[1] ?? gauge());
 };

@@ -4,13 +4,15 @@ import { describe, expect, it } from 'vitest';
 
 import { readConfig } from '../../../src/config/parse.ts';
 import type { Context, GuestMetrics, MetricDefinition, Sample, Snapshot, ValueType } from '../../../src/metric.ts';
-import { snakeCase } from '../../../src/sinks/prometheus/names.ts';
+import { snakeCase } from '../../../src/sinks/prometheus/words.ts';
 import { snapshotFamilies } from '../../../src/sinks/prometheus/page.ts';
+import { steadiedCounters } from '../../../src/sinks/prometheus/steady.ts';
 import { statisticKind } from '../../../src/sinks/prometheus/statistics.ts';
 import { familiesText } from '../../../src/sinks/prometheus/text.ts';
 import { unitOf } from '../../../src/sinks/prometheus/units.ts';
 import { DOMAIN_STATS, HOST_STATS } from '../../../src/stat-names.ts';
 import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
+import { meanings } from '../../../src/watch/meaning.ts';
 
 interface Given {
   readonly type?: MetricDefinition['type'];
@@ -95,7 +97,7 @@ describe('a metric on the page', () => {
       'TotalCPUTime',
       '69.400000',
       { type: 'real64', unit: 's', stat: 'host.cpu.time' },
-      'vhostmd_host_total_cpu_time_seconds_total 69.4',
+      'vhostmd_host_cpu_time_seconds_total 69.4',
     ],
     ['Swapped', '3', { stat: 'host.swap.in', scale: 1 / 1024 }, 'vhostmd_host_swapped_bytes_total 3145728'],
     [
@@ -108,13 +110,13 @@ describe('a metric on the page', () => {
     ['Pressure', '12.5', { type: 'real64', stat: 'host.pressure.cpu.some.avg10' }, 'vhostmd_host_pressure_ratio 0.125'],
     ['Time', '1700000000', { stat: 'host.time' }, 'vhostmd_host_time_seconds 1700000000'],
     ['Load', '0.5', { type: 'real64', stat: 'host.load.1' }, 'vhostmd_host_load 0.5'],
-    ['PageInRate', '4', { stat: 'host.paging.in.rate' }, 'vhostmd_host_page_in_rate_bytes_per_second 4096'],
+    ['PageInRate', '4', { stat: 'host.paging.in.rate' }, 'vhostmd_host_page_in_bytes_per_second 4096'],
     ['MemoryTotal', '1', { stat: 'host.cpus' }, 'vhostmd_host_memory_total_value 1'],
     ['UsedMem', '5', { unit: 'MiB' }, 'vhostmd_host_used_mem_bytes 5242880'],
     ['used_bytes', '5', { unit: 'B' }, 'vhostmd_host_used_bytes 5'],
     ['Faults', '5', { unit: 'Pages' }, 'vhostmd_host_faults_pages 5'],
     ['RequestsTotal', '5', {}, 'vhostmd_host_requests_total 5'],
-    ['Rate', '5', { unit: 'kB/s' }, 'vhostmd_host_rate_bytes_per_second 5000'],
+    ['Rate', '5', { unit: 'kB/s' }, 'vhostmd_host_rate_bytes_per_second 5120'],
     ['Odd', '5', { unit: '"}\n' }, 'vhostmd_host_odd 5'],
     ['Odd', '5', { unit: 'constructor' }, 'vhostmd_host_odd_constructor 5'],
   ])('%s %s %j', async (name, text, given, line) => {
@@ -131,7 +133,7 @@ describe('a metric on the page', () => {
 
   it('is explained by its name, unit and source, and never by the command of an action', async () => {
     expect(await one('A', '1', { unit: 'MiB', stat: 'host.memory.free', scale: 0.5 })).toContain(
-      '# HELP vhostmd_host_a_bytes A in MiB, from statistic host.memory.free x 0.5\n',
+      '# HELP vhostmd_host_a_bytes A in bytes, from statistic host.memory.free\n',
     );
     expect(await one('A', '1')).toContain('# HELP vhostmd_host_a A, from an action\n');
     expect(await one('a\\b\nc', '1')).toContain('# HELP vhostmd_host_a_b_c a\\\\b c, from an action\n');
@@ -165,7 +167,7 @@ describe('a metric on the page', () => {
   it('has the unit and the help of its variable, if it is one of a group', async () => {
     const group = metric('Sizes', { type: 'group', variables: [{ name: 'Big', type: 'uint64', unit: 'MiB' }] });
     const text = await page([group], [value('Big', '1', 'uint64', 'MiB')]);
-    expect(text).toContain('# HELP vhostmd_host_big_bytes Big in MiB, from an action of the group Sizes\n');
+    expect(text).toContain('# HELP vhostmd_host_big_bytes Big in bytes, from an action of the group Sizes\n');
     expect(linesOf(text)).toEqual(['vhostmd_host_big_bytes 1048576']);
   });
 
@@ -271,7 +273,14 @@ describe('what is known of statistics', () => {
   const all = [
     ...HOST_STATS.map((known) => ({ context: 'host' as const, ...known })),
     ...DOMAIN_STATS.map((known) => ({ context: 'vm' as const, ...known })),
-  ].map(({ name, ...more }) => ({ ...more, name: name.replaceAll('#', '0').replaceAll('?', 'word') }));
+  ].map(({ name, ...more }) => ({
+    ...more,
+    // A number of a device is a position; what is summed over all is a counter.
+    name: name
+      .replace(/^(net|block)\.#\./, '$1.*.')
+      .replaceAll('#', '0')
+      .replaceAll('?', 'word'),
+  }));
 
   it.each(all)('agrees with its description: $name', async ({ context, name, type, meaning }) => {
     const { unit = '', type: kind } = statisticKind(context, name);
@@ -312,4 +321,145 @@ describe.each(['conf/vhostmd.xml', 'conf/suse.xml'])('the page of %s', (file) =>
   it('has these names', async () => {
     expect((await pageOf(made)).text.match(/^# TYPE .*$/gm)).toMatchSnapshot();
   });
+});
+
+describe('CASE C2: names and help', () => {
+  it.each<[string, Given, string]>([
+    ['host_name', { type: 'string' }, 'vhostmd_host_name_info'],
+    ['HostHostName', { type: 'string' }, 'vhostmd_host_name_info'],
+    ['host.cpu.time', { stat: 'host.cpu.time' }, 'vhostmd_host_cpu_time_seconds_total'],
+    ['vm_total_io', { context: 'vm', stat: 'block.*.rd.bytes' }, 'vhostmd_vm_io_bytes_total'],
+    ['vhostmd_vm_x', { context: 'vm' }, 'vhostmd_vm_x'],
+    ['host', {}, 'vhostmd_host_host'],
+    ['state.state', { context: 'vm', stat: 'state.state' }, 'vhostmd_vm_state'],
+    ['numa 0 0', {}, 'vhostmd_host_numa_0_0'],
+    ['SizeHistogramMax', {}, 'vhostmd_host_size_max'],
+    ['total', { stat: 'host.cpu.time' }, 'vhostmd_host_count_seconds_total'],
+    ['SystemInfo', { type: 'string' }, 'vhostmd_host_system_info'],
+    ['MemoryKiB', { stat: 'host.memory.free' }, 'vhostmd_host_memory_bytes'],
+    ['UsedMiB', { unit: 'MiB' }, 'vhostmd_host_used_bytes'],
+    [
+      'dirtyrate.megabytes_per_second',
+      { context: 'vm', stat: 'dirtyrate.megabytes_per_second' },
+      'vhostmd_vm_dirtyrate_bytes_per_second',
+    ],
+    ['latency_min', { context: 'vm', stat: 'block.0.timed_group.0.rd_latency_min' }, 'vhostmd_vm_latency_min_seconds'],
+    [
+      'iothread.0.poll-max-ns',
+      { context: 'vm', stat: 'iothread.0.poll-max-ns' },
+      'vhostmd_vm_iothread_0_poll_max_seconds',
+    ],
+  ])('%s %j is %s', (name, given, expected) => {
+    const definition = metric(name, given);
+    const samples = [value(name, given.type === 'string' ? 'x' : '1', definition.type as ValueType, given.unit)];
+    const { families } = snapshotFamilies({
+      ...snapshot(1, given.context === 'vm' ? [] : samples, given.context === 'vm' ? [guest(1, ...samples)] : []),
+      metrics: [definition],
+    });
+    expect(families.map(({ name: shown }) => shown)).toEqual([expected]);
+  });
+
+  it('no name of a statistic says a word of its prefix or end twice, and promtool finds no fault', async () => {
+    const stats = [
+      ...HOST_STATS.map((known) => ({ context: 'host' as const, ...known })),
+      ...DOMAIN_STATS.map((known) => ({ context: 'vm' as const, ...known })),
+    ].map((known) => ({ ...known, name: known.name.replaceAll('#', '0').replaceAll('?', 'word') }));
+    const metrics = stats.map(({ name, type, context }) => metric(name, { type, context, stat: name }));
+    const samples = (context: Context): readonly Sample[] =>
+      stats.filter((known) => known.context === context).map(({ name, type }) => value(name, '1', type));
+    const text = await page(metrics, samples('host'), [guest(1, ...samples('vm'))]);
+    const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
+    expect(names).toHaveLength(stats.length);
+    expect(
+      names.filter((name) => /(host_host|vm_vm|total_.*_total|_(\w+)_\2)(_|$)|Ki?B|ns_seconds/.test(name)),
+    ).toEqual([]);
+    expect(text.match(/^# HELP .* in (KiB|MiB|ns|kB)\b.*$/gm) ?? []).toEqual([]);
+    expect(promtool(text)).toEqual({ status: 0, said: '' });
+  });
+
+  it('HELP has the unit of the value, whatever unit and scale the configuration gives', async () => {
+    const text = await one('Swapped', '3', { unit: 'MiB', stat: 'host.swap.in', scale: 1 / 1024 });
+    expect(text).toContain('# HELP vhostmd_host_swapped_bytes_total Swapped in bytes, from statistic host.swap.in\n');
+    const share = await one('Busy', '50', { unit: '%' });
+    expect(share).toContain('# HELP vhostmd_host_busy_ratio Busy as a ratio, from an action\n');
+  });
+});
+
+describe('CASE C4: a unit', () => {
+  it.each(['k', 'K', 'kB', 'KB', 'KiB', 'kib', 'MB', 'MiB', 'm', 'GB', 'TiB', 'B', 'bytes'])(
+    '%s of memory means the same to Prometheus and to watch',
+    async (unit) => {
+      const watched = meanings()('vm', { name: 'Anything', type: 'uint64', unit });
+      const shown = linesOf(await one('Anything', '1', { unit }))[0] ?? '';
+      expect(watched.memory).toBe(true);
+      expect(shown).toBe(`vhostmd_host_anything_bytes ${watched.factor}`);
+      if (/^k/i.test(unit)) expect(watched.factor).toBe(1024);
+    },
+  );
+
+  it.each(['ns', 'usec', 'ms', 'msec', 's', 'secs', 'min', 'h', 'd', 'days', '\u00b5s', '\u03bcs'])(
+    '%s of time means the same to Prometheus and to watch',
+    async (unit) => {
+      const { factor } = meanings()('host', { name: 'TotalCPUTime', type: 'uint64', unit });
+      expect(linesOf(await one('x', '1', { unit }))).toEqual([`vhostmd_host_x_seconds ${factor}`]);
+    },
+  );
+});
+
+describe('CASE C1: a counter never falls but to start anew', () => {
+  const series = (definition: MetricDefinition, of: (text: string) => Snapshot) => {
+    const steadied = steadiedCounters();
+    return (text: string): number =>
+      snapshotFamilies({ ...of(text), metrics: [definition] }, steadied).families[0]?.series[0]?.value ?? NaN;
+  };
+  it.each(['iowait', 'idle', 'time', 'steal'])('host.cpu.%s that falls is held until it is passed', (name) => {
+    const definition = metric('A', { type: 'real64', stat: `host.cpu.${name}` });
+    const shown = series(definition, (text) => snapshot(1, [value('A', text, 'real64')]));
+    expect(['174.71', '174.70', '174.70', '174.71', '174.72', '0.01', '0.02'].map(shown)).toEqual([
+      174.71, 174.71, 174.71, 174.71, 174.72, 0.01, 0.02,
+    ]);
+  });
+
+  it.each(['block.*.rd.bytes', 'net.*.rx.bytes', 'vcpu.*.wait', 'block.*.fl.reqs'])(
+    'the sum %s keeps what a detached device had, and starts anew with the VM',
+    (stat) => {
+      const definition = metric('A', { context: 'vm', stat });
+      let id = 1;
+      const shown = series(definition, (text) =>
+        snapshot(1, [], [{ ...guest(1, value('A', text)), domain: { ...guest(1).domain, id } }]),
+      );
+      const factor = stat.endsWith('wait') ? 1e-9 : 1;
+      const seen = ['512', '0', '100', '50', '60'].map(shown);
+      expect(seen.map((number) => Math.round(number / factor))).toEqual([512, 512, 612, 612, 622]);
+      id = 2;
+      expect(Math.round(shown('7') / factor)).toBe(7);
+    },
+  );
+
+  it('the sum of a VM that is paused meanwhile goes on', () => {
+    const definition = metric('A', { context: 'vm', stat: 'block.*.rd.bytes' });
+    const steadied = steadiedCounters();
+    const { domain } = guest(1);
+    const domains = [{ ...domain, persistent: true }];
+    const shown = (text?: string): number | undefined =>
+      snapshotFamilies(
+        {
+          ...snapshot(1, [], text === undefined ? [] : [guest(1, value('A', text))]),
+          metrics: [definition],
+          domains,
+        },
+        steadied,
+      ).families[0]?.series[0]?.value;
+    expect([shown('9'), shown('4'), shown(), shown('5')]).toEqual([9, 9, undefined, 10]);
+  });
+
+  it.each(['block.0.rd.bytes', 'net.1.tx.pkts', 'block.12.wr.times'])(
+    '%s is a gauge: the number is a position, and another device moves there',
+    async (stat) => {
+      const definition = metric('A', { context: 'vm', stat });
+      const text = await page([definition], [], [guest(1, value('A', '5'))]);
+      expect(text).toMatch(/^# TYPE vhostmd_vm_a\w* gauge$/m);
+      expect(text).not.toContain('_total');
+    },
+  );
 });
