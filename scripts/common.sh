@@ -119,10 +119,8 @@ debian_tree() {
   if [ ! -d "$tree" ]; then
     say "Fetching Debian 13 into $tree"
     log=$(mktemp)
-    # debootstrap cannot configure npm's packages in their order; apt can.
-    if ! { debootstrap --variant=minbase --include=systemd-sysv,dbus,libpam-systemd,procps,nodejs,libvirt-daemon \
-      trixie "$tree.$$" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} &&
-      DEBIAN_FRONTEND=noninteractive chroot "$tree.$$" apt-get install -y --no-install-recommends npm; } >"$log" 2>&1; then
+    if ! debootstrap --variant=minbase --include=systemd-sysv,dbus,libpam-systemd,procps,nodejs,npm,libvirt-daemon \
+      trixie "$tree.$$" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$log" 2>&1; then
       tail -n 20 "$log" >&2
       rm -rf "$tree.$$" "$log"
       say 'Debian 13 could not be fetched (see above); DEBIAN_MIRROR names another mirror.'
@@ -132,4 +130,35 @@ debian_tree() {
     mv "$tree.$$" "$tree"
   fi
   exec 9>&-
+}
+
+# wait_for_boot CONTAINER CONSOLE: sets $leader to the first process of a container, by the process that runs it, when its
+# systemd has started everything.
+wait_for_boot() {
+  tries=0
+  until booted "$1"; do
+    tries=$((tries + 1))
+    if [ $tries -gt 240 ] || ! kill -0 "$1" 2>/dev/null; then
+      cat "$2" >&2
+      say 'systemd does not boot in a container here (see above): it needs mounts, namespaces and control groups of its own.'
+      exit 1
+    fi
+    sleep 0.5
+  done
+}
+booted() {
+  leader=$(cat "/proc/$1/task/$1/children" 2>/dev/null || pgrep -P "$1") || return 1
+  leader=${leader%% *}
+  [ -n "$leader" ] || return 1
+  case $(nsenter --all --target "$leader" systemctl is-system-running 2>/dev/null) in running | degraded) ;; *) return 1 ;; esac
+}
+
+# stop_container CONTAINER: it halts within a second or two; asked again it does not wait for anything.
+stop_container() {
+  kill "$1" 2>/dev/null || :
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    kill -0 "$1" 2>/dev/null || return 0
+    sleep 0.5
+  done
+  kill "$1" 2>/dev/null || :
 }

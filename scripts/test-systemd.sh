@@ -17,13 +17,7 @@ work=$(mktemp -d)
 container=
 # shellcheck disable=SC2329 # Called by the trap.
 clean() {
-  [ -z "$container" ] || kill "$container" 2>/dev/null || :
-  # It halts within a second or two; asked again it does not wait for anything.
-  for _ in 1 2 3 4 5 6 7 8 9 10; do
-    kill -0 "${container:-none}" 2>/dev/null || break
-    sleep 0.5
-  done
-  [ -z "$container" ] || kill "$container" 2>/dev/null || :
+  [ -z "$container" ] || stop_container "$container"
   rm -rf "$work"
 }
 trap clean EXIT
@@ -45,21 +39,6 @@ SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --directory="$tree" --
   --register=no --keep-unit --console=pipe --machine=vhostmd-test --bind-ro="$work/package:/usr/lib/node_modules/vhostmd" \
   </dev/null >"$work/console" 2>&1 &
 container=$!
-booted() {
-  leader=$(cat "/proc/$container/task/$container/children" 2>/dev/null || pgrep -P "$container") || return 1
-  leader=${leader%% *}
-  [ -n "$leader" ] || return 1
-  case $(nsenter --all --target "$leader" systemctl is-system-running 2>/dev/null) in running | degraded) ;; *) return 1 ;; esac
-}
-tries=0
-until booted; do
-  tries=$((tries + 1))
-  if [ $tries -gt 120 ] || ! kill -0 "$container" 2>/dev/null; then
-    cat "$work/console" >&2
-    say 'systemd does not boot in a container here (see above): it needs mounts, namespaces and control groups of its own.'
-    exit 1
-  fi
-  sleep 0.5
-done
+wait_for_boot "$container" "$work/console"
 export leader
 sh test/systemd/service.sh

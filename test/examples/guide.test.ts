@@ -26,7 +26,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const here = (text: string): string => text.replaceAll('/tmp/vhostmd-guide', path.join(folder, 'guide'));
 
 const installPackages = (): void => {
-  mkdirSync(path.join(folder, 'node_modules'));
+  mkdirSync(path.join(folder, 'node_modules/.bin'), { recursive: true });
+  symlinkSync(path.join(ROOT, 'node_modules/.bin/tsc'), path.join(folder, 'node_modules/.bin/tsc'));
   writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }');
   symlinkSync(ROOT, path.join(folder, 'node_modules/vhostmd'));
   symlinkSync(path.join(ROOT, 'node_modules/rxjs'), path.join(folder, 'node_modules/rxjs'));
@@ -79,6 +80,21 @@ const run = async (command: string, shows: readonly string[]): Promise<void> => 
 };
 
 describe('the guide to a sink of one’s own', () => {
+  it('CASE E11: installs the package from a file, never by a name that anybody may take in the registry', () => {
+    const guide = blocks()
+      .map(({ text }) => text)
+      .join('\n');
+    const installed = [...guide.matchAll(/npm install (.*)$/gm)].flatMap(([, packages = '']) => packages.split(' '));
+    expect(installed).toContain('/path/to/clone/vhostmd-0.1.0.tgz');
+    expect(installed).not.toContain('vhostmd');
+  });
+
+  it('CASE E11: has a sink of numbers over UDP and one in TypeScript', () => {
+    const all = blocks();
+    expect(all.filter(({ language }) => language === 'ts')).toHaveLength(1);
+    expect(all.filter(({ text }) => text.includes('UNRELIABLE'))).toHaveLength(1);
+  });
+
   it('works as it is written, from its first block to its last', async () => {
     const all = blocks();
     expect(all.length).toBeGreaterThan(10);
