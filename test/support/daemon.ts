@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { firstValueFrom } from 'rxjs';
 
 import { type DumpedMetric, dump$ } from '../../src/dump.ts';
+import { PATIENCE } from './patience.ts';
 
 /** The built program, as a user runs it. */
 export const PROGRAM = fileURLToPath(new URL('../../dist/vhostmd.cjs', import.meta.url));
@@ -46,11 +47,12 @@ export interface RunningDaemon {
   readonly stop: (signal?: NodeJS.Signals) => Promise<{ readonly code: number | null; readonly ms: number }>;
 }
 
-/** Waits until a condition holds; fails with what it was waiting for. */
+/** Waits until a condition holds; fails with what it was waiting for. A busy machine gets a multiple of `timeout`, in ms. */
 export const until = async (what: string, holds: () => boolean | Promise<boolean>, timeout = 10_000): Promise<void> => {
-  const end = performance.now() + timeout;
+  const patience = timeout * PATIENCE;
+  const end = performance.now() + patience;
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`not within ${timeout} ms: ${what}`);
+    if (performance.now() > end) throw new Error(`not within ${patience.toFixed()} ms: ${what}`);
     await sleep(10);
   }
 };
