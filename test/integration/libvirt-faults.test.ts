@@ -1,9 +1,13 @@
-import { rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { firstValueFrom } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
+import type { OldValue } from '../../src/figures/missing.ts';
+import { ask$ } from '../../src/status/ask.ts';
+import type { Status } from '../../src/status/status.ts';
 import { readMetrics, until, valueOf } from '../support/daemon.ts';
 import { descriptorsOf, memoryOf } from '../support/processes.ts';
 import { action, counting, domainsOn, libvirtStage, linesOf, stat, updatesOf } from './libvirt-stage.ts';
@@ -168,44 +172,44 @@ describe('With a QEMU that is frozen', () => {
   ])(
     'FAULTS 38: $frozen of $of, all others are published at every tick with all that they have',
     async ({ frozen, of }) => {
-      const { libvirtd, run } = stage();
+      const { libvirtd, folder, run } = stage();
       const names = Array.from({ length: of }, (_, index) => `f${index}`);
       const uuids = await Promise.all(names.map((name) => libvirtd.create(name)));
       // On a busy machine one bulk call takes a second.
       const period = 2;
-      const { daemon, disk } = await run(HOST + QUICK + MONITORED, { args: ['-v'], period });
-      const stopped = uuids.slice(2, 2 + frozen).map((uuid) => ({ uuid, pid: libvirtd.qemuPid(uuid) }));
-      const cold = new Set(stopped.map(({ uuid }) => uuid));
-      await until('all values are there', async () => (await readMetrics(disk)).length === 1 + of * 5);
+      const env = { RUNTIME_DIRECTORY: mkdtempSync(path.join(folder, 'status-')) };
+      const { daemon, disk } = await run(HOST + QUICK + MONITORED, { args: ['-v'], period, env });
+      const stopped = names.slice(2, 2 + frozen);
+      const pids = uuids.slice(2, 2 + frozen).map((uuid) => libvirtd.qemuPid(uuid));
+      const whole = async () => (await readMetrics(disk)).length === 1 + of * 5;
+      /** Names of domains by the metric of which they have an old value. */
+      const old = async (): Promise<readonly OldValue[]> => {
+        const answer = await firstValueFrom(ask$([path.join(env.RUNTIME_DIRECTORY, 'status.sock')]));
+        return answer.ok ? (JSON.parse(answer.text) as Status).old : [];
+      };
+      await until('all values are there', whole);
       const ready = updatesOf(daemon).length;
-      for (const { pid } of stopped) process.kill(pid, 'SIGSTOP');
+      for (const pid of pids) process.kill(pid, 'SIGSTOP');
       try {
         await until(
-          'its monitored values are off the disk',
-          async () => {
-            // A value that is not renewed goes after 3 periods: where all are there all the time, all are renewed.
-            const metrics = await readMetrics(disk);
-            for (const uuid of uuids) {
-              const own = metrics.filter((metric) => metric.uuid === uuid).map(({ name }) => name);
-              if (cold.has(uuid)) expect(own).toEqual(expect.arrayContaining(['cpu.time', 'balloon.maximum']));
-              else expect(own).toEqual(['cpu.time', 'balloon.maximum', ...MONITORED_NAMES]);
-            }
-            return !metrics.some(
-              ({ name, uuid }) => uuid !== undefined && cold.has(uuid) && MONITORED_NAMES.includes(name),
-            );
-          },
+          'monitored values of the frozen are old',
+          async () => (await old()).filter(({ count }) => count === frozen).length === MONITORED_NAMES.length,
           30_000,
         );
         const frozenSince = performance.now();
         while (performance.now() < frozenSince + 3500 * period) {
-          const metrics = await readMetrics(disk);
-          expect(metrics.filter(({ context }) => context === 'vm')).toHaveLength(of * 5 - frozen * 3);
+          // CASE B10: a value stays while its domain lives; where only those of the frozen are old, all others are renewed.
+          expect(await whole()).toBe(true);
+          for (const { metric, domains } of await old()) {
+            expect(MONITORED_NAMES).toContain(metric);
+            expect(domains.toSorted()).toEqual(stopped);
+          }
           await sleep(50);
         }
       } finally {
-        for (const { pid } of stopped) process.kill(pid, 'SIGCONT');
+        for (const pid of pids) process.kill(pid, 'SIGCONT');
       }
-      await until('all values are back', async () => (await readMetrics(disk)).length === 1 + of * 5);
+      await until('no value is old', async () => (await old()).length === 0);
       const took = updatesOf(daemon)
         .slice(ready)
         .map((update) => update.took);
