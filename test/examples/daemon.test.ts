@@ -9,6 +9,7 @@ import { until, valueOf } from '../support/daemon.ts';
 import { retainedOn, startBroker, subscriber } from './broker.ts';
 import { exampleFile, sinkElement } from './example.ts';
 import { influxServer, influxSocket } from './influx-server.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const run = promisify(execFile);
 const stage = libvirtStage();
@@ -32,7 +33,7 @@ describe('in the real daemon, by its <sink module="..">,', () => {
         expect(server.points().find(({ tags }) => tags['uuid'] === uuid)?.tags).toEqual({ host: 'h', name, uuid });
         await until('a point of the host', () => server.points().some(({ fields }) => fields['Text'] === 'x "y" \\z'));
         const age = Date.now() - Number((server.points().at(-1)?.time ?? 0n) / 1_000_000n);
-        expect(Math.abs(age)).toBeLessThan(5000);
+        expect(Math.abs(age)).toBeLessThan(5000 * PATIENCE);
         expect(await valueOf(disk, 'vcpu.current', uuid)).toBe('1');
         expect((await daemon.stop()).code).toBe(0);
       } finally {

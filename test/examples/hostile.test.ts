@@ -10,6 +10,7 @@ import { action, counting } from '../integration/libvirt-stage.ts';
 import { stage } from '../integration/process-stage.ts';
 import { PROGRAM, type RunningDaemon, until, valueOf } from '../support/daemon.ts';
 import { sinkElement } from './example.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/sinks/${name}.js`, import.meta.url));
 const { place, start } = stage();
@@ -108,7 +109,7 @@ describe('a module that behaves badly', () => {
           .split('\n')
           .map((line) => line.length),
       ),
-    ).toBeLessThan(1000);
+    ).toBeLessThan(1000 * PATIENCE);
     expect(linesOf(daemon, 'reports what steers terminals')[0]).toContain('\\u{1b}[2J\\nerr daemon: Stopped\\u{202e}');
     expect(linesOf(daemon, 'reports garbage')[0]).toContain('The sink reported something that is no report');
   });

@@ -7,6 +7,7 @@ import { guest, sample, snapshot } from '../../src/testing/snapshots.ts';
 import { until } from '../support/daemon.ts';
 import { loadExample, makeExample, running, testing } from './example.ts';
 import { influxServer, influxSocket, readPoints } from './influx-server.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const { sinkContract } = await testing();
 const { toLines } = await loadExample<{
@@ -226,7 +227,7 @@ describe('the example influx.js', () => {
     const sink = await started({ url: server.url }, { ...snapshot(1), at: before });
     await sink.reported('written: 1 lines');
     const [point] = server.points();
-    expect(Math.abs(Number((point?.time ?? 0n) / 1_000_000n) - before)).toBeLessThan(1000);
+    expect(Math.abs(Number((point?.time ?? 0n) / 1_000_000n) - before)).toBeLessThan(1000 * PATIENCE);
   });
 
   it('sends datagrams of whole lines that fit into one frame', async () => {

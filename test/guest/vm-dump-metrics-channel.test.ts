@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/daemon.ts';
 import { processesWith } from '../support/processes.ts';
 import { busyboxFolder, type Ended, SHELLS, startTool } from './tool.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-tool-'));
 let bin = '';
@@ -170,7 +171,7 @@ describe.each(SHELLS)('vm-dump-metrics in $name, on a channel', ({ shell }) => {
       const { code, stdout, ms } = await running.ended;
       expect({ signal, stdout }).toEqual({ signal, stdout: '' });
       expect(code).not.toBe(0);
-      expect(ms).toBeLessThan(15_000);
+      expect(ms).toBeLessThan(15_000 * PATIENCE);
       // What nobody could tell of it ends when its time is over.
       await until(`no process is left after ${signal}`, () => remain() === 0, 40_000);
     }

@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { readMetrics, until } from '../support/daemon.ts';
 import { isSleeping } from '../support/processes.ts';
 import { action, counting, libvirtStage, linesOf, stat, updatesOf } from './libvirt-stage.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const stage = libvirtStage({ keepDomains: true });
 beforeAll(async () => {
@@ -49,7 +50,7 @@ describe.each(['healthy', 'absent', 'frozen'] as const)('With libvirtd %s', (sta
     try {
       const ended = await daemon.stop(signal);
       expect(ended.code).toBe(code);
-      expect(ended.ms).toBeLessThan(2000);
+      expect(ended.ms).toBeLessThan(2000 * PATIENCE);
       expect(sleeping()).toBe(false);
       expect((await readMetrics(disk)).map(({ name }) => name)).toContain('host.time');
       expect(daemon.output()).toMatch(code === 0 ? `Stopping (${signal})` : 'bug for a test');

@@ -11,6 +11,7 @@ import type { Status } from '../../src/status/status.ts';
 import { readMetrics, until, valueOf } from '../support/daemon.ts';
 import { descriptorsOf, memoryOf } from '../support/processes.ts';
 import { action, counting, domainsOn, libvirtStage, linesOf, stat, updatesOf } from './libvirt-stage.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const stage = libvirtStage();
 
@@ -45,7 +46,7 @@ describe('With libvirtd in trouble', () => {
         memory = memoryOf(pid);
       }
     }
-    expect(waits.toSorted((x, y) => x - y)[25]).toBeLessThan(1000);
+    expect(waits.toSorted((x, y) => x - y)[25]).toBeLessThan(1000 * PATIENCE);
     await sleep(1500);
     expect(await domainsOn(disk)).toEqual(new Set(uuids));
     expect((await readMetrics(disk)).filter(({ context }) => context === 'vm')).toHaveLength(10);

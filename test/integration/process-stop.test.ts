@@ -9,6 +9,7 @@ import { action, HOST, TEST_URI, VCPUS, vhostmd } from '../commands/program.ts';
 import { PROGRAM, readMetrics, until, valueOf } from '../support/daemon.ts';
 import { alive, processesWith } from '../support/processes.ts';
 import { stage } from './process-stage.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const { place, start } = stage();
 
@@ -27,7 +28,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
     await until('both metrics', async () => (await readMetrics(disk)).length === 2);
     const { code, ms } = await daemon.stop(signal);
     expect(code).toBe(0);
-    expect(ms).toBeLessThan(2000);
+    expect(ms).toBeLessThan(2000 * PATIENCE);
     expect(busy(disk)).toBe(0);
     expect((await readMetrics(disk)).map(({ name }) => name)).toEqual(['HostName', 'Vcpus']);
     expect(existsSync(pidFile)).toBe(false);
@@ -162,7 +163,7 @@ describe('a stop', () => {
     if (!command.endsWith('echo 1')) expect(marked(`1000.${mark}`).length).toBeGreaterThan(0);
     const { code, ms } = await daemon.stop();
     expect(code).toBe(0);
-    expect(ms).toBeLessThan(2000);
+    expect(ms).toBeLessThan(2000 * PATIENCE);
     // What is killed at the very end takes a moment to be gone.
     await until('the end of all children', () => marked(`1000.${mark}`).length === 0, 500);
     expect(busy(disk)).toBe(0);
@@ -208,7 +209,7 @@ describe('a stop', () => {
     await until('the pid file', () => existsSync(pidFile));
     const { code, ms } = await daemon.stop();
     expect(code).toBe(0);
-    expect(ms).toBeLessThan(2000);
+    expect(ms).toBeLessThan(2000 * PATIENCE);
     expect(existsSync(pidFile)).toBe(false);
   });
 });

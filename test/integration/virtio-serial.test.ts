@@ -9,6 +9,7 @@ import { virtioSerial } from '../../src/sinks/virtio-serial/sink.ts';
 import type { SinkReport } from '../../src/sinks/sink.ts';
 import { sample } from '../../src/testing/snapshots.ts';
 import { libvirtStage } from './libvirt-stage.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const CHANNEL = `<controller type='virtio-serial' index='0'><address type='virtio-mmio'/></controller>
   <channel type='unix'><source mode='bind'/><target type='virtio' name='org.github.vhostmd.1'/></channel>`;
@@ -72,7 +73,10 @@ describe('the virtio-serial sink and QEMU', () => {
     const sink = startSink();
     expect([connections(one.channel), connections(two.channel)]).toEqual([0, 0]);
     sink.publish([one, two]);
-    await vi.waitFor(() => expect([connections(one.channel), connections(two.channel)]).toEqual([1, 1]), 5000);
+    await vi.waitFor(
+      () => expect([connections(one.channel), connections(two.channel)]).toEqual([1, 1]),
+      5000 * PATIENCE,
+    );
     sink.publish([one, two]);
     expect(sink.said('written').at(-1)).toBe('2 channels connected, 0 not');
     await libvirtd.destroy(one.uuid);
@@ -83,7 +87,7 @@ describe('the virtio-serial sink and QEMU', () => {
     expect(connections(two.channel)).toBe(1);
     expect(sink.said('warning')).toEqual([]);
     sink.stop();
-    await vi.waitFor(() => expect(connections(two.channel)).toBe(0), 5000);
+    await vi.waitFor(() => expect(connections(two.channel)).toBe(0), 5000 * PATIENCE);
   });
 
   it('finds a channel by the directories that libvirt makes, and waits while another one is connected', async () => {
@@ -94,7 +98,7 @@ describe('the virtio-serial sink and QEMU', () => {
     const { channel: _known, ...unknown } = domain;
     const other = startSink();
     other.publish([domain]);
-    await vi.waitFor(() => expect(connections(domain.channel)).toBe(1), 5000);
+    await vi.waitFor(() => expect(connections(domain.channel)).toBe(1), 5000 * PATIENCE);
     const sink = startSink(directory);
     sink.publish([{ ...unknown, channel: null }]);
     await sleep(300);

@@ -11,6 +11,7 @@ import { FOLLOW, ownSocketPath, socketPaths, statusSocket$ } from '../../src/sta
 import { openFiles } from '../../src/testing/contract.ts';
 import { until } from '../support/daemon.ts';
 import { socketStage } from '../support/sockets.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const { left, place } = socketStage();
 const serve = async (
@@ -121,7 +122,7 @@ describe('the status socket', () => {
       socket.write('x'.repeat(1 << 16));
       left.push(() => socket.destroy());
     }
-    const answer = await firstValueFrom(ask$([file]));
+    const answer = await firstValueFrom(ask$([file], 3000 * PATIENCE));
     expect(answer.ok && answer.text.length).toBe(4 << 20);
   });
 });

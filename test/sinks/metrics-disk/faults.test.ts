@@ -8,6 +8,7 @@ import { document, metricsXml } from '../../../src/metrics-xml.ts';
 import { CHUNK, parseHeader } from '../../../src/sinks/metrics-disk/format.ts';
 import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
 import { directories, documentOn, plain, start, watchedPwrite, withTmpfs } from './harness.ts';
+import { PATIENCE } from '../../support/patience.ts';
 
 const { make, removeAll } = directories();
 const EMPTY = '<metrics>\n</metrics>\n';
@@ -66,7 +67,7 @@ describe('a file system that is full or read-only', () => {
       expect(second.said('failed')[0]).toContain('EROFS: read-only file system');
       expect(plain(documentOn(path))).toBe(xmlOf(one));
       execFileSync('mount', ['-o', 'remount,rw', directory]);
-      await vi.waitFor(() => expect(second.said('written')).toHaveLength(1), 5000);
+      await vi.waitFor(() => expect(second.said('written')).toHaveLength(1), 5000 * PATIENCE);
       second.stop();
       expect(plain(documentOn(path))).toBe(xmlOf(two));
     } finally {

@@ -23,6 +23,7 @@ import { describeSinkContract } from '../contract.ts';
 import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
 import { directories, documentOn, plain, watchedPwrite } from './harness.ts';
 import { change, known, startPrivate, tick, uuidOf } from './private-harness.ts';
+import { PATIENCE } from '../../support/patience.ts';
 
 const { make, removeAll } = directories();
 const EMPTY = '<metrics>\n</metrics>\n';
@@ -246,7 +247,7 @@ describe('the private disks', () => {
     let turns = 0;
     const timer = setInterval(() => (turns += 1), 1);
     expect(disks.said('written')).toEqual([]);
-    await vi.waitFor(() => expect(disks.said('written')).toHaveLength(2), 5000);
+    await vi.waitFor(() => expect(disks.said('written')).toHaveLength(2), 5000 * PATIENCE);
     clearInterval(timer);
     expect(turns).toBeGreaterThan(3);
     const ticks = disks.reports.flatMap((report) => (report.kind === 'written' ? [report.snapshot.tick] : []));

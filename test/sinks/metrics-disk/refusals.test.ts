@@ -18,6 +18,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Owner } from '../../../src/process/privileges.ts';
 import { snapshot } from '../../../src/testing/snapshots.ts';
 import { directories, documentOn, start } from './harness.ts';
+import { PATIENCE } from '../../support/patience.ts';
 
 const { make, removeAll } = directories();
 const NOBODY = 65_534;
@@ -144,7 +145,7 @@ describe('FAULTS 45: a second daemon on the same disk', () => {
     expect(disk.said('failed')[0]).toContain('already in use');
     expect(readFileSync(path)).toHaveLength(0);
     holder.stdin.end('\n');
-    await vi.waitFor(() => expect(disk.said('written')).toHaveLength(1), 5000);
+    await vi.waitFor(() => expect(disk.said('written')).toHaveLength(1), 5000 * PATIENCE);
     disk.stop();
     expect(documentOn(path)).toContain('tick 1');
   });

@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { sample } from '../../../src/testing/snapshots.ts';
 import { domain, REQUEST, snapshotOf, stage } from './qemu.ts';
 import type { Qemu, SerialStage } from './qemu.ts';
+import { PATIENCE } from '../../support/patience.ts';
 
 let run: SerialStage;
 beforeEach(() => {
@@ -19,7 +20,8 @@ beforeEach(() => {
 afterEach(() => run.close());
 
 const INVALID = 'INVALID REQUEST\n\n';
-const soon = (check: () => void, timeout = 5000): Promise<void> => vi.waitFor(check, { timeout, interval: 5 });
+const soon = (check: () => void, timeout = 5000): Promise<void> =>
+  vi.waitFor(check, { timeout: timeout * PATIENCE, interval: 5 });
 const count = (qemu: Qemu, text: string): number => qemu.received().split(text).length - 1;
 const replies = (qemu: Qemu): number => count(qemu, '</metrics>\n\n') + count(qemu, INVALID);
 const serve = async (): Promise<Qemu> => {

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { directoriesOf } from '../../../src/sinks/virtio-serial/layouts.ts';
 import { domain, REQUEST, snapshotOf, stage } from './qemu.ts';
 import type { SerialStage } from './qemu.ts';
+import { PATIENCE } from '../../support/patience.ts';
 
 const SOCKET = 'org.github.vhostmd.1';
 let run: SerialStage;
@@ -15,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => run.close());
 
-const soon = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 5000, interval: 5 });
+const soon = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 5000 * PATIENCE, interval: 5 });
 const make = (directory: string): string => {
   mkdirSync(run.socket(path.join('channels', directory)), { recursive: true });
   return path.join('channels', directory, SOCKET);

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { identityOf } from '../../../src/sinks/virtio-serial/identity.ts';
 import { guest, sample } from '../../../src/testing/snapshots.ts';
 import { domain, REQUEST, snapshotOf, stage, startQemu, type Qemu, type SerialStage } from './qemu.ts';
+import { PATIENCE } from '../../support/patience.ts';
 
 let folder = '';
 let run: SerialStage;
@@ -22,7 +23,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const soon = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 20_000, interval: 5 });
+const soon = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 20_000 * PATIENCE, interval: 5 });
 const listen = async (name: string): Promise<Qemu> => {
   const qemu = await startQemu(path.join(folder, name));
   open.push(qemu);

@@ -13,6 +13,7 @@ import { dump$ } from '../../../src/dump.ts';
 import type { Dump } from '../../../src/dump.ts';
 import { sample } from '../../../src/testing/snapshots.ts';
 import { domain, REQUEST, snapshotOf, stage } from './qemu.ts';
+import { PATIENCE } from '../../support/patience.ts';
 
 let directory = '';
 let left: (() => unknown)[] = [];
@@ -50,7 +51,8 @@ const socat = async (...addresses: readonly string[]): Promise<ChildProcess> => 
   left.push(() => child.kill('SIGKILL'));
   return child;
 };
-const there = (name: string): Promise<void> => vi.waitFor(() => expect(existsSync(at(name))).toBe(true), 5000);
+const there = (name: string): Promise<void> =>
+  vi.waitFor(() => expect(existsSync(at(name))).toBe(true), 5000 * PATIENCE);
 const PTY = (name: string): string => `pty,raw,echo=0,link=${at(name)}`;
 /** A terminal as the port of a guest, with this server behind it. */
 const port = async (work: (socket: Socket) => void): Promise<string> => {
@@ -149,7 +151,7 @@ describe('dump of a channel', () => {
       line = socket;
       socket.on('data', () => setTimeout(() => socket.write(`${DOCUMENT}\n`), 100));
     });
-    await vi.waitFor(() => expect(line).toBeDefined(), 5000);
+    await vi.waitFor(() => expect(line).toBeDefined(), 5000 * PATIENCE);
     const result = dump(target, 3000);
     setTimeout(() => line?.write(`${DOCUMENT.replace('>1<', '>old<')}\n`), 25);
     expect(await result).toMatchObject({ ok: true, xml: DOCUMENT });
@@ -191,13 +193,15 @@ describe('dump of a channel', () => {
       'half',
       answer(() => DOCUMENT),
     );
-    expect(await failure(half)).toContain(`${half} sent only a part of a reply, ${DOCUMENT.length} bytes`);
+    expect(await failure(half, 1000 * PATIENCE)).toContain(
+      `${half} sent only a part of a reply, ${DOCUMENT.length} bytes`,
+    );
     const closed = await serve('closed', (socket) => void socket.on('data', () => socket.end(DOCUMENT.slice(0, 50))));
-    expect(await failure(closed)).toContain(`${closed} sent only a part of a reply, 50 bytes`);
+    expect(await failure(closed, 1000 * PATIENCE)).toContain(`${closed} sent only a part of a reply, 50 bytes`);
     const gone = await serve('gone', (socket) => socket.end());
-    expect(await failure(gone)).toContain(`${gone} was closed without a reply`);
+    expect(await failure(gone, 1000 * PATIENCE)).toContain(`${gone} was closed without a reply`);
     const other = await serve('other', (socket) => void socket.end('HTTP/1.1 400 Bad Request\r\n\u001b'));
-    expect(await failure(other)).toBe(
+    expect(await failure(other, 1000 * PATIENCE)).toBe(
       `${other} is no channel of vhostmd: it sent "HTTP/1.1 400 Bad Request\\r\\n\\u{1b}"`,
     );
   });

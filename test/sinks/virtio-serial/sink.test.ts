@@ -7,6 +7,7 @@ import { escapeXml } from '../../../src/metrics-xml.ts';
 import { guest, sample } from '../../../src/testing/snapshots.ts';
 import { domain, REQUEST, snapshotOf, stage } from './qemu.ts';
 import type { SerialStage } from './qemu.ts';
+import { PATIENCE } from '../../support/patience.ts';
 
 let run: SerialStage;
 beforeEach(() => {
@@ -14,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => run.close());
 
-const soon = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 5000, interval: 5 });
+const soon = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 5000 * PATIENCE, interval: 5 });
 
 describe('the virtio-serial sink', () => {
   it('answers with the metrics of the host and of this domain only, byte for byte', async () => {

@@ -11,6 +11,7 @@ import type { MetricDefinition, Outcome } from '../../../src/metric.ts';
 import { alive } from '../../support/processes.ts';
 import { actionMetric, PATH } from './requests.ts';
 import { until } from './wait.ts';
+import { PATIENCE } from '../../support/patience.ts';
 
 let directory = '';
 beforeEach(() => (directory = mkdtempSync(join(tmpdir(), 'vhostmd-action-'))));
@@ -157,7 +158,7 @@ describe('a process', () => {
 
   it('FAULTS 22: that leaves a child on its output settles when it ends; the child ends with it', async () => {
     const outcome = run(`sleep 30 & echo $! > ${directory}/pids; echo 5`, { timeout: 20_000 });
-    expect(await elapsed(outcome)).toBeLessThan(5000);
+    expect(await elapsed(outcome)).toBeLessThan(5000 * PATIENCE);
     expect(value(await outcome)).toBe('5');
     const [sleeper] = pidsIn('pids');
     await until(() => !alive(sleeper!));
@@ -166,7 +167,7 @@ describe('a process', () => {
   it('FAULTS 23: that leaves a child in another session settles when it ends', async () => {
     const outcome = run(`setsid sleep 30 & echo $! > ${directory}/pids; echo 5`, { timeout: 20_000 });
     try {
-      expect(await elapsed(outcome)).toBeLessThan(5000);
+      expect(await elapsed(outcome)).toBeLessThan(5000 * PATIENCE);
       expect(value(await outcome)).toBe('5');
     } finally {
       pidsIn('pids').forEach((pid) => alive(pid) && process.kill(pid, 'SIGKILL'));
