@@ -18,6 +18,7 @@ export interface SinkView {
     readonly message: string;
     readonly bytes?: number;
     readonly leftOut?: number;
+    readonly trouble?: string;
   };
   readonly warning?: { readonly at: number; readonly message: string };
   /** From the moment a snapshot is published until it is written. */
@@ -55,7 +56,7 @@ export const sinkFigures = (): SinkFigures => {
     reported: (report, at, newest) => {
       switch (report.kind) {
         case 'written': {
-          const { snapshot, message, bytes, leftOut } = report;
+          const { snapshot, message, bytes, leftOut, trouble } = report;
           writes += 1;
           failing = undefined;
           const isNewest = snapshot === newest.snapshot;
@@ -70,6 +71,7 @@ export const sinkFigures = (): SinkFigures => {
             message,
             ...(bytes === undefined ? {} : { bytes }),
             ...(leftOut === undefined ? {} : { leftOut }),
+            ...(trouble === undefined ? {} : { trouble }),
           };
           break;
         }

@@ -13,6 +13,8 @@ export type SinkReport =
       readonly bytes?: number;
       /** Metrics of the snapshot that did not fit. */
       readonly leftOut?: number;
+      /** What of its targets it does not reach now, and what to do. */
+      readonly trouble?: string;
     }
   | { readonly kind: 'warning'; readonly message: string }
   /** `stage` open: the target could not be opened; write: this snapshot was not delivered. The sink goes on. */

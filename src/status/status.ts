@@ -23,6 +23,7 @@ interface SinkStatus extends Pick<NamedSink, 'name' | 'writes' | 'failures' | 'w
     readonly message: string;
     readonly bytes?: number;
     readonly leftOut?: number;
+    readonly trouble?: string;
   };
   readonly lastWarning?: { readonly ageSeconds: number; readonly message: string };
   readonly write: NamedSink['write'];
@@ -85,6 +86,7 @@ const sinkStatus = (
           message: last.message,
           ...(last.bytes === undefined ? {} : { bytes: last.bytes }),
           ...(last.leftOut === undefined ? {} : { leftOut: last.leftOut }),
+          ...(last.trouble === undefined ? {} : { trouble: last.trouble }),
         },
       }),
   ...(warning === undefined ? {} : { lastWarning: { ageSeconds: age(warning.at), message: warning.message } }),

@@ -2,7 +2,7 @@ import type { Status } from './status.ts';
 import { duration } from './words.ts';
 
 const MOST = 10;
-const WIDTH = 300;
+const WIDTH = 500;
 
 // A line stays one line, whatever has found its way into it.
 const line = (text: string): string => {

@@ -19,7 +19,8 @@ const RECENT = 60_000;
 const REASON = 200;
 
 const quoted = (text: string): string => `"${escapeForLog(text, 64)}"`;
-const reason = (text: string): string => (text.length > REASON ? `${text.slice(0, REASON - 3)}...` : text);
+const cutAt = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most - 3)}...` : text);
+const reason = (text: string): string => cutAt(text, REASON);
 
 const sinkTroubles = (
   { name, failing, waiting, writes, last }: NamedSink,
@@ -31,13 +32,19 @@ const sinkTroubles = (
     (last?.leftOut ?? 0) > 0
       ? [{ kind: 'full', text: `${sink} is full: ${last?.leftOut} metrics are left out; give it a larger <size>` }]
       : [];
+  const unreached: readonly Trouble[] =
+    last?.trouble === undefined ? [] : [{ kind: 'sink', text: `${sink}: ${cutAt(last.trouble, 2 * REASON)}` }];
   if (failing !== undefined) {
     const text = `${sink} fails for ${duration(now - failing.since)}: ${reason(failing.message)}`;
     return [{ kind: 'sink', text }, ...full];
   }
-  if (waiting === undefined || now - waiting < late) return full;
+  if (waiting === undefined || now - waiting < late) return [...unreached, ...full];
   const never = writes === 0 ? ', nor ever before' : '';
-  return [{ kind: 'sink', text: `${sink} has not written for ${duration(now - waiting)}${never}` }, ...full];
+  return [
+    { kind: 'sink', text: `${sink} has not written for ${duration(now - waiting)}${never}` },
+    ...unreached,
+    ...full,
+  ];
 };
 
 const whose = ({ context, count, domains }: Omit<MissingValue, 'reason'>): string => {

@@ -5,6 +5,7 @@ import {
   filter,
   map,
   merge,
+  mergeMap,
   scan,
   skipWhile,
   take,
@@ -17,7 +18,7 @@ import {
 import { periodOf } from './rates.ts';
 import { SILENT_PERIODS, stateOf } from './state.ts';
 import { block } from './table.ts';
-import type { Sort } from './view.ts';
+import { type Sort, sortNote } from './view.ts';
 import { followed$, type Followed, type Watched } from './watch.ts';
 
 /** What is printed: a block for a document, or a line of trouble. */
@@ -62,9 +63,13 @@ const block$ = (
   const late$ = known$.pipe(audit(({ model }) => timer((SILENT_PERIODS + 1) * periodOf(model, usual), scheduler)));
   const unrated$ = merge(silent$, late$).pipe(take(1), takeUntil(rated$));
   return merge(rated$, unrated$).pipe(
-    map(({ model, names }): Printed => {
+    mergeMap(({ model, names }, index): readonly Printed[] => {
+      const note = index === 0 ? sortNote(model, sort) : undefined;
       const text = block(model, { sort, reverse: false }, { unicode, names });
-      return { kind: 'block', text };
+      return [
+        ...(note === undefined ? [] : [{ kind: 'trouble' as const, message: `Sort: ${note}` }]),
+        { kind: 'block', text },
+      ];
     }),
   );
 };

@@ -3,7 +3,7 @@ import { bytes, compact, count, DRAWN, percent, printable } from './format.ts';
 import type { Host, Model } from './rates.ts';
 import type { Row } from './row.ts';
 import type { Quantity } from './meaning.ts';
-import { clampTop, sortedRows, type View } from './view.ts';
+import { clampTop, sortableBy, sortedRows, sortNote, type View } from './view.ts';
 
 /** How a line is to be drawn. */
 export type Look = 'plain' | 'strong' | 'title' | 'alarm';
@@ -91,13 +91,21 @@ const titles = (
     return `${mark}${title}`.slice(0, width);
   });
 
-const footer = (first: number, shown: number, all: number, { sort, reverse }: View, width: number): string => {
+const footer = (first: number, shown: number, model: Model, { sort, reverse }: View, width: number): string => {
+  const all = model.rows.size;
   const range =
     shown < all
       ? `${count(first + 1)}-${count(first + shown)} of ${count(all)} VMs`
       : `${count(all)} ${all === 1 ? 'VM' : 'VMs'}`;
   return parts(
-    [range, `by ${sort}${reverse ? ' reversed' : ''}`, 'q quit', 'c m s n sort', 'r reverse', 'arrows scroll'],
+    [
+      range,
+      `${sortNote(model, sort) ?? `by ${sort}`}${reverse ? ' reversed' : ''}`,
+      'q quit',
+      'c m s n sort',
+      'r reverse',
+      'arrows scroll',
+    ],
     width,
   );
 };
@@ -121,10 +129,10 @@ export const frame = (
   return [
     line(hostLine(model.host, width, style.unicode), 'strong'),
     line(printable(state.text, width, style.unicode), state.bad ? 'alarm' : 'plain'),
-    line(titles(columns, view, style.unicode), 'title'),
+    line(titles(columns, { ...view, sort: sortableBy(model, view.sort) }, style.unicode), 'title'),
     ...body,
     ...blank,
-    line(footer(top, shown.length, rows.length, view, width)),
+    line(footer(top, shown.length, model, view, width)),
   ].slice(0, height);
 };
 

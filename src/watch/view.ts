@@ -83,14 +83,31 @@ const byName =
     return name === undefined || otherName === undefined ? byId(one, other) : text(name, otherName);
   };
 
+/** By what the rows can be sorted: as asked, or by the first that any of them has a value of. */
+export const sortableBy = ({ rows, collections }: Model, asked: Sort): Sort => {
+  // Shares of CPU need two documents.
+  if (collections < 2) return asked;
+  const has = (sort: Sort): boolean =>
+    sort === 'id' || [...rows.values()].some((row) => Number.isFinite(VALUES[sort](row)));
+  return [asked, ...SORTS].find(has) ?? 'id';
+};
+
+/** That the rows are not sorted as asked. */
+export const sortNote = (model: Model, asked: Sort): string | undefined => {
+  const by = sortableBy(model, asked);
+  if (by === asked || model.rows.size === 0) return undefined;
+  return `no metric here tells ${asked}, so by ${by}`;
+};
+
 /** The rows in the order of the view: the largest value first, ids and names ascending; what has no value comes last. */
 export const sortedRows = (
-  { rows }: Model,
-  { sort, reverse }: Pick<View, 'sort' | 'reverse'>,
+  model: Model,
+  { sort: asked, reverse }: Pick<View, 'sort' | 'reverse'>,
   names: Names = new Map(),
 ): readonly Row[] => {
+  const sort = sortableBy(model, asked);
   const sign = reverse ? -1 : 1;
-  const all = [...rows.values()];
+  const all = [...model.rows.values()];
   if (sort === 'id') {
     const compare = byName(names);
     return all.sort((one, other) => sign * compare(one, other));

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import { meanings } from '../../src/watch/meaning.ts';
 import { nextModel, NOTHING } from '../../src/watch/rates.ts';
-import { FIRST_VIEW, press, sortedRows, type Sort, type View } from '../../src/watch/view.ts';
+import { frame } from '../../src/watch/table.ts';
+import { FIRST_VIEW, press, sortableBy, sortedRows, sortNote, type Sort, type View } from '../../src/watch/view.ts';
 import { sapDocument, uuidOf, vm } from './documents.ts';
 
 const pressed = (keys: readonly string[], rows = 100, page = 20, view: View = FIRST_VIEW): View =>
@@ -84,5 +85,33 @@ describe('the order of the rows', () => {
     expect(ids('id', true)).toBe('8 7 6 5 4 3 2 1');
     const names = new Map(Array.from({ length: 8 }, (_, n) => [uuidOf(n + 1), 'hgfedcba'[n] ?? '']));
     expect(ids('id', false, names)).toBe('8 7 6 5 4 3 2 1');
+  });
+
+  it('CASE E9: is by what there is where the metric that is asked for is missing, and says so', () => {
+    // Without steal.
+    const less = documents.map((document) => ({
+      ...document,
+      vms: document.vms.map((one) => ({ ...one, metrics: one.metrics.filter(({ name }) => !/steal/i.test(name)) })),
+    }));
+    const without = less.reduce(
+      (now, metrics, n) => nextModel(now, metrics, { at: 5000 * n, sure: true }, meaningOf),
+      NOTHING,
+    );
+    expect(sortableBy(model, 'steal')).toBe('steal');
+    expect(sortNote(model, 'steal')).toBeUndefined();
+    expect(sortableBy(without, 'steal')).toBe('cpu');
+    expect(sortedRows(without, { sort: 'steal', reverse: false }).map(({ id }) => id)).toEqual(
+      sortedRows(without, { sort: 'cpu', reverse: false }).map(({ id }) => id),
+    );
+    expect(sortNote(without, 'steal')).toBe('no metric here tells steal, so by cpu');
+    const lines = frame(
+      without,
+      { ...FIRST_VIEW, sort: 'steal' },
+      { text: '', bad: false },
+      { columns: 120, rows: 20 },
+      { unicode: false },
+    );
+    expect(lines.at(-1)?.text).toContain('no metric here tells steal, so by cpu');
+    expect(lines[2]?.text).toContain('*CPU%');
   });
 });

@@ -33,7 +33,7 @@ const open = (
   const talk = session(allowance, { write, resume: () => socket.resume() }, reply, scheduler);
   const closed = (): void => ended(CLOSED);
   socket.on('connect', connected);
-  socket.on('error', (error) => ended(socketTrouble(error)));
+  socket.on('error', (error) => ended(socketTrouble(error, path)));
   socket.on('end', closed);
   socket.on('close', closed);
   return () => {

@@ -1,6 +1,7 @@
 import { lstat } from 'node:fs';
 
 import { escapeForLog } from '../../value.ts';
+import { permissionTrouble } from './permission.ts';
 
 /** Name of the port in the guest, and of the socket in the directory layouts. */
 export const CHANNEL_NAME = 'org.github.vhostmd.1';
@@ -19,8 +20,6 @@ export const CLOSED = 'was closed by QEMU; it is connected again when it can be'
 const MEND: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist; if the VM runs, look whether somebody has removed it',
   ENOTDIR: 'does not exist: a part of the path is no directory',
-  EACCES: 'may not be used by this user; add the user of vhostmd to the group that owns the socket and its directory',
-  EPERM: 'may not be used by this user; add the user of vhostmd to the group that owns the socket and its directory',
   ECONNREFUSED: 'is a socket that nobody listens on: what made it has ended; restart the VM',
   EPIPE: CLOSED,
   ECONNRESET: CLOSED,
@@ -35,8 +34,9 @@ export const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
 /** Why a socket is of no use, and what to do; the path comes before it. */
-export const socketTrouble = (error: unknown): string => {
+export const socketTrouble = (error: unknown, path: string): string => {
   const code = codeOf(error);
+  if (code === 'EACCES' || code === 'EPERM') return `${permissionTrouble(path)} (${code})`;
   const known = code === undefined ? undefined : MEND[code];
   if (known !== undefined) return `${known} (${code})`;
   return error instanceof Error ? error.message : `cannot be used: ${code ?? String(error)}`;
@@ -55,7 +55,7 @@ export const checkSocket = (path: string, checked: (trouble?: string) => void): 
   const trouble = pathTrouble(path);
   if (trouble !== undefined) return checked(trouble);
   lstat(path, (error, stats) => {
-    if (error !== null) return checked(socketTrouble(error));
+    if (error !== null) return checked(socketTrouble(error, path));
     if (stats.isSymbolicLink())
       return checked('is a symbolic link, which is not followed; put the socket itself there');
     checked(stats.isSocket() ? undefined : 'is no socket; look what has taken its place');

@@ -14,6 +14,17 @@ export const channelWarning = ({ domain, path }: Wanted, say: string): SinkRepor
 export const connectedOf = (connected: number, { channels, over, shared }: Plan): string =>
   `${number(connected)} ${connected === 1 ? 'channel' : 'channels'} connected, ${number(channels.size + over.length + shared.length - connected)} not`;
 
+/** What is wrong with the first channel that is not connected, and how many more there are. */
+export const troubleOf = ({ channels }: Plan, troubles: ReadonlyMap<string, string>): { readonly trouble?: string } => {
+  const [first] = troubles;
+  const wanted = first && channels.get(first[0]);
+  if (first === undefined || wanted === undefined) return {};
+  const others = troubles.size > 1 ? `; ${number(troubles.size - 1)} more not connected` : '';
+  return {
+    trouble: `the channel of domain ${quoted(wanted.domain.name)}, ${quoted(wanted.path)}, ${first[1]}${others}`,
+  };
+};
+
 const overflow = (over: readonly Wanted[], maxChannels: number): readonly SinkReport[] =>
   over.slice(0, 1).map((wanted) => {
     const others = over.length > 1 ? `, like those of ${number(over.length - 1)} more domains` : '';

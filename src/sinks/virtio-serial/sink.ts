@@ -25,7 +25,7 @@ import { NOTHING } from './plan.ts';
 import type { Plan, Wanted } from './plan.ts';
 import { plans$ } from './plans.ts';
 import { metricsReply } from './reply.ts';
-import { channelWarning, connectedOf, planWarnings } from './say.ts';
+import { channelWarning, connectedOf, planWarnings, troubleOf } from './say.ts';
 
 export interface VirtioSerialOptions {
   /** Where to look for sockets of domains whose XML names none; by default where libvirt puts them. */
@@ -45,6 +45,8 @@ interface Served {
   newest?: Snapshot;
   plan: Plan;
   readonly connected: Set<string>;
+  /** What is wrong with those that are not, behind their path. */
+  readonly troubles: Map<string, string>;
 }
 
 /**
@@ -65,9 +67,14 @@ export const virtioSerial = (options: VirtioSerialOptions): Sink => {
       mergeMap(({ connected, say }) => {
         if (connected) served.connected.add(key);
         else served.connected.delete(key);
+        if (connected) served.troubles.delete(key);
+        else if (say !== undefined) served.troubles.set(key, say);
         return say === undefined ? [] : [channelWarning(served.plan.channels.get(key) ?? wanted, say)];
       }),
-      finalize(() => served.connected.delete(key)),
+      finalize(() => {
+        served.connected.delete(key);
+        served.troubles.delete(key);
+      }),
     );
   };
 
@@ -107,7 +114,7 @@ export const virtioSerial = (options: VirtioSerialOptions): Sink => {
     name: 'virtio-serial',
     run: (snapshot$) =>
       defer(() => {
-        const served: Served = { plan: NOTHING, connected: new Set() };
+        const served: Served = { plan: NOTHING, connected: new Set(), troubles: new Map() };
         const take = (snapshot: Snapshot): void => {
           served.newest = snapshot;
         };
@@ -115,6 +122,7 @@ export const virtioSerial = (options: VirtioSerialOptions): Sink => {
           kind: 'written',
           snapshot,
           message: connectedOf(served.connected.size, served.plan),
+          ...troubleOf(served.plan, served.troubles),
         });
         const opened: SinkReport = {
           kind: 'opened',

@@ -1,13 +1,15 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import type { Socket } from 'node:net';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { asyncScheduler } from 'rxjs';
 import type { Subscription } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
+import { permissionTrouble } from '../../../src/sinks/virtio-serial/permission.ts';
 import { sample } from '../../../src/testing/snapshots.ts';
 import { domain, REQUEST, snapshotOf, stage } from './qemu.ts';
 import type { Qemu, SerialStage } from './qemu.ts';
@@ -253,8 +255,57 @@ describe('the virtio-serial sink', () => {
     } finally {
       seteuid(0);
     }
-    expect(run.said('warning')[0]).toContain('may not be used by this user; add the user of vhostmd to the group');
+    expect(run.said('warning')[0]).toContain('may not be used by user ');
     await soon(() => expect(qemu.connected()).toBe(true));
+  });
+
+  it('CASE E5: a socket or a folder that belongs to a group names that group, the command that joins it, and is news until it is connected', async () => {
+    const { seteuid } = process;
+    if (process.getuid?.() !== 0 || seteuid === undefined) throw new Error('this needs root');
+    const { gid, name } = { gid: 8, name: 'mail' };
+    const qemu = await run.qemu('one');
+    chownSync(qemu.path, 0, gid);
+    chmodSync(qemu.path, 0o770);
+    chmodSync(run.directory, 0o755);
+    seteuid(65534);
+    try {
+      run.publish(snapshotOf([domain(1, qemu.path)]));
+      await soon(() => expect(run.said('warning')).toHaveLength(1));
+      expect(run.said('warning')[0]).toMatch(
+        new RegExp(
+          `the socket is for group ${name}; join it and restart vhostmd: usermod --append --groups ${name} \\S+ \\(EACCES\\)$`,
+        ),
+      );
+      run.publish(snapshotOf([domain(1, qemu.path)]));
+      await soon(() => expect(run.troubles().at(-1)).toContain(`usermod --append --groups ${name} `));
+    } finally {
+      seteuid(0);
+    }
+    await soon(() => expect(qemu.connected()).toBe(true));
+    run.publish(snapshotOf([domain(1, qemu.path)]));
+    await soon(() => expect(run.troubles().at(-1)).toBeUndefined());
+  });
+
+  it('CASE E5: what forbids a socket is its folder where that is closed, and no group is named that may not enter either', () => {
+    const { seteuid } = process;
+    if (seteuid === undefined) throw new Error('this needs root');
+    const folder = path.join(run.directory, 'closed');
+    mkdirSync(folder);
+    chmodSync(run.directory, 0o755);
+    chownSync(folder, 0, 8);
+    chmodSync(folder, 0o750);
+    const socket = path.join(folder, 'socket');
+    seteuid(65534);
+    try {
+      expect(permissionTrouble(socket)).toContain(`its folder ${folder} is for group mail; join it`);
+      seteuid(0);
+      chmodSync(folder, 0o700);
+      seteuid(65534);
+      expect(permissionTrouble(socket)).toContain(`its folder ${folder} is for user 0 only`);
+      expect(permissionTrouble(socket)).not.toContain('usermod');
+    } finally {
+      seteuid(0);
+    }
   });
 
   it('FAULTS 65: of a guest that never reads one reply is held, and no more is read of it', async () => {

@@ -143,6 +143,8 @@ export const stage = (options: Partial<VirtioSerialOptions> = {}) => {
       return qemu;
     },
     publish: (snapshot: Snapshot): void => snapshots.next(snapshot),
+    troubles: (): readonly (string | undefined)[] =>
+      reports.flatMap((report) => (report.kind === 'written' ? [report.trouble] : [])),
     said: (kind: SinkReport['kind']): readonly string[] =>
       reports.filter((report) => report.kind === kind).map(({ message }) => message),
     stop: (): void => subscription.unsubscribe(),
