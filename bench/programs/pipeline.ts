@@ -16,7 +16,7 @@ export interface Reached {
 
 const [file = '', connect = '', period = '', ...stations] = process.argv.slice(2);
 // As in the daemon: what lies between a tick and its snapshot is not cut short by the small period.
-const PATIENCE = 1000;
+const PATIENCE = { patience: 1000, start: 10_000 };
 
 const logger = createLog({ verbose: false, background: false });
 const log: typeof logger = (level, component, message) => {

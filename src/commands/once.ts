@@ -29,10 +29,11 @@ export const once = async (options: { readonly config: string; readonly connect?
   };
   const uri = options.connect === undefined ? {} : { connect: options.connect };
   const { config } = loaded.setup;
+  const slowest = config.updatePeriod + KILL;
   const snapshot$ = pipeline$(
     { ...config, updatePeriod: ONE_TICK },
     { ...uri, scheduler: monotonicScheduler, log },
-    config.updatePeriod + KILL,
+    { patience: slowest, start: 2 * slowest },
   );
   const signal$ = merge(...TERMINAL_SIGNALS.map((signal) => fromEvent(process, signal)));
   const snapshot = await firstValueFrom(snapshot$.pipe(takeUntil(signal$)), { defaultValue: undefined });

@@ -5,6 +5,8 @@ import type { Domain, DomainEvent, KnownDomain } from '../metric.ts';
 /** Which domains run. While libvirt is away, `domains` are those that ran before. */
 export interface Inventory {
   readonly connected: boolean;
+  /** Libvirt has listed its domains, or is known to be away. */
+  readonly heard: boolean;
   readonly domains: ReadonlyMap<string, Domain>;
   /** Those that run and those that are defined, as sinks see them; the same object as before if nothing changed. */
   readonly known?: readonly KnownDomain[];
@@ -15,6 +17,7 @@ export const COALESCE = 50;
 
 interface State {
   connected: boolean;
+  heard: boolean;
   readonly domains: Map<string, Domain>;
   /** Domains for which `running` is news: they may have been paused. */
   readonly resumable: Set<string>;
@@ -41,6 +44,7 @@ const sameEntries = <T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>): b
 /** Applies one event; false if it changes nothing. */
 const apply = (state: State, event: DomainEvent): boolean => {
   const { domains, resumable, defined, channels } = state;
+  state.heard = true;
   switch (event.kind) {
     case 'sync': {
       const before = new Map(domains);
@@ -138,6 +142,7 @@ export const inventory$ = <T>(
     // Copied once per emission, not once per event: a storm over thousands of domains stays cheap.
     const state: State = {
       connected: false,
+      heard: false,
       domains: new Map(),
       resumable: new Set(),
       defined: new Map(),
@@ -158,8 +163,8 @@ export const inventory$ = <T>(
       map((look) => {
         if (changed) refresh(state);
         changed = false;
-        const { connected, domains } = state;
-        return { inventory: { connected, domains: new Map(domains), ...knownOf(state) }, look };
+        const { connected, heard, domains } = state;
+        return { inventory: { connected, heard, domains: new Map(domains), ...knownOf(state) }, look };
       }),
     );
   });

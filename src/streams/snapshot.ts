@@ -8,6 +8,7 @@ import {
   type OperatorFunction,
   type SchedulerLike,
   throttleTime,
+  timer,
 } from 'rxjs';
 
 import type {
@@ -26,8 +27,19 @@ import { type Batch, poll } from './poll.ts';
 import { lifeOf, type Trigger, trigger$ } from './trigger.ts';
 import { KEPT_PERIODS, type Values, values, type View } from './values.ts';
 
-/** A late collection holds a tick's snapshot up for this long at most, or for half a period if that is less. */
-export const patienceOf = (period: number): number => Math.min(1000, period / 2);
+/** How long a snapshot waits for its last value, in milliseconds. */
+export interface Patience {
+  /** Of a tick, or for a domain that has started. */
+  readonly patience: number;
+  /** The first one, from the start. */
+  readonly start: number;
+}
+
+/** A tick waits 1 s at most, or half a period if that is less; the first snapshot a period, but 5 s at least and 10 s at most. */
+export const patienceOf = (period: number): Patience => ({
+  patience: Math.min(1000, period / 2),
+  start: Math.min(Math.max(period, 5000), 10_000),
+});
 
 interface Guest {
   domain: Domain;
@@ -54,6 +66,8 @@ const board = (metrics: readonly MetricDefinition[]) => {
   // Of libvirt's statistics those that are asked for most often.
   const askedEvery = Math.min(...guestMetrics.flatMap(({ source, every }) => (source.kind === 'stat' ? every : [])));
   let connected = false;
+  // Libvirt has listed its domains, or is known to be away.
+  let isHeard = false;
   // The tick at which libvirt last gave a statistic of any domain, or was not asked for one.
   let heard = -1;
   let order: readonly Guest[] = [];
@@ -74,7 +88,7 @@ const board = (metrics: readonly MetricDefinition[]) => {
   /** Whether there is something to tell at once; what is to be collected has a snapshot of its own when that is done. */
   const onTrigger = ({ tick: current, inventory, due, gone }: Trigger): boolean => {
     if (!inventory.connected || !connected || inventory.domains.size === 0) heard = current;
-    ({ connected } = inventory);
+    ({ connected, heard: isHeard } = inventory);
     tick = current;
     for (const [uuid, { domain }] of guests) if (gone.has(lifeOf(domain))) guests.delete(uuid);
     for (const domain of inventory.domains.values()) {
@@ -137,7 +151,12 @@ const board = (metrics: readonly MetricDefinition[]) => {
       ...(known === undefined ? {} : { domains: known }),
     };
   };
-  return { onTrigger, onBatch, take };
+  /** Whether everything has been collected once; of domains while libvirt can be asked. */
+  const isComplete = (): boolean =>
+    isHeard &&
+    host.isComplete() &&
+    (!connected || order.every(({ shown, values: known }) => shown && known.isComplete()));
+  return { onTrigger, onBatch, take, isComplete };
 };
 
 /** Whether two snapshots show the same; parts that did not change are the same objects. */
@@ -147,7 +166,8 @@ const sameContent = (a: Snapshot, b: Snapshot): boolean =>
   a.guests.length === b.guests.length &&
   a.guests.every((guest, at) => guest === b.guests[at]);
 
-const isTrigger = (message: Trigger | Batch): message is Trigger => 'cause' in message;
+// The first snapshot has waited long enough for its last value.
+const OVERDUE = 'overdue';
 
 // A whole tick is always published; a change only if there is one, at once after a quiet time, else coalesced.
 const published = (scheduler: SchedulerLike): OperatorFunction<Due, Snapshot> => {
@@ -169,27 +189,42 @@ const published = (scheduler: SchedulerLike): OperatorFunction<Due, Snapshot> =>
     );
 };
 
-/** From the sources to the stream of snapshots; `period` is that of the ticks, in milliseconds. */
+/**
+ * From the sources to the stream of snapshots; `period` is that of the ticks, in milliseconds. The first snapshot is whole,
+ * so that a reader of the disk loses nothing at a restart, unless a value takes longer than `start`.
+ */
 export const snapshot$ = (
   sources: Sources,
   metrics: readonly MetricDefinition[],
   period: number,
   scheduler: SchedulerLike,
-  patience = patienceOf(period),
+  { patience, start }: Patience = patienceOf(period),
 ): Observable<Snapshot> =>
   defer(() => {
-    const { onTrigger, onBatch, take } = board(metrics);
+    const { onTrigger, onBatch, take, isComplete } = board(metrics);
+    // The tick whose snapshot is to be the first.
+    let first: Trigger | undefined;
+    let overdue = false;
+    let started = false;
+    const dueAt = (cause: Snapshot['cause'], at: number): Due => ({ cause, at, take: () => take(cause, at) });
+    const dueOf = (message: Trigger | Batch): Due | undefined => {
+      if ('cause' in message) return onTrigger(message) ? dueAt('change', message.at) : undefined;
+      if (!onBatch(message)) return undefined;
+      const { kind, trigger } = message;
+      if (kind === 'late') return dueAt('change', scheduler.now());
+      return dueAt(trigger.cause === 'tick' ? 'tick' : 'change', trigger.at);
+    };
     return trigger$(sources.tick$, sources.domain$, patience, scheduler).pipe(
       connect((shared$) => merge(shared$, shared$.pipe(poll(sources, metrics, patience, scheduler)))),
+      (message$) => merge(message$, timer(start, scheduler).pipe(map((): typeof OVERDUE => OVERDUE))),
       map((message): Due | undefined => {
-        const due = (cause: Snapshot['cause'], at: number): Due => ({ cause, at, take: () => take(cause, at) });
-        if (isTrigger(message)) {
-          return onTrigger(message) ? due('change', message.at) : undefined;
-        }
-        if (!onBatch(message)) return undefined;
-        const { kind, trigger } = message;
-        if (kind === 'late') return due('change', scheduler.now());
-        return due(trigger.cause === 'tick' ? 'tick' : 'change', trigger.at);
+        const due = message === OVERDUE ? undefined : dueOf(message);
+        if (started) return due;
+        if (message === OVERDUE) overdue = true;
+        else if ('kind' in message && message.trigger.cause === 'tick') first ??= message.trigger;
+        if (first === undefined || !(overdue || isComplete())) return undefined;
+        started = true;
+        return dueAt('tick', first.at);
       }),
       filter((due) => due !== undefined),
       published(scheduler),

@@ -26,8 +26,8 @@ const START: Trigger = {
   cause: 'domains',
   tick: -1,
   at: 0,
-  inventory: { connected: false, domains: new Map() },
   reached: false,
+  inventory: { connected: false, heard: false, domains: new Map() },
   due: [],
   gone: new Set(),
 };

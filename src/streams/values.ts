@@ -24,6 +24,8 @@ export interface Values {
   readonly put: (reading: Reading, tick: number) => void;
   /** `keepsLate`: whether the source is there, so that a late value is better than none. */
   readonly view: (tick: number, keepsLate: boolean) => View;
+  /** Whether each metric has had an outcome. */
+  readonly isComplete: () => boolean;
 }
 
 const sameSamples = (a: readonly Sample[], b: readonly Sample[]): boolean =>
@@ -70,6 +72,7 @@ export const values = (metrics: readonly MetricDefinition[]): Values => {
   };
 
   return {
+    isComplete: () => metrics.every((metric) => latest.has(metric)),
     put: ({ metric, outcome }, tick) => {
       const known = latest.get(metric);
       if (known !== undefined && known.tick > tick) return;

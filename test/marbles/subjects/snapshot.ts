@@ -2,7 +2,7 @@ import { forkJoin, map, merge, type Observable, of } from 'rxjs';
 
 import type { Domain, MetricDefinition, Outcome, Reading, Sample, Snapshot } from '../../../src/metric.ts';
 import { tick$ } from '../../../src/sources/tick.ts';
-import { snapshot$ } from '../../../src/streams/snapshot.ts';
+import { patienceOf, snapshot$ } from '../../../src/streams/snapshot.ts';
 import type { Stage } from '../../../src/testing/marbles/stage.ts';
 import { domainEventOf, showKnown } from './domains.ts';
 
@@ -59,7 +59,7 @@ const show = ({ host, guests, problems, late = [], domains }: Snapshot, known: b
 /**
  * `> snapshot`: the whole pipeline, from `domains` to `snapshot`, with the real ticks (shown as `tick`). Metrics are
  * parameters (`host load = action`, `vm cpu = stat`); their runs are streams (`runs of load`, `runs of a.cpu`).
- * With `domains = shown` snapshots end with what they say of the known domains: `load=1 | a* (b)`.
+ * The first snapshot waits for its last value for `start` ms. With `domains = shown` snapshots end with what they say of the known domains: `load=1 | a* (b)`.
  */
 export const snapshotSubject = (on: Stage): Observable<unknown> => {
   const period = Number(on.parameter('period'));
@@ -94,5 +94,9 @@ export const snapshotSubject = (on: Stage): Observable<unknown> => {
     },
   };
   const known = on.parameter('domains') === 'shown';
-  return on.watch$('snapshot', snapshot$(sources, metrics, period, on.scheduler), (snapshot) => show(snapshot, known));
+  const usual = patienceOf(period);
+  const patience = { ...usual, start: Number(on.parameter('start') ?? usual.start) };
+  return on.watch$('snapshot', snapshot$(sources, metrics, period, on.scheduler, patience), (snapshot) =>
+    show(snapshot, known),
+  );
 };
