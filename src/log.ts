@@ -31,7 +31,7 @@ const format = (journal: boolean) =>
 
 /**
  * Logs to stderr: with a timestamp, or with the priority in front where systemd's journal reads it (sd-daemon(3)).
- * In the background, where stderr ends with the start, also to syslog.
+ * In the background to syslog, and until the start is done warnings and errors, or with `verbose` all, to stderr as well.
  */
 export const createLog = (options: { readonly verbose: boolean; readonly background: boolean }): Log => {
   const most = options.verbose ? 'debug' : 'info';
@@ -39,7 +39,13 @@ export const createLog = (options: { readonly verbose: boolean; readonly backgro
     levels: SEVERITY,
     level: most,
     format: format(stderrIsJournal()),
-    transports: [new winston.transports.Stream({ stream: process.stderr, eol: '\n' })],
+    transports: [
+      new winston.transports.Stream({
+        stream: process.stderr,
+        eol: '\n',
+        level: options.background && !options.verbose ? 'warning' : most,
+      }),
+    ],
   });
   const syslog = options.background ? toSyslog('vhostmd') : undefined;
   return (level, component, message) => {
