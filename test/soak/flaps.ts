@@ -1,0 +1,41 @@
+import type { Metrics } from '../../src/watch/document.ts';
+
+/** A value of a living domain, or of the host, that was there and is not, and for how long. */
+export interface Flap {
+  readonly metric: string;
+  /** Without one it is the host's. */
+  readonly uuid?: string;
+  readonly at: number;
+}
+
+/** Looks at one document after the other for values that vanish. */
+export interface Flaps {
+  /** `isAlive`: the domain runs and nobody has begun to stop it. */
+  readonly look: (metrics: Metrics, at: number, isAlive: (uuid: string) => boolean) => void;
+  readonly found: () => readonly Flap[];
+  /** Documents so far. */
+  readonly documents: () => number;
+}
+
+export const flaps = (): Flaps => {
+  const found: Flap[] = [];
+  let before = new Map<string, ReadonlySet<string>>();
+  let documents = 0;
+  return {
+    found: () => found,
+    documents: () => documents,
+    look: ({ host, vms }, at, isAlive) => {
+      documents += 1;
+      const names = (metrics: Metrics['host']): ReadonlySet<string> => new Set(metrics.map(({ name }) => name));
+      const now = new Map([['', names(host)], ...vms.map(({ uuid, metrics }) => [uuid, names(metrics)] as const)]);
+      for (const [uuid, had] of before) {
+        if (uuid !== '' && !isAlive(uuid)) continue;
+        for (const metric of had) {
+          if (now.get(uuid)?.has(metric) === true) continue;
+          found.push({ metric, at, ...(uuid === '' ? {} : { uuid }) });
+        }
+      }
+      before = now;
+    },
+  };
+};
