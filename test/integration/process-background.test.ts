@@ -38,12 +38,35 @@ afterEach(async () => {
 describe('a start in the background', () => {
   it('returns 0 only when the first snapshot is on the disk', async () => {
     const { args, disk, pid } = place(HOST + VCPUS);
-    const { code, stdout, stderr } = vhostmd(args);
-    expect((await readMetrics(disk)).map(({ name }) => name)).toContain('HostName');
-    await until('VM metrics', async () => (await readMetrics(disk)).some(({ name }) => name === 'Vcpus'));
+    const { code, stdout } = vhostmd(args);
+    expect((await readMetrics(disk)).map(({ name }) => name)).toEqual(['HostName', 'Vcpus']);
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
-    expect(stderr).toContain('Ready: the first snapshot is published\n');
     expect(alive(pid())).toBe(true);
+  });
+
+  it('CASE D5: prints nothing when all goes well, its steps with -v, and warnings always', () => {
+    expect(vhostmd(place(HOST + VCPUS).args)).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    const { stderr } = vhostmd([...place(HOST).args, '-v']);
+    expect(stderr).toContain('notice  daemon: Ready: the first snapshot is published\n');
+    const twice = vhostmd(place(HOST + HOST).args);
+    expect(twice.stderr).toMatch(/^\S+ warning configuration: [^\n]*HostName[^\n]*\n$/);
+  });
+
+  it('CASE D5: is ready with all values, also where one takes longer than a tick waits for it', async () => {
+    // A tick waits for half a period, 1 s at most.
+    const { args, disk } = place(VCPUS + action('Slow', 'sleep 2; echo slow'), { period: 8 });
+    expect(vhostmd(args).code).toBe(0);
+    const metrics = await readMetrics(disk);
+    expect(metrics.map(({ name, value }) => [name, value])).toEqual([
+      ['Slow', 'slow'],
+      ['Vcpus', '2'],
+    ]);
+  });
+
+  it('CASE D5: is ready without the value of an action that hangs', async () => {
+    const { args, disk } = place(HOST + action('Hangs', 'sleep 1000'), { period: 120 });
+    expect(vhostmd(args).code).toBe(0);
+    expect((await readMetrics(disk)).map(({ name }) => name)).toEqual(['HostName']);
   });
 
   it('leaves a daemon in a session of its own, in /, with no descriptor of the caller, that goes on and ends well', async () => {
@@ -76,7 +99,7 @@ describe('a start in the background', () => {
 
   it('releases a pipe that its messages go to, so that a caller who reads to the end can go on', async () => {
     const { args, pid } = place(HOST);
-    const shell = spawn('/bin/sh', ['-c', `'${process.execPath}' '${PROGRAM}' "$@" 2>&1 | cat`, 'sh', ...args], {
+    const shell = spawn('/bin/sh', ['-c', `'${process.execPath}' '${PROGRAM}' -v "$@" 2>&1 | cat`, 'sh', ...args], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     let text = '';
@@ -123,7 +146,9 @@ describe('a start in the background', () => {
 
   it('takes relative paths from where it was called', async () => {
     const { directory, pid } = place(HOST);
-    const { code, stderr } = vhostmd(['-c', 'test:///default', '-f', 'vhostmd.conf', '-p', 'pid'], { cwd: directory });
+    const { code, stderr } = vhostmd(['-v', '-c', 'test:///default', '-f', 'vhostmd.conf', '-p', 'pid'], {
+      cwd: directory,
+    });
     expect(stderr).toContain('Ready: ');
     expect(code).toBe(0);
     process.kill(pid(), 'SIGHUP');

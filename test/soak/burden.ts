@@ -3,9 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 /** Busy loops beside the daemon; ends them. */
 export const burden = (count: number): (() => void) => {
-  const loops = Array.from(
-    { length: count },
-    (): ChildProcess => spawn('/bin/sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' }),
+  const loops = Array.from({ length: count }, (): ChildProcess =>
+    spawn('/bin/sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' }),
   );
   return () => loops.forEach((loop) => loop.kill('SIGKILL'));
 };

@@ -26,8 +26,8 @@ const result = await overload({
 });
 process.stdout.write(
   `${result.seconds.toFixed(0)} s at load ${result.load.least} to ${result.load.most}: ${result.ticks} ticks, ${result.skipped} skipped, ` +
-    `${result.documents} documents, ${result.changes} starts and stops, ${result.flaps.length} values of living domains vanished, ` +
-    `${result.log.lines} lines of the log, CPU ${result.cpu.mean.toFixed(1)} ms/s, at most ${result.cpu.most.toFixed(1)} (${result.cpu.busiest})\n`,
+    `${result.documents} documents, ${result.changes} starts and stops, ${result.flaps.length} values of living domains vanished ` +
+    `(${result.cut} of actions at their deadline), ${result.log.lines} lines of the log, CPU ${result.cpu.mean.toFixed(1)} ms/s, at most ${result.cpu.most.toFixed(1)} (${result.cpu.busiest})\n`,
 );
 const wrong = overloadVerdict(result);
 for (const line of wrong) say(`WRONG: ${line}`);
