@@ -104,13 +104,14 @@ describe('the daemon', () => {
     const { said, setUp, has } = daemon();
     setUp(metric('A'), { keys: ['sink'] });
     await has('sink gets A');
-    // In the middle between two ticks of the former; the next waits for its action for 1 s.
-    await new Promise((resolve) => setTimeout(resolve, 400));
     const before = said.length;
-    setUp(metric('B') + action('Slow', 'sleep 5; echo 1'), { keys: ['sink'], period: 60 });
-    await has('sink gets B');
+    // The first snapshot of the next waits for its action.
+    setUp(metric('B') + action('Slow', 'sleep 3; echo 1'), { keys: ['sink'], period: 60 });
+    await has('sink gets B Slow');
     const since = said.slice(before).filter((line) => line.startsWith('sink '));
-    expect(since).toEqual(['sink gets A', 'sink gets B']);
+    expect(since.at(-1)).toBe('sink gets B Slow');
+    expect(since.length).toBeGreaterThan(1);
+    expect(new Set(since.slice(0, -1))).toEqual(new Set(['sink gets A']));
   });
 
   it('closes all sinks when it is unsubscribed, and says nothing more', async () => {
