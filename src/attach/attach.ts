@@ -13,6 +13,11 @@ const REMEDIES = {
 
 const NO_CONTROLLER = 'The running domain has no virtio-serial controller, and libvirt cannot plug one in';
 
+// Of QEMU's machine q35, whose ports are made at the start.
+const NO_PORT = /no more available pci/i;
+const NO_PORT_ADVICE =
+  'The running domain has no free PCI port: add some to its definition (virt-xml DOMAIN --add-device --controller type=pci,model=pcie-root-port), or wait for its next start (--config)';
+
 const sayThere = ({ note }: Session, step: Step, where: Where): void => {
   const element = step.there.find((presence) => presence.where === where)?.element;
   const dev = element && devOf(element);
@@ -33,16 +38,21 @@ export const printXml = (session: Session, step: Step, print: (xml: string) => v
   for (const { where } of step.there) sayThere(session, step, where);
   const missing = definitions.filter(({ where }) => !step.there.some((presence) => presence.where === where));
   if (missing.length === 0) return 'nothing';
+  const closed = lacksController(session, step) ? missing.filter(({ where }) => where === 'live') : [];
+  const open = missing.filter((definition) => !closed.includes(definition));
+  if (closed.length > 0) {
+    const later = open.length > 0 ? ': it can have the channel from its next start on only (--config)' : '';
+    note(`${NO_CONTROLLER}${later}`);
+  }
+  if (open.length === 0) return 'failed';
   print(step.xml);
+  const problem = step.device.kind === 'channel' ? undefined : fileProblem(step.device);
+  const once = problem === undefined ? '' : ', once its file is there';
   note(
-    `${sentence(nameOf(step.device))} can be attached to ${missing.map(({ where }) => placeOf(where)).join(' and ')}`,
+    `${sentence(nameOf(step.device))} can be attached to ${open.map(({ where }) => placeOf(where)).join(' and ')}${once}`,
   );
-  const problem = fileProblem(step.device);
   if (step.device.kind !== 'channel' && problem !== undefined) {
     note(`The file ${problem}, and QEMU needs it: ${REMEDIES[step.device.kind]}`);
-  }
-  if (missing.some(({ where }) => where === 'live') && lacksController(session, step)) {
-    note(`${NO_CONTROLLER}: it can have the channel from its next start on only (--config)`);
   }
   return 'done';
 };
@@ -66,8 +76,10 @@ export const attachTo = async (session: Session, step: Step, where: Where): Prom
   try {
     await firstValueFrom(access.attach$(domain, step.xml, where));
   } catch (error) {
-    note(`${sentence(nameOf(device))} cannot be attached to ${placeOf(where)}: ${escapeForLog(reasonOf(error), 1024)}`);
+    const reason = session.reason(escapeForLog(reasonOf(error), 1024));
+    note(`${sentence(nameOf(device))} cannot be attached to ${placeOf(where)}${reason}`);
     if (where === 'live' && lacksController(session, step)) note(NO_CONTROLLER);
+    if (where === 'live' && NO_PORT.test(reasonOf(error))) note(NO_PORT_ADVICE);
     const later = session.definitions.some((definition) => definition.where === 'persistent');
     if (where === 'live' && later && !session.places.includes('persistent')) {
       note('With --config the domain has it from its next start on');

@@ -22,6 +22,8 @@ export interface Session {
   readonly tell: (line: string) => void;
   /** A line on stderr: what is to be known, and what went wrong. */
   readonly note: (line: string) => void;
+  /** `: REASON`, or that it is the same as before. */
+  readonly reason: (reason: string) => string;
 }
 
 /** What became of one device in one place. */
@@ -30,6 +32,23 @@ export type Done = 'done' | 'nothing' | 'failed';
 const PLACES: Readonly<Record<Where, string>> = {
   live: 'the running domain',
   persistent: 'its persistent definition',
+};
+
+/** Says each line once: several devices may fail alike. */
+export const once = (note: (line: string) => void): Pick<Session, 'note' | 'reason'> => {
+  const lines = new Set<string>();
+  let before: string | undefined;
+  return {
+    note: (line) => {
+      if (!lines.has(line)) note(line);
+      lines.add(line);
+    },
+    reason: (reason) => {
+      const same = reason === before;
+      before = reason;
+      return same ? ', for the same reason' : `: ${reason}`;
+    },
+  };
 };
 
 export const placeOf = (where: Where): string => PLACES[where];

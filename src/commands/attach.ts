@@ -4,7 +4,7 @@ import { attachTo, printXml } from '../attach/attach.ts';
 import { detachFrom, printElement } from '../attach/detach.ts';
 import { deviceFor, type DeviceKind, toAttach, toDetach } from '../attach/devices.ts';
 import { definitionOf, findDevice, planSteps } from '../attach/plan.ts';
-import { type Done, placeOf, realPath, type Session } from '../attach/session.ts';
+import { type Done, once, placeOf, realPath, type Session } from '../attach/session.ts';
 import { formatDiagnostic, type Config } from '../config/config.ts';
 import { readConfig } from '../config/parse.ts';
 import { didYouMean } from '../config/suggest.ts';
@@ -30,6 +30,9 @@ export interface AttachOptions {
 
 const note = (line: string): void => complain(`vhostmd: ${line}`);
 const quoted = (name: string): string => `"${escapeForLog(name, 128)}"`;
+
+const NOT_THERE =
+  'Is libvirt running there? systemctl start libvirtd (or virtqemud, of a libvirt with one daemon for each driver) starts it; --connect URI names another';
 
 const KEYS = { id: 'id', uuid: 'UUID', name: 'name' } as const;
 
@@ -82,7 +85,16 @@ const openSession = async (
   for (const where of wheres) definitions.push(definitionOf(where, await firstValueFrom(access.xml$(domain, where))));
   const devices = kinds.map((kind) => deviceFor(kind, config, domain.uuid, realPath));
   const steps = planSteps(devices, definitions, await firstValueFrom(access.hasDac$()), options.optional);
-  return { access, domain, definitions, steps, places, scheduler: monotonicScheduler, tell: console.log, note };
+  return {
+    access,
+    domain,
+    definitions,
+    steps,
+    places,
+    scheduler: monotonicScheduler,
+    tell: console.log,
+    ...once(note),
+  };
 };
 
 const carryOut = async (session: Session, options: AttachOptions): Promise<readonly Done[]> => {
@@ -130,8 +142,10 @@ export const attach = async (options: AttachOptions): Promise<number> => {
     return 2;
   }
   const changes = options.live || options.persistent;
+  let connected = false;
   try {
     const access = await firstValueFrom(openDomains$(options.connect ?? null, changes));
+    connected = true;
     const session = await openSession(access, read.config, choice.kinds, options);
     const done = session === undefined ? [] : await carryOut(session, options);
     if (session !== undefined && !options.detach) noteSharedDisk(session, choice.kinds, read.config);
@@ -139,6 +153,7 @@ export const attach = async (options: AttachOptions): Promise<number> => {
     return done.includes('done') && !done.includes('failed') ? 0 : 1;
   } catch (error) {
     note(escapeForLog(reasonOf(error), 1024));
+    if (!connected && !isNotAllowed(error)) note(NOT_THERE);
     if (changes && isNotAllowed(error)) note('To change domains takes root, or a user that libvirt lets change them');
     return 1;
   }

@@ -192,6 +192,62 @@ describe('vhostmd attach --live', () => {
     expect(code).toBe(1);
   });
 
+  it('CASE E6: does not say that a running domain can have a channel that it cannot have', async () => {
+    await make('running', 'web1');
+    const { code, stdout, stderr } = attach('web1', '-f', VIRTIO());
+    expect(stderr).toContain('cannot plug one in: it can have the channel from its next start on only (--config)');
+    expect(stderr).toContain('The channel can be attached to its persistent definition\n');
+    expect(stderr).not.toContain('can be attached to the running domain');
+    expect({ code, printed: stdout !== '' }).toEqual({ code: 0, printed: true });
+    await make('transient', 'web2');
+    const transient = attach('web2', '-f', VIRTIO());
+    expect(transient.stderr).toContain('The running domain has no virtio-serial controller');
+    expect(transient.stderr).not.toContain('can be attached');
+    expect({ code: transient.code, stdout: transient.stdout }).toEqual({ code: 1, stdout: '' });
+  });
+
+  it('CASE E6: says once why two devices cannot be attached, and what to do', async () => {
+    const { virsh } = stage().libvirtd;
+    const uuid = randomUUID();
+    const xml = machine('web1', uuid, '', '').replace("machine='pc'", "machine='q35'");
+    await virsh('define', file(xml));
+    await virsh('start', '--paused', '--domain', uuid);
+    const folder = mkdtempSync(path.join(directory, 'private-'));
+    chmodSync(folder, 0o755);
+    writeFileSync(path.join(folder, `${uuid}.disk`), Buffer.alloc(65_536), { mode: 0o644 });
+    const both = config(['vbd'], `<vm_disk><path>${folder}/UUID.disk</path><size unit="k">64</size></vm_disk>`);
+    // What ports libvirt has made for itself are used up first.
+    const taken = Array.from({ length: 8 }, (_, index) => `vd${'mnopqrst'[index]}`);
+    for (const dev of taken) {
+      const disk = file('x'.repeat(65_536));
+      const element = `<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='${xmlEscape(disk)}'/><target dev='${dev}' bus='virtio'/><readonly/></disk>`;
+      await virsh('attach-device', 'web1', file(element), '--live').catch(() => '');
+    }
+    const { code, stderr } = attach(
+      'web1',
+      '-f',
+      both,
+      '--live',
+      '--device',
+      'shared-disk',
+      '--device',
+      'private-disk',
+    );
+    expect(code).toBe(1);
+    expect(stderr.match(/No more available PCI/g)).toHaveLength(1);
+    expect(stderr).toContain('cannot be attached to the running domain, for the same reason');
+    expect(stderr.match(/has no free PCI port: add some/g)).toHaveLength(1);
+    expect(stderr.match(/With --config the domain has it/g)).toHaveLength(1);
+  });
+
+  it('CASE E6: advises to start libvirt where nobody answers', () => {
+    const uri = `qemu+unix:///session?socket=${directory}/nobody`;
+    const { code, stderr } = vhostmd(['attach', '-c', uri, 'web1', '-f', VBD()]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('Is libvirt running there? systemctl start libvirtd');
+    expect(stderr).toContain('--connect URI names another');
+  });
+
   it.each([
     ['shared', config(['vbd'], '', path.join(directory, 'none')), 'does not exist, and QEMU needs it: start vhostmd'],
     ['folder', config(['vbd'], '', '/tmp'), 'is no regular file, and QEMU needs it'],
@@ -366,7 +422,9 @@ describe('mistakes', () => {
   it('a libvirt that cannot be reached is said with status 1', () => {
     const uri = 'qemu+unix:///session?socket=/nonexistent';
     const { code, stdout, stderr } = vhostmd(['attach', '-c', uri, 'a', '-f', VBD(), '--live']);
-    expect(stderr).toMatch(/^vhostmd: virConnectOpen: [^\n]*\/nonexistent[^\n]*\n$/);
+    expect(stderr).toMatch(
+      /^vhostmd: virConnectOpen: [^\n]*\/nonexistent[^\n]*\nvhostmd: Is libvirt running there\?[^\n]*\n$/,
+    );
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
   });
 });
