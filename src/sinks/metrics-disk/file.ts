@@ -14,10 +14,11 @@ import type { Stats } from 'node:fs';
 import { tryLock } from '../../libc.ts';
 import { isRoot } from '../../process/privileges.ts';
 import type { Owner } from '../../process/privileges.ts';
+import { userText } from '../../process/trust.ts';
 import { causeOf } from '../../reason.ts';
 import { byOwnerOrRoot, codeOf, makeFolder } from './folder.ts';
 import { CHUNK, wholeChunks } from './format.ts';
-import { MODE, takeFile, userText, wrongOwner } from './owner.ts';
+import { MODE, takeFile, wrongOwner } from './owner.ts';
 import { writeZeros } from './update.ts';
 import type { Pwrite } from './update.ts';
 

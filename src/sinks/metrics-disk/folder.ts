@@ -1,20 +1,10 @@
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fchownSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  realpathSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, constants, fchmodSync, fchownSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { asOwner, isRoot, userName } from '../../process/privileges.ts';
 import type { Owner } from '../../process/privileges.ts';
+import { distrusted, shellWord, userText } from '../../process/trust.ts';
 import { reasonOf } from '../../reason.ts';
-import { shellWord, userText } from './owner.ts';
 
 const MODE = 0o755;
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
@@ -25,14 +15,8 @@ export const codeOf = (error: unknown): string =>
 
 const isDenied = (error: unknown): boolean => ['EACCES', 'EPERM'].includes(codeOf(error));
 
-/** Whether root alone decides what a path leads to: every folder on the way is root's, and others can replace nothing in it. */
-export const isRootsOwn = (folder: string): boolean => {
-  for (let at = realpathSync(folder); ; at = dirname(at)) {
-    const { uid, mode } = lstatSync(at);
-    if (uid !== 0 || ((mode & 0o022) !== 0 && (mode & 0o1000) === 0)) return false;
-    if (at === dirname(at)) return true;
-  }
-};
+/** Whether root alone decides what a path leads to. */
+export const isRootsOwn = (folder: string): boolean => distrusted(folder, { uid: 0, gid: 0 }) === undefined;
 
 const denied = (path: string, owner: Owner): Error => {
   const folder = dirname(path);

@@ -3,6 +3,7 @@ import type { Stats } from 'node:fs';
 
 import { isRoot, userName } from '../../process/privileges.ts';
 import type { Owner } from '../../process/privileges.ts';
+import { shellWord, userText } from '../../process/trust.ts';
 import { reasonOf } from '../../reason.ts';
 import { SIGNATURE } from './format.ts';
 
@@ -21,16 +22,6 @@ const isQemu = (uid: number): boolean => {
   const name = userName(uid);
   return name === undefined ? QEMU_UIDS.has(uid) : QEMU_NAME.test(name);
 };
-
-/** A user for a message: number and name. */
-export const userText = (uid: number): string => {
-  const name = userName(uid);
-  return `user ${uid}${name === undefined ? '' : ` (${name})`}`;
-};
-
-/** A path as one word of a shell command. */
-export const shellWord = (path: string): string =>
-  /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 
 const octal = (mode: number): string => (mode & MODE_BITS).toString(8);
 

@@ -3,12 +3,12 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 
 import { asOwner, isRoot } from '../../process/privileges.ts';
 import type { Owner } from '../../process/privileges.ts';
+import { shellWord, userText } from '../../process/trust.ts';
 import { reasonOf } from '../../reason.ts';
 import { DiskInUse, O_PATH, openFile } from './file.ts';
 import type { DiskFile } from './file.ts';
 import { isRootsOwn, makeFolder } from './folder.ts';
 import { openDisk } from './open-disk.ts';
-import { shellWord, userText } from './owner.ts';
 import { privatePaths } from './private-paths.ts';
 import { uniqueSums } from './unique-sum.ts';
 import { systemPwrite } from './update.ts';
