@@ -1,8 +1,11 @@
 import { lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { createConnection, type Server } from 'node:net';
+import { dirname } from 'node:path';
 
 import { Observable, switchMap } from 'rxjs';
 
+import { isRoot } from './process/privileges.ts';
+import { distrusted } from './process/trust.ts';
 import { causeOf } from './reason.ts';
 
 /** A socket that listens at its path. */
@@ -30,6 +33,9 @@ const vacant$ = (path: string): Observable<void> =>
       subscriber.next();
       subscriber.complete();
     };
+    // Root makes and removes no name where others may change what it leads to.
+    const wrong = isRoot() ? distrusted(dirname(path)) : undefined;
+    if (wrong !== undefined) return subscriber.error(new Error(`${path} cannot be opened: ${wrong.reason}`));
     const obstacle = obstacleAt(path);
     if (obstacle !== undefined) return subscriber.error(new Error(obstacle));
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return free();

@@ -187,7 +187,7 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
     process.umask(0o022);
     keepDescriptorsFromChildren();
     const pidFile = options.pidFile ?? (background ? DEFAULT_PID_FILE : undefined);
-    if (pidFile !== undefined) releasePidFile = claimPidFile(path.resolve(pidFile));
+    if (pidFile !== undefined) releasePidFile = claimPidFile(path.resolve(pidFile), owner);
     self.prepare(owner);
     if (owner !== undefined && isRoot()) await disks.openEarly(setup.config, owner);
     if (owner !== undefined) dropPrivileges(owner);

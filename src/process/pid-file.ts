@@ -1,5 +1,19 @@
-import { linkSync, lstatSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname } from 'node:path';
+
+import { asOwner, isRoot, type Owner, ownUser } from './privileges.ts';
+import { distrusted } from './trust.ts';
 
 import { causeOf } from '../reason.ts';
 
@@ -9,10 +23,20 @@ export const DEFAULT_PID_FILE = '/run/vhostmd.pid';
 // More than any number, so that not much is read of what is no pid file.
 const MOST = 16;
 
+const NO_PID = 'something else';
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
 const read = (path: string): string | undefined => {
   const stats = lstatSync(path, { throwIfNoEntry: false });
-  if (stats === undefined) return undefined;
-  return stats.isFile() && stats.size <= MOST ? readFileSync(path, 'utf8').trim() : 'something else';
+  if (stats?.isFile() !== true) return stats === undefined ? undefined : NO_PID;
+  const fd = openSync(path, FLAGS);
+  try {
+    // It may have been replaced since.
+    const opened = fstatSync(fd);
+    return opened.isFile() && opened.size <= MOST ? readFileSync(fd, 'utf8').trim() : NO_PID;
+  } finally {
+    closeSync(fd);
+  }
 };
 
 // Numbers of processes are used again: only one that runs vhostmd counts, by its title or, as it starts, through node.
@@ -25,11 +49,7 @@ const runsVhostmd = (pid: number): boolean => {
   }
 };
 
-/**
- * Writes our number to the pid file, at once or not at all, and returns what removes the file if it is still ours.
- * A stale file is taken over; one of a running vhostmd, or one that holds something else, is refused with an error.
- */
-export const claimPidFile = (path: string): (() => void) => {
+const claim = (path: string): (() => void) => {
   const content = read(path);
   if (content !== undefined && !/^\d*$/.test(content)) {
     throw new Error(`${path} is not a pid file, so it is left as it is; remove it or name another with --pid-file`);
@@ -61,4 +81,17 @@ export const claimPidFile = (path: string): (() => void) => {
       // Gone, or in a directory that only root may change: the next start takes a stale file over.
     }
   };
+};
+
+/**
+ * Writes our number to the pid file, at once or not at all, and returns what removes the file if it is still ours.
+ * A stale file is taken over; one of a running vhostmd, or one that holds something else, is refused with an error.
+ * In a folder of the user to be, root acts as that user; in one that others may change it does nothing.
+ */
+export const claimPidFile = (path: string, owner: Owner = ownUser()): (() => void) => {
+  const wrong = isRoot() ? distrusted(dirname(path), owner) : undefined;
+  if (wrong !== undefined)
+    throw new Error(`The pid file ${path} cannot be written: ${wrong.reason}, or name another with --pid-file`);
+  const rootsOwn = distrusted(dirname(path), { uid: 0, gid: 0 }) === undefined;
+  return rootsOwn ? claim(path) : asOwner(owner, () => claim(path));
 };

@@ -1,10 +1,11 @@
-import { lchownSync, lstatSync, mkdirSync } from 'node:fs';
+import { closeSync, constants, fchownSync, fstatSync, lstatSync, mkdirSync, openSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import path from 'node:path';
 
 import { defer, finalize, map, type Observable, of, type Subscription, tap } from 'rxjs';
 
-import type { Owner } from '../process/privileges.ts';
+import { isRoot, type Owner } from '../process/privileges.ts';
+import { distrusted } from '../process/trust.ts';
 import { unixListening$ } from '../unix-socket.ts';
 
 /** Name of the socket in the runtime directory. */
@@ -59,9 +60,18 @@ export const socketPaths = (environment: Environment, uid: number | undefined): 
 /** Makes the folder of the socket if it is not there; one that is root's is given to `owner`, who is to make the socket. */
 export const makeSocketFolder = (file: string, owner?: Owner): void => {
   const folder = path.dirname(file);
+  // Root makes nothing, and gives nothing away, where others decide what that is.
+  const wrong = isRoot() ? distrusted(path.dirname(folder), { uid: 0, gid: 0 }) : undefined;
+  if (wrong !== undefined) throw new Error(wrong.reason);
   // Not with those above it: they are the system's, and where they are missing Node may try for ever (in /proc).
   if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) mkdirSync(folder, { mode: 0o755 });
-  if (owner !== undefined && lstatSync(folder).uid === 0) lchownSync(folder, owner.uid, owner.gid);
+  if (owner === undefined) return;
+  const fd = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    if (fstatSync(fd).uid === 0) fchownSync(fd, owner.uid, owner.gid);
+  } finally {
+    closeSync(fd);
+  }
 };
 
 /** Sends texts until they end; of those that come while nobody takes them only the newest is kept. */

@@ -1,7 +1,11 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  chmodSync,
+  chownSync,
   existsSync,
+  linkSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -127,5 +131,55 @@ describe('FAULTS 55: the pid file', () => {
     const release = claimPidFile(file);
     rmSync(file);
     expect(release).not.toThrow();
+  });
+});
+
+describe("the pid file of root in another user's folder", () => {
+  const OTHER = { uid: 61_236, gid: 61_236 };
+  const theirs = (): string => {
+    chmodSync(directory, 0o755);
+    const folder = path.join(directory, 'theirs');
+    mkdirSync(folder);
+    chownSync(folder, OTHER.uid, OTHER.gid);
+    return folder;
+  };
+
+  it('CASE F1: is refused, with the owner and the command, whatever is planted there', () => {
+    const folder = theirs();
+    writeFileSync(file, '1\n');
+    symlinkSync(file, path.join(folder, `pid.${process.pid}`));
+    linkSync(file, path.join(folder, 'pid'));
+    expect(() => claimPidFile(path.join(folder, 'pid'))).toThrow(
+      `${folder} belongs to user 61236. Run as root: chown -h 0:0 ${folder}, or name another with --pid-file`,
+    );
+    expect(readFileSync(file, 'utf8')).toBe('1\n');
+    expect(readdirSync(folder).sort()).toEqual(['pid', `pid.${process.pid}`]);
+  });
+
+  it('CASE F1: is made as that user where root is about to become that user', () => {
+    const folder = theirs();
+    const claimed = path.join(folder, 'pid');
+    claimPidFile(claimed, OTHER);
+    expect(readFileSync(claimed, 'utf8')).toBe(OURS);
+    expect(statSync(claimed).uid).toBe(OTHER.uid);
+    expect(process.geteuid?.()).toBe(0);
+  });
+
+  it("CASE F1: reaches nothing of root's by a folder that is swapped for a link", () => {
+    const [folder, treasure] = [theirs(), path.join(directory, 'treasure')];
+    mkdirSync(treasure);
+    symlinkSync(treasure, path.join(folder, 'link'));
+    expect(() => claimPidFile(path.join(folder, 'link', 'pid'), OTHER)).toThrow('cannot be written: EACCES');
+    expect(() => claimPidFile(path.join(folder, 'link', 'pid'))).toThrow(`${folder} belongs to user 61236`);
+    expect(readdirSync(treasure)).toEqual([]);
+  });
+
+  it.each(['fifo', 'device', 'link'])('CASE F1: leaves a planted %s as it is', (kind) => {
+    const claimed = path.join(theirs(), 'pid');
+    if (kind === 'link') symlinkSync('/dev/null', claimed);
+    else expect(spawnSync('mknod', kind === 'fifo' ? [claimed, 'p'] : [claimed, 'c', '1', '3']).status).toBe(0);
+    const before = lstatSync(claimed);
+    expect(() => claimPidFile(claimed, OTHER)).toThrow('is not a pid file');
+    expect(lstatSync(claimed).ino).toBe(before.ino);
   });
 });

@@ -1,5 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, lstatSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
 
@@ -7,7 +18,7 @@ import { defer, finalize, firstValueFrom, NEVER, type Observable, of, Subject, t
 import { describe, expect, it } from 'vitest';
 
 import { ask$ } from '../../src/status/ask.ts';
-import { FOLLOW, ownSocketPath, socketPaths, statusSocket$ } from '../../src/status/socket.ts';
+import { FOLLOW, makeSocketFolder, ownSocketPath, socketPaths, statusSocket$ } from '../../src/status/socket.ts';
 import { openFiles } from '../../src/testing/contract.ts';
 import { until } from '../support/daemon.ts';
 import { socketStage } from '../support/sockets.ts';
@@ -296,5 +307,47 @@ describe('whoever asks', () => {
     const file = place();
     await serve(file, () => 'here');
     expect(await answered('/nowhere', file)).toEqual({ ok: true, text: 'here' });
+  });
+});
+
+describe("the status socket of root in another user's folder", () => {
+  const OTHER = { uid: 61_236, gid: 61_236 };
+  const theirs = (): string => {
+    const folder = path.dirname(place());
+    chmodSync(folder, 0o755);
+    chownSync(folder, OTHER.uid, OTHER.gid);
+    return folder;
+  };
+
+  it('CASE F1: is not made, with the owner and the command', async () => {
+    const folder = theirs();
+    const { errors } = await serve(path.join(folder, 'status.sock'), () => '');
+    expect(errors.join()).toContain(`${folder} belongs to user 61236. Run as root: chown -h 0:0 ${folder}`);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it.each(['folder', 'file', 'link'])("CASE F1: gives no %s of root's away that is planted as its folder", (kind) => {
+    const folder = theirs();
+    const planted = path.join(folder, 'run');
+    if (kind === 'folder') mkdirSync(planted);
+    else if (kind === 'file') writeFileSync(planted, '');
+    else symlinkSync('/root', planted);
+    expect(() => makeSocketFolder(path.join(planted, 'status.sock'), OTHER)).toThrow(`${folder} belongs to user 61236`);
+    expect(lstatSync(planted).uid).toBe(0);
+  });
+
+  it("CASE F1: its folder is given to the user to be in a folder of root's, but no file or link there", () => {
+    const folder = path.dirname(place());
+    const own = path.join(folder, 'own');
+    makeSocketFolder(path.join(own, 'status.sock'), OTHER);
+    expect(lstatSync(own).uid).toBe(OTHER.uid);
+    for (const name of ['file', 'link']) {
+      const planted = path.join(folder, name);
+      if (name === 'file') writeFileSync(planted, '');
+      else symlinkSync(folder, planted);
+      expect(() => makeSocketFolder(path.join(planted, 'status.sock'), OTHER)).toThrow('ENOTDIR');
+      expect(lstatSync(planted).uid).toBe(0);
+    }
+    expect(lstatSync(folder).uid).toBe(0);
   });
 });
