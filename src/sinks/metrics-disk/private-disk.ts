@@ -69,7 +69,7 @@ export const privateDisk = (uuid: string, paths: PrivatePaths, options: PrivateD
 
   return {
     adopt: () => {
-      if (!isMetricsDisk(path)) return false;
+      if (!paths.isTrusted(uuid) || !isMetricsDisk(path)) return false;
       try {
         target = open();
       } catch {

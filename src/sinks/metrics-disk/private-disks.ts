@@ -46,7 +46,7 @@ const reports = (snapshot: Snapshot, round: Round): readonly SinkReport[] => {
  * wrong with one disk is a warning and touches no other; the sink fails only where the folder of all is not to be had.
  */
 export const privateDisks = ({ path, scheduler, backoff, ...options }: PrivateDisksOptions): Sink => {
-  const paths = privatePaths(path);
+  const paths = privatePaths(path, options.owner);
   const open$ = defer(() => {
     paths.makeFolder();
     const kept = shelf(paths, options);

@@ -1,6 +1,8 @@
 import { chmodSync, mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
+import type { Owner } from '../../process/privileges.ts';
+import { distrusted } from '../../process/trust.ts';
 import { causeOf } from '../../reason.ts';
 
 /** Stands in the pattern for the UUID of a domain. */
@@ -19,24 +21,35 @@ export interface PrivatePaths {
   readonly pathOf: (uuid: string) => string;
   /** UUIDs for which there is something, be it a disk or not. Throws if the folder cannot be read. */
   readonly found: () => readonly string[];
-  /** Makes the folder, if there is none. Throws a clear message. */
+  /** Makes the folder, if there is none. Throws a clear message, also if others than the owner and root may change it. */
   readonly makeFolder: () => void;
+  /** Whether nobody else can have put a link on the way to the disk, in a sticky folder such as /dev/shm. */
+  readonly isTrusted: (uuid: string) => boolean;
   /** Makes what folders of its own a disk needs, and removes them when it has gone. */
   readonly makeOwnFolder: (uuid: string) => void;
   readonly removeOwnFolder: (uuid: string) => void;
 }
 
-const makeFolders = (folder: string): void => {
-  const first = mkdirSync(folder, { recursive: true, mode: MODE });
-  if (first === undefined) return;
+/** Throws unless nobody but root and the owner can change what lies there: whoever can, decides what VMs read. */
+const trust = (folder: string, owner?: Owner): void => {
+  const wrong = distrusted(folder, owner);
+  if (wrong !== undefined) throw new Error(`Private disks cannot be kept in ${folder}: ${wrong.reason}`);
+};
+
+/** Step by step, each in a folder that is trusted: what others put in the way is not gone through. */
+const makeFolders = (folder: string, owner?: Owner): void => {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  makeFolders(dirname(folder), owner);
+  trust(dirname(folder), owner);
+  mkdirSync(folder, MODE);
   // Whatever the umask: QEMU of another user must get through.
-  for (let made = folder; made.length >= first.length; made = dirname(made)) chmodSync(made, MODE);
+  chmodSync(folder, MODE);
 };
 
 const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 
 /** Takes the pattern of a `<vm_disk>` apart: the token stands in the name of the file or of a folder, or in several. */
-export const privatePaths = (pattern: string): PrivatePaths => {
+export const privatePaths = (pattern: string, owner?: Owner): PrivatePaths => {
   let top = pattern;
   while (dirname(top).includes(TOKEN)) top = dirname(top);
   const folder = dirname(top);
@@ -47,9 +60,11 @@ export const privatePaths = (pattern: string): PrivatePaths => {
     folder,
     pathOf,
     found: () => readdirSync(folder).flatMap((entry) => name.exec(entry)?.[1] ?? []),
+    isTrusted: (uuid) => distrusted(dirname(pathOf(uuid)), owner) === undefined,
     makeFolder: () => {
+      trust(folder, owner);
       try {
-        if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) makeFolders(folder);
+        makeFolders(folder, owner);
       } catch (cause) {
         throw new Error(
           `The folder of the private disks, ${folder}, cannot be made: ${causeOf(cause)}. ` +
@@ -60,7 +75,9 @@ export const privatePaths = (pattern: string): PrivatePaths => {
     },
     makeOwnFolder: (uuid) => {
       const own = dirname(pathOf(uuid));
-      if (own !== folder) makeFolders(own);
+      if (own === folder) return;
+      trust(own, owner);
+      makeFolders(own, owner);
     },
     removeOwnFolder: (uuid) => {
       try {

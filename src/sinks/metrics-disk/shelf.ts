@@ -121,7 +121,7 @@ export const shelf = (paths: PrivatePaths, options: PrivateDiskOptions) => {
         }
       };
       const removeUnknown = (uuid: string): void => {
-        if (!removeStray(paths.pathOf(uuid))) return;
+        if (!paths.isTrusted(uuid) || !removeStray(paths.pathOf(uuid))) return;
         paths.removeOwnFolder(uuid);
         round.removed += 1;
       };
