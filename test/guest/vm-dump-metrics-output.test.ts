@@ -3,8 +3,10 @@ import { lstatSync, mkdtempSync, readdirSync, readFileSync, statSync, symlinkSyn
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { firstValueFrom } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
+import { dump$ } from '../../src/dump.ts';
 import { guest, sample } from '../../src/testing/snapshots.ts';
 import { diskStage, documentOn, forge, publish } from './disk-stage.ts';
 import { type Ended, SHELLS, TOOL } from './tool.ts';
@@ -48,6 +50,66 @@ describe.each(SHELLS)('what vm-dump-metrics prints in $name', ({ shell }) => {
     expect(await read('-d', dest, '--value', 'Missing')).toMatchObject({ code: 3 });
     expect(readFileSync(dest, 'utf8')).toBe('old');
     expect(readdirSync(place)).toEqual(['dest']);
+  });
+
+  it('CASE E8: lists the metrics with units and contexts, one harmless line each', async () => {
+    publish(
+      disk(),
+      [{ name: 'FreeMemory', type: 'uint64', value: '16180', unit: 'MiB' }, sample('Ho\u009b[31m', 'a & b')],
+      [guest(1, sample('Both', 'vm'))],
+    );
+    const { code, stdout } = await read('--list');
+    expect([code, stdout.split('\n').map((line) => line.split(/ {2,}/))]).toEqual([
+      0,
+      [
+        ['FreeMemory', '16180 MiB', 'host'],
+        ['Ho&#x9B;[31m', 'a & b', 'host'],
+        ['Both', 'vm', `vm ${guest(1).domain.uuid}`],
+        [''],
+      ],
+    ]);
+    expect((await read('--list', '--context', 'vm')).stdout).toBe(`Both  vm  vm ${guest(1).domain.uuid}\n`);
+    expect(await value('FreeMemory')).toBe('16180\n');
+  });
+
+  it('CASE E8: prints JSON in ASCII, the same as vhostmd dump --json reads', async () => {
+    const odd = `a<b & "c" 'd' &lt; \\n \\u0041 \t ä€😀 \u009b[31m</value>`;
+    publish(
+      disk(),
+      [sample('Odd', odd), { name: 'Free', type: 'uint64', value: '1', unit: 'MiB' }],
+      [guest(1, sample(odd, 'vm'))],
+    );
+    const { code, stdout } = await read('--json');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^[\n -~]*$/);
+    const dumped = await firstValueFrom(dump$(disk()));
+    expect(JSON.parse(stdout)).toEqual(dumped.ok && dumped.metrics);
+    forge(disk(), Buffer.from('<metrics>\n</metrics>\n'));
+    expect(JSON.parse((await read('--json')).stdout)).toEqual([]);
+    forge(
+      disk(),
+      Buffer.from(
+        '<metrics><metric type="string" context="host"><name>\xff</name><value>\xc3\xa4</value></metric></metrics>\n',
+        'latin1',
+      ),
+    );
+    expect(JSON.parse((await read('--json')).stdout)).toEqual([
+      { context: 'host', name: '\ufffd', type: 'string', value: 'ä' },
+    ]);
+  });
+
+  it('CASE E8: says what to ask for where nothing is attached, and not where a given disk is none', async () => {
+    const nothing = await run(shell, ['--wait', '1']);
+    expect(nothing.code).toBe(1);
+    expect(nothing.stderr).toMatch(
+      /nothing is attached to this virtual machine. Ask the administrator of its host for: vhostmd attach \S+ --live --config\n/,
+    );
+    expect((await run(shell, ['--device', '/etc/passwd'])).stderr).not.toContain('nothing is attached');
+  });
+
+  it('CASE E8: takes one form at a time', async () => {
+    expect(await read('--json', '--value', 'a')).toMatchObject({ code: 2 });
+    expect((await read('--json', '--value', 'a')).stderr).toContain('--value and --json exclude each other');
   });
 
   it('prints one value, with references decoded', async () => {

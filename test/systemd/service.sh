@@ -133,7 +133,7 @@ check 'the watchdog leaves a daemon alone whose period is long' is MainPID "$pid
 check 'and counts no restart' is NRestarts 0
 inside kill -STOP "$pid"
 check 'a daemon that hangs is restarted' eventually 25 is NRestarts 1
-check 'and runs' eventually 8 is SubState running
+check 'and runs' eventually 20 is SubState running
 check 'because of the watchdog' script 'journalctl --unit vhostmd | grep -i "watchdog timeout"'
 with_status 'Hung'
 
