@@ -2,9 +2,31 @@ import { createRequire } from 'node:module';
 
 import type * as Koffi from 'koffi';
 
-/** The C library and the bridge to it, which is loaded at the first use only (some 30 ms). */
+import { reasonOf } from './reason.ts';
+
+/** The bridge to C libraries cannot be loaded on this machine. */
+export class NoBridge extends Error {
+  override readonly name = 'NoBridge';
+}
+
+/** The bridge to C libraries; loaded at the first use only (some 30 ms). Throws `NoBridge` where it has no binary for this machine. */
+export const bridge = (): typeof Koffi => {
+  try {
+    return createRequire(import.meta.url)('koffi') as typeof Koffi;
+  } catch (cause) {
+    const [reason] = reasonOf(cause).split('\n');
+    throw new NoBridge(
+      `The npm package koffi, by which vhostmd calls the C libraries, does not run on ${process.platform} ${process.arch} ` +
+        `(${reason}). Where it has no binary for a machine it is built from its source: install a C++ compiler and CMake, ` +
+        'then run npm rebuild koffi in the folder of vhostmd',
+      { cause },
+    );
+  }
+};
+
+/** The C library and the bridge to it. */
 export const cLibrary = (): { readonly koffi: typeof Koffi; readonly self: Koffi.LibraryHandle } => {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
+  const koffi = bridge();
   return { koffi, self: koffi.load(null) };
 };
 

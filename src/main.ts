@@ -39,4 +39,10 @@ const execute = async (command: Command, args: readonly string[]): Promise<numbe
 // Whoever reads the output may go away; that is no reason to stop, or to complain.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 const args = process.argv.slice(2);
-process.exitCode = await execute(await parseCommandLine(args), args);
+try {
+  process.exitCode = await execute(await parseCommandLine(args), args);
+} catch (error) {
+  if (!(error instanceof Error && error.name === 'NoBridge')) throw error;
+  complain(`vhostmd: ${error.message}`);
+  process.exitCode = 1;
+}

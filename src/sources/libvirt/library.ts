@@ -1,4 +1,8 @@
-import koffi, { type KoffiFunc } from 'koffi';
+import type { KoffiFunc } from 'koffi';
+
+import { bridge } from '../../libc.ts';
+
+const koffi = bridge();
 
 /** Address of a native object; never leaves this folder. */
 export type Pointer = bigint;

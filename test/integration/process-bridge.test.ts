@@ -1,0 +1,57 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { PROGRAM, scratch, type Scratch } from '../support/daemon.ts';
+
+const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));
+
+let folder = '';
+let files: Scratch;
+
+// The program as on a machine for which koffi has no binary: all of its modules, without the packages of binaries.
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-bridge-'));
+  const modules = path.join(folder, 'node_modules');
+  mkdirSync(modules);
+  for (const name of readdirSync(MODULES)) {
+    if (name.startsWith('.') || name === '@koromix' || name === 'koffi') continue;
+    symlinkSync(path.join(MODULES, name), path.join(modules, name));
+  }
+  cpSync(path.join(MODULES, 'koffi'), path.join(modules, 'koffi'), { recursive: true });
+  cpSync(path.dirname(PROGRAM), path.join(folder, 'dist'), { recursive: true });
+  cpSync(path.join(path.dirname(PROGRAM), '../package.json'), path.join(folder, 'package.json'));
+  files = scratch('<metric type="string" context="host"><name>N</name><stat>host.hostname</stat></metric>');
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+  files.remove();
+});
+
+const vhostmd = (...args: readonly string[]) =>
+  spawnSync(process.execPath, [path.join(folder, 'dist/vhostmd.cjs'), ...args], { encoding: 'utf8', timeout: 60_000 });
+
+describe('CASE D6: on a machine for which koffi has no binary', () => {
+  it.each([
+    ['the daemon', ['-d', '-f']],
+    ['the daemon in the background', ['-f']],
+    ['once', ['once', '-f']],
+  ])('%s ends with one sentence that says what is missing and what to do', (_, args) => {
+    const { status, stdout, stderr } = vhostmd(...args, files.config);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr.trimEnd().split('\n')).toEqual([
+      expect.stringMatching(
+        new RegExp(`^vhostmd: The npm package koffi, .* does not run on linux ${process.arch} .*npm rebuild koffi`),
+      ),
+    ]);
+  });
+
+  it('what needs no C library works', () => {
+    expect(vhostmd('--version').status).toBe(0);
+    expect(vhostmd('check', files.config)).toMatchObject({ status: 0, stderr: '' });
+  });
+});
