@@ -1,6 +1,6 @@
 import { DEVICE_KINDS, type DeviceKind } from './attach/devices.ts';
 import { didYouMean, quote } from './config/suggest.ts';
-import { SORTS, type Sort } from './watch/view.ts';
+import { type Sort, SORTS, USUAL_SORT } from './watch/view.ts';
 
 /** Where the configuration is unless -f names another file. */
 export const DEFAULT_CONFIG = '/etc/vhostmd/vhostmd.conf';
@@ -40,7 +40,7 @@ export const WATCH_OPTIONS = {
   once: { ...FLAG, describe: 'Print the table once, as text, and exit' },
   count: { ...VALUE, describe: 'Print it this often, once for each new document, and exit' },
   socket: { ...VALUE, describe: 'Ask the daemon behind this socket instead of a disk' },
-  sort: { ...VALUE, default: 'cpu', describe: `Sort by ${SORTS.join(', ')}` },
+  sort: { ...VALUE, default: USUAL_SORT, describe: `Sort by ${SORTS.join(', ')}` },
 } as const;
 /** Options of the daemon that commands take only if they list them as their own. */
 export const DAEMON_ONLY = ['verbose', 'no-daemonize', 'user', 'pid-file'] as const;

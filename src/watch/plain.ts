@@ -18,7 +18,7 @@ import {
 import { periodOf } from './rates.ts';
 import { SILENT_PERIODS, stateOf } from './state.ts';
 import { block } from './table.ts';
-import { type Sort, sortNote } from './view.ts';
+import { type Sort, sortNote, USUAL_SORT } from './view.ts';
 import { followed$, type Followed, type Watched } from './watch.ts';
 
 /** What is printed: a block for a document, or a line of trouble. */
@@ -64,7 +64,8 @@ const block$ = (
   const unrated$ = merge(silent$, late$).pipe(take(1), takeUntil(rated$));
   return merge(rated$, unrated$).pipe(
     mergeMap(({ model, names }, index): readonly Printed[] => {
-      const note = index === 0 ? sortNote(model, sort) : undefined;
+      // Nobody is surprised where the usual order is not to be had.
+      const note = index === 0 && sort !== USUAL_SORT ? sortNote(model, sort) : undefined;
       const text = block(model, { sort, reverse: false }, { unicode, names });
       return [
         ...(note === undefined ? [] : [{ kind: 'trouble' as const, message: `Sort: ${note}` }]),

@@ -3,6 +3,8 @@ import type { Row } from './row.ts';
 
 export const SORTS = ['cpu', 'memory', 'steal', 'id'] as const;
 export type Sort = (typeof SORTS)[number];
+/** By what is sorted where nobody asks for anything else. */
+export const USUAL_SORT: Sort = 'cpu';
 
 /** What of the table is looked at, and in which order. */
 export interface View {
