@@ -428,12 +428,15 @@ describe("libvirt's hook", () => {
     const attacker = spawn('sh', ['-c', swap], { cwd: parent, uid: ATTACKER, gid: ATTACKER, stdio: 'ignore' });
     const ended = new Promise((resolve) => attacker.once('exit', resolve));
     const path = join(parent, 'disks', `${ME}.disk`);
-    for (let tries = 0; tries < 20; tries += 1) {
-      hook(parent, domain(source(path)), { env: { VHOSTMD_VM_DISK: join(parent, 'disks', 'UUID.disk') } });
-      expect(readdirSync(treasure)).toEqual([]);
+    try {
+      for (let tries = 0; tries < 20; tries += 1) {
+        hook(parent, domain(source(path)), { env: { VHOSTMD_VM_DISK: join(parent, 'disks', 'UUID.disk') } });
+        expect(readdirSync(treasure)).toEqual([]);
+      }
+    } finally {
+      attacker.kill('SIGKILL');
+      await ended;
     }
-    attacker.kill('SIGKILL');
-    await ended;
   });
 
   it.each(['true', 'mktemp'])('CASE F1: holds no start up where that user stops what it runs: %s', (command) => {
