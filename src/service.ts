@@ -18,6 +18,8 @@ import {
 
 import type { DaemonReport, Setup } from './daemon.ts';
 import type { FiguresView } from './figures/figures.ts';
+import { runningIn } from './status/status.ts';
+import { counted, vmsText } from './status/words.ts';
 
 /** How the reading of the configuration goes on after a SIGHUP. */
 export type Reload =
@@ -51,8 +53,6 @@ const LATE = 5000;
 // So often it is looked, within an interval, whether there is a sign of life.
 const LOOKS = 8;
 
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
-
 /** The state in words, without anything that changes by itself; undefined before the first snapshot. */
 const statusText = (
   { newest, libvirt, sinks }: FiguresView,
@@ -61,8 +61,9 @@ const statusText = (
 ): string | undefined => {
   if (newest === undefined) return undefined;
   const { host, guests } = newest.snapshot;
+  const vms = vmsText(guests.length, runningIn(newest.snapshot), libvirt?.up === false);
   return [
-    `${counted(host.length, 'host metric')}, ${counted(guests.length, 'VM')}`,
+    `${counted(host.length, 'host metric')}, ${vms}`,
     ...(refused === undefined ? [] : [`not reloaded, the former configuration is in force: ${refused}`]),
     ...(libvirt?.up === false ? [`libvirt away since ${wallOf(libvirt.since)}: ${libvirt.reason}`] : []),
     ...sinks.flatMap(({ name, failing }) => (failing === undefined ? [] : [`sink ${name} fails: ${failing.message}`])),

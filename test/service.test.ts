@@ -7,6 +7,7 @@ import type { Snapshot } from '../src/metric.ts';
 import { type Notice, type Reload, service$ } from '../src/service.ts';
 import type { ConfiguredSink } from '../src/sinks/index.ts';
 import type { SinkReport } from '../src/sinks/sink.ts';
+import { guest } from '../src/testing/snapshots.ts';
 
 const sink = (key: string, required = true): ConfiguredSink => ({ name: key, key, required, run: () => new Subject() });
 const setupOf = (period: number, ...sinks: readonly ConfiguredSink[]): Setup =>
@@ -32,9 +33,10 @@ const service = (setup: Setup, watchdogInterval?: number) => {
     figures.reported({ sink: from, report: said });
     report$.next({ sink: from, report: said });
   };
-  const publish = (of: Setup, ...writing: readonly ConfiguredSink[]): void => {
+  const publishWith = (over: Partial<Snapshot>, of: Setup, ...writing: readonly ConfiguredSink[]): void => {
     const { metrics } = of.config;
-    const snapshot: Snapshot = { cause: 'tick', tick, at: time.now(), host: [], guests: [], problems: [], metrics };
+    const bare: Snapshot = { cause: 'tick', tick, at: time.now(), host: [], guests: [], problems: [], metrics };
+    const snapshot = { ...bare, ...over };
     tick += 1;
     figures.published(of, snapshot);
     for (const one of writing) report(one, { kind: 'written', snapshot, message: 'Written' });
@@ -42,7 +44,8 @@ const service = (setup: Setup, watchdogInterval?: number) => {
   return {
     told,
     at,
-    publish,
+    publish: (of: Setup, ...writing: readonly ConfiguredSink[]): void => publishWith({}, of, ...writing),
+    publishWith,
     report,
     reload: (step: Reload) => reload$.next(step),
     linked: figures.linked,
@@ -182,6 +185,25 @@ it('FAULTS 50: a reload that is refused is over at once, and the status says why
     '2.5 ready',
     '5 status 0 host metrics, 0 VMs',
     '5 ready',
+  ]);
+});
+
+it('CASE E4: the status says how many VMs have values, and that they are from before while libvirt is away', () => {
+  const disk = sink('disk');
+  const metrics = [{ context: 'vm' }] as unknown as Snapshot['metrics'] & object;
+  const setup = { config: { updatePeriod: 1000, metrics }, sinks: [disk] } as unknown as Setup;
+  const domains = [1, 2, 3].map((id) => ({ uuid: String(id), name: 'x', id, persistent: false }));
+  const { at, publishWith, linked, until, told } = service(setup);
+  at(1, () => publishWith({ guests: [guest(1), guest(2), guest(3)], domains }, setup, disk));
+  at(2.5, () => linked({ up: false, reason: 'refused' }));
+  at(3, () => publishWith({ guests: [guest(1), guest(2), guest(3)], domains }, setup, disk));
+  at(5, () => publishWith({ guests: [], domains }, setup, disk));
+  until(10);
+  const away = 'libvirt away since 2030-01-01T00:00:02Z: refused';
+  expect(told).toEqual([
+    '1 status 0 host metrics, 3 VMs',
+    `3 status 0 host metrics, 3 VMs with values from before; ${away}`,
+    `5 status 0 host metrics, 0 of 3 VMs with values; ${away}`,
   ]);
 });
 

@@ -26,6 +26,7 @@ import { escapeForLog } from '../value.ts';
 import { complain } from '../terminal.ts';
 import { ask$ } from '../status/ask.ts';
 import { socketPaths } from '../status/socket.ts';
+import { parsedStatus } from '../status/status.ts';
 import { daemon$ } from '../watch/daemon.ts';
 import { disk$, diskReader } from '../watch/disk.ts';
 import { meanings } from '../watch/meaning.ts';
@@ -49,15 +50,26 @@ const DEFAULT_DISK = '/dev/shm/vhostmd0';
 /** Milliseconds between two looks at the header of the disk. */
 const POLL = 200;
 
-type Source = Pick<Watched, 'path' | 'disk$'>;
+/** What is watched, and where the daemon can be asked that writes it. */
+interface Source extends Pick<Watched, 'path' | 'disk$'> {
+  readonly paths: readonly string[];
+  /** The disk, if it is not the daemon itself. */
+  readonly file?: string;
+}
 
 type Found =
   | { readonly ok: true; readonly source: Source; readonly config?: Config }
   | { readonly ok: false; readonly lines: readonly string[]; readonly code: number };
 
-const ofDisk = (path: string): Source => ({ path, disk$: disk$(diskReader(path), POLL, monotonicScheduler) });
+const ofDisk = (path: string, paths: readonly string[]): Source => ({
+  path,
+  paths,
+  file: path,
+  disk$: disk$(diskReader(path), POLL, monotonicScheduler),
+});
 const ofDaemon = (paths: readonly string[]): Source => ({
   path: paths.join(' or '),
+  paths,
   disk$: daemon$(paths, monotonicScheduler),
 });
 
@@ -67,7 +79,7 @@ const findSource = async ({ disk, socket, config: file }: WatchOptions): Promise
   const paths = socket === undefined ? socketPaths(process.env, process.getuid?.()) : [socket];
   // Of another configuration than the usual one it is not known that this daemon runs with it.
   const asked = socket !== undefined || (usual && disk === undefined && (await firstValueFrom(ask$(paths))).ok);
-  const from = (path: string): Source => (asked ? ofDaemon(paths) : ofDisk(path));
+  const from = (path: string): Source => (asked ? ofDaemon(paths) : ofDisk(path, paths));
   if (usual && !existsSync(file)) return { ok: true, source: from(disk ?? DEFAULT_DISK) };
   const result = readConfig(file);
   if (result.ok) {
@@ -130,8 +142,21 @@ const onTerminal = async (watched: Watched, sort: Sort, unicode: boolean): Promi
   return await finished(drawn$(frames$, process.stdout, input, owner), merge(toStop$, signal$(), gone$(), left$));
 };
 
-const asText = async (watched: Watched, { sort, count }: WatchOptions, unicode: boolean): Promise<number> => {
+// Why no VM has a value, as far as the daemon that writes it knows. A table is empty as well where no VM runs.
+const whyNone = async ({ paths, file }: Source): Promise<readonly string[]> => {
+  const answer = await firstValueFrom(ask$(paths));
+  const status = answer.ok ? parsedStatus(answer.text) : undefined;
+  if (status === undefined) return [];
+  if (file !== undefined && !status.sinks.some(({ lastWrite }) => lastWrite?.message.startsWith(`${file}: `)))
+    return [];
+  const { runningDomains = 0 } = status.snapshot ?? {};
+  const kinds: readonly string[] = runningDomains > 0 ? ['libvirt', 'collection', 'metric'] : ['libvirt', 'collection'];
+  return status.troubles.filter(({ kind }) => kinds.includes(kind)).map(({ text }) => text);
+};
+
+const asText = async (watched: Watched & Source, { sort, count }: WatchOptions, unicode: boolean): Promise<number> => {
   let first = true;
+  let vms = 0;
   const blocks$ = printed$(watched, { unicode, sort, ...(count === undefined ? {} : { count }) }).pipe(
     tap((printed) => {
       if (printed.kind === 'trouble') {
@@ -140,14 +165,20 @@ const asText = async (watched: Watched, { sort, count }: WatchOptions, unicode: 
       }
       process.stdout.write(first ? printed.text : `\n${printed.text}`);
       first = false;
+      ({ vms } = printed);
     }),
   );
-  return await finished(blocks$, merge(signal$(), gone$()));
+  const code = await finished(blocks$, merge(signal$(), gone$()));
+  if (code !== 0 || first || vms > 0) return code;
+  const reasons = await whyNone(watched);
+  if (reasons.length === 0) return code;
+  console.error(`vhostmd: No VM has a value: ${reasons.join('; ')}`);
+  return 1;
 };
 
 /**
  * `vhostmd watch`: the domains on a metrics disk, or of the running daemon, as a screen in a terminal, else as text. Exit
- * status 0 at its end, 1 if that cannot be read at the start (a terminal waits for it), 2 if the configuration is wrong.
+ * status 0 at its end, 1 if that cannot be read at the start (a terminal waits for it) or shows no VM because libvirt is away, 2 if the configuration is wrong.
  */
 export const watch = async (options: WatchOptions): Promise<number> => {
   // One that ended it would leave the terminal as a screen.
@@ -158,7 +189,7 @@ export const watch = async (options: WatchOptions): Promise<number> => {
     return found.code;
   }
   const { source, config } = found;
-  const watched: Watched = {
+  const watched: Watched & Source = {
     ...source,
     meaningOf: meanings(config?.metrics),
     scheduler: monotonicScheduler,

@@ -3,6 +3,7 @@ import type { FiguresView, NamedSink } from '../figures/figures.ts';
 import { type MissingValue, missingValues, type OldValue, oldValues } from '../figures/missing.ts';
 import type { OutcomeView } from '../figures/outcomes.ts';
 import type { ProcessView } from '../figures/process.ts';
+import type { Snapshot } from '../metric.ts';
 import { type Trouble, troublesOf } from './troubles.ts';
 
 /** What is known besides the figures. */
@@ -46,7 +47,10 @@ export interface Status {
     readonly cause: string;
     readonly tick: number;
     readonly hostMetrics: number;
+    /** Those that have values. */
     readonly domains: number;
+    /** Those that have values or should have. */
+    readonly runningDomains: number;
     readonly domainMetrics: number;
   };
   readonly snapshots: FiguresView['snapshots'];
@@ -99,6 +103,12 @@ const libvirtStatus = (libvirt: NonNullable<FiguresView['libvirt']>, age: (at: n
     ? { up: true as const, sinceSeconds: age(libvirt.since), product: libvirt.product }
     : { up: false as const, sinceSeconds: age(libvirt.since), reason: libvirt.reason };
 
+/** How many domains have values, or should have: those that run, as far as libvirt has told, if there are metrics of VMs. */
+export const runningIn = ({ guests, domains, metrics }: Snapshot): number =>
+  metrics?.some(({ context }) => context === 'vm') === true
+    ? Math.max(guests.length, domains?.filter(({ id }) => id !== undefined).length ?? 0)
+    : guests.length;
+
 /** The daemon's state as data. */
 export const statusOf = (view: FiguresView, about: About, used: ProcessView): Status => {
   const age = (at: number): number => Math.round(view.now - at) / 1000;
@@ -127,6 +137,7 @@ export const statusOf = (view: FiguresView, about: About, used: ProcessView): St
             tick: snapshot.tick,
             hostMetrics: snapshot.host.length,
             domains: snapshot.guests.length,
+            runningDomains: runningIn(snapshot),
             domainMetrics: snapshot.guests.reduce((sum, { samples }) => sum + samples.length, 0),
           },
         }),
@@ -141,4 +152,14 @@ export const statusOf = (view: FiguresView, about: About, used: ProcessView): St
     outcomes: view.outcomes,
     process: used,
   };
+};
+
+/** The status that a daemon has answered with; undefined if it is none. */
+export const parsedStatus = (text: string): Status | undefined => {
+  try {
+    const data: unknown = JSON.parse(text);
+    return typeof data === 'object' && data !== null && 'troubles' in data ? (data as Status) : undefined;
+  } catch {
+    return undefined;
+  }
 };

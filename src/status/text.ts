@@ -1,5 +1,5 @@
 import type { Status } from './status.ts';
-import { duration } from './words.ts';
+import { duration, vmsText } from './words.ts';
 
 const MOST = 10;
 const WIDTH = 500;
@@ -10,13 +10,11 @@ const line = (text: string): string => {
   return shown.length > WIDTH ? `${shown.slice(0, WIDTH - 3)}...` : shown;
 };
 
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
-
-const about = ({ version, pid, uptimeSeconds, snapshot }: Status): string => {
+const about = ({ version, pid, uptimeSeconds, snapshot, libvirt }: Status): string => {
   const published =
     snapshot === undefined
       ? 'no snapshot yet'
-      : `${counted(snapshot.domains, 'VM')}, snapshot ${duration(snapshot.ageSeconds * 1000)} old`;
+      : `${vmsText(snapshot.domains, snapshot.runningDomains, libvirt?.up === false)}, snapshot ${duration(snapshot.ageSeconds * 1000)} old`;
   return `${published}, up ${duration(uptimeSeconds * 1000)} (vhostmd ${version}, process ${pid})`;
 };
 

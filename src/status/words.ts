@@ -16,3 +16,12 @@ export const duration = (ms: number): string => {
   const rest = Math.floor((rounded % size) / smallerSize);
   return `${Math.floor(rounded / size)} ${name}${rest === 0 ? '' : ` ${rest} ${smaller}`}`;
 };
+
+/** A number of things: `1 VM`, `2 VMs`. */
+export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
+/** How many VMs are published. `running`: as far as libvirt has told; while it is away their values are from before. */
+export const vmsText = (published: number, running: number, away: boolean): string => {
+  if (published < running) return `${published} of ${counted(running, 'VM')} with values`;
+  return `${counted(published, 'VM')}${away && published > 0 ? ' with values from before' : ''}`;
+};

@@ -68,8 +68,8 @@ const board = (metrics: readonly MetricDefinition[]) => {
   let connected = false;
   // Libvirt has listed its domains, or is known to be away.
   let isHeard = false;
-  // The tick at which libvirt last gave a statistic of any domain, or was not asked for one.
-  let heard = -1;
+  // Ticks, without those that were skipped, since libvirt last gave a statistic of any domain, or was not asked for one.
+  let silent = 0;
   let order: readonly Guest[] = [];
   let known: readonly KnownDomain[] | undefined;
   let tick = -1;
@@ -86,8 +86,9 @@ const board = (metrics: readonly MetricDefinition[]) => {
   };
 
   /** Whether there is something to tell at once; what is to be collected has a snapshot of its own when that is done. */
-  const onTrigger = ({ tick: current, inventory, due, gone }: Trigger): boolean => {
-    if (!inventory.connected || !connected || inventory.domains.size === 0) heard = current;
+  const onTrigger = ({ cause, tick: current, inventory, due, gone }: Trigger): boolean => {
+    if (cause === 'tick') silent += 1;
+    if (!inventory.connected || !connected || inventory.domains.size === 0) silent = 0;
     ({ connected, heard: isHeard } = inventory);
     tick = current;
     for (const [uuid, { domain }] of guests) if (gone.has(lifeOf(domain))) guests.delete(uuid);
@@ -102,7 +103,7 @@ const board = (metrics: readonly MetricDefinition[]) => {
   };
   // On an overloaded host, and of a domain that hangs, an old value is better than none. Without libvirt, or where it does
   // not answer for any domain, nobody knows whether the domains are still there.
-  const keepsLate = (): boolean => connected && tick - heard < KEPT_PERIODS * askedEvery;
+  const keepsLate = (): boolean => connected && silent < KEPT_PERIODS * askedEvery;
   const valuesOf = ({ domain }: Reading): Values | undefined => {
     if (domain === undefined) return host;
     const guest = guests.get(domain.uuid);
@@ -115,7 +116,7 @@ const board = (metrics: readonly MetricDefinition[]) => {
     const before = targets.map(viewOf);
     for (const reading of readings) {
       valuesOf(reading)?.put(reading, trigger.tick);
-      if (reading.domain !== undefined && reading.metric.source.kind === 'stat') heard = tick;
+      if (reading.domain !== undefined && reading.metric.source.kind === 'stat') silent = 0;
     }
     if (kind === 'late') return targets.some((target, at) => viewOf(target) !== before[at]);
     for (const { uuid, id } of trigger.due) {

@@ -23,7 +23,7 @@ import { followed$, type Followed, type Watched } from './watch.ts';
 
 /** What is printed: a block for a document, or a line of trouble. */
 export type Printed =
-  | { readonly kind: 'block'; readonly text: string }
+  | { readonly kind: 'block'; readonly text: string; readonly vms: number }
   | { readonly kind: 'trouble'; readonly message: string };
 
 export interface PlainOptions {
@@ -69,7 +69,7 @@ const block$ = (
       const text = block(model, { sort, reverse: false }, { unicode, names });
       return [
         ...(note === undefined ? [] : [{ kind: 'trouble' as const, message: `Sort: ${note}` }]),
-        { kind: 'block', text },
+        { kind: 'block', text, vms: model.rows.size },
       ];
     }),
   );

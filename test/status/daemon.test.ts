@@ -27,6 +27,31 @@ const asking = (directory: string) => {
   return { ask, json: (): Status => JSON.parse(ask('--json').stdout) as Status };
 };
 
+describe('CASE E4: vhostmd watch --once where libvirt is away', () => {
+  it('says so, exit status 1, of the daemon and of its disk; and nothing where no VM runs', async () => {
+    const { run, libvirtd } = stage();
+    const directory = runtimeDirectory();
+    const env = { RUNTIME_DIRECTORY: directory, XDG_RUNTIME_DIR: '' };
+    const { disk } = await run(HOST + stat('vm', 'vcpu.current'), { env });
+    const { json } = asking(directory);
+    const watch = (...args: readonly string[]): Ended => vhostmd(['watch', '--once', ...args], { env });
+    expect(watch()).toMatchObject({ code: 0, stderr: '' });
+    const uuid = await libvirtd.create('one');
+    await until('the VM', () => watch().stdout.includes(' one '), 60_000);
+    libvirtd.kill('SIGKILL');
+    left.push(async () => await libvirtd.start());
+    await until('its values have left', () => json().snapshot?.domains === 0, 60_000);
+    const said = /^vhostmd: No VM has a value: libvirt is away for .*\n$/m;
+    for (const args of [[], [disk]]) {
+      const { code, stdout, stderr } = watch(...args);
+      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(said) as string });
+      expect(stdout).not.toContain(uuid);
+    }
+    const { ask } = asking(directory);
+    expect(ask().stdout).toMatch(/^Not well: 0 of 1 VM with values, /);
+  });
+});
+
 describe('vhostmd status', () => {
   it('says that all is well, exit status 0, and the socket is gone after the end', async () => {
     const { run, libvirtd } = stage();

@@ -1,4 +1,4 @@
-import { map, NEVER, type Observable, of, Subject, timer, VirtualTimeScheduler } from 'rxjs';
+import { map, NEVER, type Observable, of, Subject, take, timer, VirtualTimeScheduler } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import type { Domain, DomainEvent, MetricDefinition, Outcome, Reading, Snapshot } from '../../src/metric.ts';
@@ -29,8 +29,8 @@ const play = (
   metrics: readonly MetricDefinition[],
   events: readonly (readonly [number, DomainEvent])[],
   sources: Partial<Sources> = {},
+  scheduler = new VirtualTimeScheduler(undefined, until),
 ): readonly Snapshot[] => {
-  const scheduler = new VirtualTimeScheduler(undefined, until);
   const domain$ = new Subject<DomainEvent>();
   const seen: Snapshot[] = [];
   const all: Sources = {
@@ -67,6 +67,41 @@ describe('snapshots', () => {
       ['tick', 1, 1000],
       ['change', 1, 1200],
       ['change', 1, 1400],
+    ]);
+  });
+
+  it('CASE B10: keep the values of domains where the daemon itself got no processor for many ticks', () => {
+    const delay = metric(0, { context: 'vm', source: { kind: 'stat', stat: 'vcpu.0.delay' } });
+    let calls = 0;
+    // Ticks 2 to 5 could not be kept. Then libvirt answers no more.
+    const ticks = [0, 1, 6, 7, 8, 9];
+    const scheduler = new VirtualTimeScheduler(undefined, 6000);
+    const sources: Partial<Sources> = {
+      tick$: timer(0, PERIOD, scheduler).pipe(
+        take(ticks.length),
+        map((index) => ticks[index] ?? 0),
+      ),
+      domainCollectors: [
+        {
+          metrics: [delay],
+          collect$: ([domain]) => {
+            calls += 1;
+            if (calls > 2 || domain === undefined) return NEVER;
+            return of([{ metric: delay, domain, outcome: one('1') }]);
+          },
+        },
+      ],
+    };
+    const seen = play(6000, [delay], [[0, { kind: 'sync', domains: [vm('a', 1)] }]], sources, scheduler);
+    const shown = seen.filter(({ cause }) => cause === 'tick').map(({ tick, guests }) => [tick, guests.length]);
+    // After three ticks at which libvirt was asked in vain nobody knows whether the domain is still there.
+    expect(shown).toEqual([
+      [0, 1],
+      [1, 1],
+      [6, 1],
+      [7, 1],
+      [8, 0],
+      [9, 0],
     ]);
   });
 
