@@ -119,8 +119,15 @@ debian_tree() {
   if [ ! -d "$tree" ]; then
     say "Fetching Debian 13 into $tree"
     log=$(mktemp)
-    if ! debootstrap --variant=minbase --include=systemd-sysv,dbus,libpam-systemd,procps,nodejs,npm,libvirt-daemon \
-      trixie "$tree.$$" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$log" 2>&1; then
+    # debootstrap cannot configure the packages of npm in their order; apt can. The tree has no folder that TMPDIR may name.
+    if ! (
+      unset TMPDIR
+      export DEBIAN_FRONTEND=noninteractive
+      debootstrap --variant=minbase --include=systemd-sysv,dbus,libpam-systemd,procps,nodejs,libvirt-daemon \
+        trixie "$tree.$$" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} &&
+        chroot "$tree.$$" apt-get update &&
+        chroot "$tree.$$" apt-get install -y --no-install-recommends npm
+    ) >"$log" 2>&1; then
       tail -n 20 "$log" >&2
       rm -rf "$tree.$$" "$log"
       say 'Debian 13 could not be fetched (see above); DEBIAN_MIRROR names another mirror.'
