@@ -8,15 +8,28 @@ export interface Line {
   readonly quiets: readonly Quiet[];
 }
 
-const WIDTH = 860;
+const WIDTH = 900;
 const LEFT = 60;
-const RIGHT = 20;
+const RIGHT = 40;
 const PANEL = 100;
 const GAP = 46;
 const TOP = 64;
 const FOOT = 58;
-const COLOURS = ['#1f6fb4', '#c2571a', '#3c8d40'];
-const MARKS: Readonly<Record<Event['kind'], string>> = { 'libvirtd killed': '#b02a30', 'libvirtd frozen': '#7a5ea8' };
+const MARKS: Readonly<Record<Event['kind'], string>> = { 'libvirtd killed': 'killed', 'libvirtd frozen': 'frozen' };
+
+const STYLE =
+  `.page{fill:#fff}text{fill:#222}.grid{stroke:#ddd}polyline{fill:none;stroke-width:1.5}` +
+  `.a{color:#1f6fb4}.b{color:#c2571a}.c{color:#3c8d40}.killed{color:#b02a30}.frozen{color:#7a5ea8}` +
+  `@media (prefers-color-scheme:dark){.page{fill:#0d1117}text{fill:#e6edf3}.grid{stroke:#30363d}` +
+  `.a{color:#58a6ff}.b{color:#f0883e}.c{color:#56d364}.killed{color:#ff7b72}.frozen{color:#d2a8ff}}`;
+const CLASSES = ['a', 'b', 'c'];
+
+/** Round values for an axis, 0 and the last one included: the last is not below `highest`. */
+export const ticksTo = (highest: number): readonly number[] => {
+  const ten = 10 ** Math.floor(Math.log10(highest / 4));
+  const step = [1, 2, 5, 10].map((times) => times * ten).find((size) => size * 4 >= highest) ?? highest;
+  return Array.from({ length: Math.ceil(highest / step) + 1 }, (_, nth) => nth * step);
+};
 
 type Point = readonly [x: number, y: number];
 
@@ -43,47 +56,51 @@ export const plot = (
 ): string => {
   const height = TOP + panels.length * (PANEL + GAP) + FOOT + caption.length * 16;
   // A daemon may have come farther than the one that the run waited for.
-  const most = Math.max(total, ...lines.flatMap(({ samples }) => samples.map(({ ticks }) => ticks)));
-  const x = (ticks: number): number => LEFT + ((WIDTH - LEFT - RIGHT) * ticks) / most;
+  const most = Math.max(
+    total,
+    ...lines.flatMap(({ samples, quiets }) => [...samples, ...quiets].map(({ ticks }) => ticks)),
+  );
+  const axis = ticksTo(most);
+  const x = (ticks: number): number => LEFT + ((WIDTH - LEFT - RIGHT) * ticks) / (axis.at(-1) ?? most);
   const parts: string[] = [
     text(LEFT, 22, `The daemon over ${total.toLocaleString('en')} ticks`, 'font-size="15" font-weight="bold"'),
   ];
-  const legend = [...lines.map(({ name }, at) => [name, COLOURS[at]] as const), ...Object.entries(MARKS)];
+  const legend = [...lines.map(({ name }, at) => [name, CLASSES[at]] as const), ...Object.entries(MARKS)];
   let at = LEFT;
-  for (const [name, colour] of legend) {
-    parts.push(`<rect x="${at}" y="33" width="10" height="10" fill="${colour}"/>`, text(at + 14, 42, name));
-    at += 30 + name.length * 6.6;
+  for (const [name, kind] of legend) {
+    parts.push(
+      `<rect x="${at}" y="33" width="10" height="10" class="${kind}" fill="currentColor"/>`,
+      text(at + 14, 42, name),
+    );
+    at += 30 + name.length * 8;
   }
   for (const [index, { title, points }] of panels.entries()) {
     const top = TOP + index * (PANEL + GAP) + 14;
     const all = lines.map(points);
-    const highest = Math.max(1, ...all.flat().map(([, value]) => value)) * 1.1;
+    const values = ticksTo(Math.max(1, ...all.flat().map(([, value]) => value)));
+    const highest = values.at(-1) ?? 1;
     const y = (value: number): number => top + PANEL * (1 - value / highest);
     parts.push(text(LEFT, top - 6, title, 'font-weight="bold"'));
-    for (const part of [0, 0.5, 1]) {
-      const value = Math.round(highest * part);
+    for (const value of values) {
       parts.push(
-        `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}" stroke="#ddd"/>`,
-        text(LEFT - 6, y(value) + 4, String(value), 'text-anchor="end"'),
+        `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}" class="grid"/>`,
+        text(LEFT - 6, y(value) + 4, value.toLocaleString('en'), 'text-anchor="end"'),
       );
     }
     for (const { kind, ticks } of events)
       parts.push(
-        `<line x1="${x(ticks).toFixed(1)}" x2="${x(ticks).toFixed(1)}" y1="${top}" y2="${top + PANEL}" stroke="${MARKS[kind]}" stroke-dasharray="2 3"/>`,
+        `<line x1="${x(ticks).toFixed(1)}" x2="${x(ticks).toFixed(1)}" y1="${top}" y2="${top + PANEL}" class="${MARKS[kind]}" stroke="currentColor" stroke-dasharray="2 3"/>`,
       );
     for (const [line, drawn] of all.entries()) {
       const path = drawn.map(([ticks, value]) => `${x(ticks).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
-      parts.push(`<polyline points="${path}" fill="none" stroke="${COLOURS[line]}" stroke-width="1.5"/>`);
+      parts.push(`<polyline points="${path}" class="${CLASSES[line]}" stroke="currentColor"/>`);
     }
   }
   const bottom = TOP + panels.length * (PANEL + GAP) - 10;
-  for (let part = 0; part <= 4; part += 1) {
-    const ticks = Math.round((total * part) / 4);
-    parts.push(text(x(ticks), bottom, ticks.toLocaleString('en'), 'text-anchor="middle"'));
-  }
+  for (const ticks of axis) parts.push(text(x(ticks), bottom, ticks.toLocaleString('en'), 'text-anchor="middle"'));
   parts.push(...caption.map((line, index) => text(LEFT, bottom + 28 + index * 16, line)));
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12" fill="#222">\n` +
-    `<rect width="${WIDTH}" height="${height}" fill="#fff"/>\n${parts.join('\n')}\n</svg>\n`
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">\n<style>${STYLE}</style>\n` +
+    `<rect width="${WIDTH}" height="${height}" class="page"/>\n${parts.join('\n')}\n</svg>\n`
   );
 };
