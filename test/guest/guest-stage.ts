@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { afterAll, beforeAll } from 'vitest';
@@ -28,7 +29,10 @@ export const guestStage = (metrics: (folder: string) => string): GuestStage => {
   const stage = libvirtStage({ keepDomains: true });
   const folder = sharedFolder();
   const shared = path.join(folder, 'shared.disk');
-  const privateDisk = (uuid: string): string => path.join(folder, 'private', `${uuid}.disk`);
+  // Of the daemon's own user, and nobody else's: `folder` is QEMU's.
+  const own = mkdtempSync(path.join(tmpdir(), 'vhostmd-own-'));
+  chmodSync(own, 0o755);
+  const privateDisk = (uuid: string): string => path.join(own, 'private', `${uuid}.disk`);
   const config = path.join(folder, 'vhostmd.conf');
   let daemon: RunningDaemon | undefined;
   const start = async (): Promise<void> => {
@@ -51,7 +55,7 @@ export const guestStage = (metrics: (folder: string) => string): GuestStage => {
   });
   afterAll(async () => {
     await daemon?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    for (const each of [folder, own]) rmSync(each, { recursive: true, force: true });
   });
   return {
     libvirtd: () => stage().libvirtd,
