@@ -108,7 +108,7 @@ describe('the private disks', () => {
     writeFileSync(join(folder, '..'), '');
     const disks = running(folder, { backoff: { first: 60_000, most: 60_000 } });
     expect(disks.said('failed')[0]).toMatch(
-      /^The folder of the private disks, .*file\/disks, cannot be made: .*ENOTDIR.*\. Make it for the user that vhostmd runs as, or name another <path> in <vm_disk>$/,
+      /^The folder of the private disks, .*file\/disks, cannot be made: .*(?:ENOTDIR|EEXIST).*\. Make it for the user that vhostmd runs as, or name another <path> in <vm_disk>$/,
     );
   });
 
