@@ -28,6 +28,7 @@ import { dropPrivileges, isRoot, mayBecome, ownerOf } from '../process/privilege
 import { STOP_SIGNALS } from '../process/signals.ts';
 import { reasonOf } from '../reason.ts';
 import { type Notice, type Reload, service$ } from '../service.ts';
+import { loadSinks } from '../sinks/index.ts';
 import type { PrometheusContext } from '../sinks/prometheus/sink.ts';
 import { moduleOf } from '../sinks/module.ts';
 import { createSelf, type Self } from '../status/self.ts';
@@ -50,6 +51,27 @@ export interface RunOptions {
   readonly pidFile?: string;
 }
 
+// All that this or another configuration may need: later an upgrade may have put another version in the place of our files.
+const loadRest = async (): Promise<unknown> => await Promise.all([loadActions(), loadSinks()]);
+
+const usesActions = ({ config }: Setup): boolean => config.metrics.some(({ source }) => source.kind === 'action');
+
+// What it needs of our files is loaded here, so that a reload without descriptors or files is refused.
+const loadAll = async (
+  file: string,
+  context: PrometheusContext,
+  disks: RunDisks,
+): Promise<Awaited<ReturnType<typeof loadSetup>>> => {
+  try {
+    const loaded = await loadSetup(file, context, disks.opened);
+    if (loaded.ok && usesActions(loaded.setup)) await loadActions();
+    return loaded;
+  } catch (error) {
+    const reason = `A part of vhostmd cannot be loaded, restart it after an upgrade: ${escapeForLog(reasonOf(error))}`;
+    return { ok: false, errors: [reason], warnings: [] };
+  }
+};
+
 const load = async (
   file: string,
   self: Self,
@@ -61,7 +83,7 @@ const load = async (
     write: (line) => process.stdout.write(`${line}\n`),
     figures: self.families,
   };
-  const loaded = await loadSetup(file, context, disks.opened);
+  const loaded = await loadAll(file, context, disks);
   self.loaded(loaded.ok ? undefined : loaded.errors[0]);
   for (const line of loaded.warnings) log('warning', 'configuration', line);
   if (loaded.ok) {
@@ -180,10 +202,10 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
   if (loaded.kind === 'refused') return notStarted(loaded.reason, 2);
   const { setup } = loaded;
   try {
-    // Another user may not be able to read our files.
     const owner = options.user === undefined ? undefined : ownerOf(options.user);
     if (owner !== undefined) mayBecome(owner);
-    if (owner !== undefined) await loadActions();
+    // Another user may not be able to read our files.
+    if (owner !== undefined) await loadRest();
     process.umask(0o022);
     keepDescriptorsFromChildren();
     const pidFile = options.pidFile ?? (background ? DEFAULT_PID_FILE : undefined);
@@ -211,9 +233,17 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
     waitFor.delete(sink.key);
     if (waitFor.size > 0) return;
     ready = true;
-    log('notice', 'daemon', 'Ready: the first snapshot is published');
-    service.ready();
-    if (background) reportReady();
+    // After the first snapshot, which waits for nothing that it does not use.
+    void loadRest()
+      .catch((error: unknown) =>
+        log('warning', 'daemon', `A reload may be refused until a restart: ${escapeForLog(reasonOf(error))}`),
+      )
+      .then(() => {
+        if (stopping) return;
+        log('notice', 'daemon', 'Ready: the first snapshot is published');
+        service.ready();
+        if (background) reportReady();
+      });
   };
   const reloads$ = reload$(config, self, disks, log);
   const report$ = daemon$(reloads$.pipe(mergeMap(setupOf), startWith(setup)), {

@@ -21,11 +21,28 @@ export type SinksResult =
   | { readonly ok: true; readonly sinks: readonly ConfiguredSink[] }
   | { readonly ok: false; readonly errors: readonly Diagnostic[] };
 
+// A module is asked for once: where the hooks for modules of others cannot be loaded, Node answers no import any more.
+const once = <T>(load: () => Promise<T>): (() => Promise<T>) => {
+  let loading: Promise<T> | undefined;
+  return async () => await (loading ??= load());
+};
+
+// Loaded as needed, but by the daemon, which loads all before it is ready.
+const TRANSPORTS = {
+  virtio: once(async () => (await import('./virtio-serial/sink.ts')).virtioSerial),
+  disk: once(async () => (await import('./metrics-disk/disk.ts')).metricsDisk),
+  privateDisks: once(async () => (await import('./metrics-disk/private-disks.ts')).privateDisks),
+};
+
 /** The list: a new sink is one file and one line here. Loaded as needed: a start takes the time of what it uses. */
 const KINDS: Readonly<Record<string, () => Promise<SinkDefinition>>> = {
-  log: async () => (await import('./log.ts')).logDefinition,
-  prometheus: async () => (await import('./prometheus/sink.ts')).prometheusDefinition,
+  log: once(async () => (await import('./log.ts')).logDefinition),
+  prometheus: once(async () => (await import('./prometheus/sink.ts')).prometheusDefinition),
 };
+
+/** Loads all that any configuration may ask for: later there may be no descriptor left, or another version in its place. */
+export const loadSinks = async (): Promise<void> =>
+  void (await Promise.all([...Object.values(TRANSPORTS), ...Object.values(KINDS)].map(async (load) => await load())));
 
 type Made = { readonly sink: ConfiguredSink } | { readonly errors: readonly Diagnostic[] };
 
@@ -86,12 +103,12 @@ const transport = async (
 ): Promise<readonly Made[]> => {
   if (name === 'virtio') {
     if (virtio === undefined) return [];
-    const { virtioSerial } = await import('./virtio-serial/sink.ts');
+    const virtioSerial = await TRANSPORTS.virtio();
     return [required([name, virtio], virtioSerial({ ...virtio, scheduler }))];
   }
   if (disk !== undefined) {
     const { path, size } = disk;
-    const { metricsDisk } = await import('./metrics-disk/disk.ts');
+    const metricsDisk = await TRANSPORTS.disk();
     return [required([name, path, size], metricsDisk({ path, size, scheduler, opened: () => opened(path) }))];
   }
   // Private disks alone are a way to all VMs, too.
@@ -102,7 +119,7 @@ const transport = async (
 const ofEachDomain = async ({ vmDisk }: Config, { scheduler }: SinkContext): Promise<readonly Made[]> => {
   if (vmDisk === undefined) return [];
   const { path, size } = vmDisk;
-  const { privateDisks } = await import('./metrics-disk/private-disks.ts');
+  const privateDisks = await TRANSPORTS.privateDisks();
   return [required(['vm_disk', path, size], privateDisks({ path, size, scheduler }))];
 };
 

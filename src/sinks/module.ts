@@ -49,13 +49,13 @@ const shapeError = (exported: unknown): string | undefined => {
 let hooked = false;
 const hook = (): void => {
   if (hooked) return;
-  hooked = true;
   // Newer than the types: Node 22.15.
   const { registerHooks } = nodeModule as {
     readonly registerHooks?: (hooks: { readonly resolve: unknown }) => void;
   };
   if (registerHooks === undefined) nodeModule.register('./module-hooks.js', import.meta.url);
   else registerHooks({ resolve });
+  hooked = true;
 };
 
 // Where in the module it happened: a syntax error has that in front of its stack only.
@@ -66,9 +66,9 @@ const lineOf = (error: unknown, url: string): string => {
 };
 
 const load = async (url: string): Promise<LoadedModule> => {
-  hook();
   const waiting = new AbortController();
   try {
+    hook();
     // It keeps the process alive, which at the start has nothing else to do.
     const late = sleep(PATIENCE, undefined, { signal: waiting.signal }).catch(() => undefined);
     const loaded: unknown = await Promise.race([import(url), late]);

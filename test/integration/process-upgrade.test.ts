@@ -1,0 +1,115 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { action, HOST, TEST_URI, VCPUS } from '../commands/program.ts';
+import { scratch, until, valueOf } from '../support/daemon.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const PATIENCE = 30_000;
+const LONG = 300_000;
+const left: (() => unknown)[] = [];
+afterEach(() => {
+  for (const undo of left.splice(0).reverse()) undo();
+});
+
+// A daemon of an installation of its own, which `leave` takes away.
+const installed = async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-installed-'));
+  left.push(() => rmSync(folder, { recursive: true, force: true }));
+  const own = path.join(folder, 'vhostmd');
+  execFileSync('mkdir', [own]);
+  for (const part of ['dist', 'package.json', 'node_modules']) {
+    const from = `${ROOT}${part}`;
+    // Links, if the file system allows them, are made at once.
+    execFileSync('sh', ['-c', 'cp -al "$0" "$1" 2>/dev/null || cp -a "$0" "$1"', from, `${own}/`]);
+  }
+  const { directory, disk, config, remove } = scratch(HOST, { period: 1 });
+  left.push(remove);
+  const program = path.join(own, 'dist/vhostmd.cjs');
+  const child = spawn(process.execPath, [program, '-d', ...TEST_URI, '-f', config], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, RUNTIME_DIRECTORY: directory },
+  });
+  left.push(() => child.kill('SIGKILL'));
+  let text = '';
+  child.stderr.on('data', (data: Buffer) => (text += data.toString()));
+  const ended = once(child, 'exit') as Promise<[number | null]>;
+  await until('the first snapshot', () => text.includes('Ready: '), PATIENCE);
+  const reload = (metrics: string, globals = ''): void => {
+    const was = readFileSync(config, 'utf8');
+    const now = was.replace(/<metrics>.*<\/metrics>/s, () => `<metrics>${metrics}</metrics>`);
+    writeFileSync(
+      config,
+      now.replace(/<transport>.*<\/globals>/s, () => `<transport>vbd</transport>${globals}</globals>`),
+    );
+    child.kill('SIGHUP');
+  };
+  return { child, disk, directory, output: () => text, ended, reload, leave: () => execFileSync('rm', ['-r', own]) };
+};
+
+const page = async (socketPath: string): Promise<string> =>
+  await new Promise((resolve) => {
+    const asked = request({ socketPath, path: '/metrics' }, (response) => {
+      let text = '';
+      response.on('data', (data: Buffer) => (text += data.toString()));
+      response.on('end', () => resolve(text));
+    });
+    asked.on('error', () => resolve(''));
+    asked.end();
+  });
+
+describe('CASE F4: a daemon that runs needs no file of its installation', () => {
+  it(
+    'an upgrade takes its files away: reloads bring all sinks and actions, and it ends well',
+    async () => {
+      const { child, disk, directory, output, ended, reload, leave } = await installed();
+      leave();
+      const socket = path.join(directory, 'page');
+      reload(
+        HOST + VCPUS + action('Echo', 'echo here'),
+        `<transport>virtio</transport><vm_disk><path>${directory}/UUID.private</path><size unit="k">64</size></vm_disk>` +
+          `<sink type="prometheus"><option name="listen">unix:${socket}</option></sink><sink type="log"/>`,
+      );
+      await until('the action', async () => (await valueOf(disk, 'Echo')) === 'here', PATIENCE);
+      await until('the page', async () => (await page(socket)).includes('vhostmd_'), PATIENCE);
+      // What Node needs for somebody else's module may be gone: then the reload is refused.
+      const module = path.join(directory, 'sink.mjs');
+      writeFileSync(module, 'import { defineSink } from "vhostmd";\nexport default defineSink({});\n');
+      reload(HOST, `<sink module="${module}"/>`);
+      await until('the refusal', () => output().includes('Not reloaded'), PATIENCE);
+      reload(HOST + action('Again', 'echo again'));
+      await until('the next', async () => (await valueOf(disk, 'Again')) === 'again', PATIENCE);
+      child.kill('SIGTERM');
+      expect(await ended).toEqual([0, null]);
+      expect(output()).not.toContain('bug');
+    },
+    LONG,
+  );
+
+  it(
+    'no descriptor is left: a reload is refused, and the next one brings actions',
+    async () => {
+      const { child, disk, output, ended, reload } = await installed();
+      const limit = (count: number): void =>
+        void execFileSync('prlimit', ['--pid', String(child.pid), `--nofile=${count}:4096`]);
+      // All below are in use.
+      limit(4);
+      reload(HOST + action('Echo', 'echo here'));
+      await until('the refusal', () => output().includes('Not reloaded'), PATIENCE);
+      limit(1024);
+      reload(HOST + action('Echo', 'echo here'));
+      await until('the action', async () => (await valueOf(disk, 'Echo')) === 'here', PATIENCE);
+      child.kill('SIGTERM');
+      expect(await ended).toEqual([0, null]);
+      expect(output()).not.toContain('bug');
+    },
+    LONG,
+  );
+});
