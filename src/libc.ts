@@ -9,16 +9,20 @@ export class NoBridge extends Error {
   override readonly name = 'NoBridge';
 }
 
+// For which koffi has calling conventions at all, by Node's names.
+const ARCHITECTURES: readonly string[] = ['x64', 'ia32', 'arm', 'arm64', 'riscv64', 'loong64', 'ppc64'];
+
 /** The bridge to C libraries; loaded at the first use only (some 30 ms). Throws `NoBridge` where it has no binary for this machine. */
 export const bridge = (): typeof Koffi => {
   try {
     return createRequire(import.meta.url)('koffi') as typeof Koffi;
   } catch (cause) {
     const [reason] = reasonOf(cause).split('\n');
+    const advice = ARCHITECTURES.includes(process.arch)
+      ? 'Where it has no binary for a machine it is built from its source: install a C++ compiler and CMake, then run npm rebuild koffi in the folder of vhostmd'
+      : `It runs on ${ARCHITECTURES.join(', ')} (little-endian) only, and cannot be built for others: run vhostmd on a host of one of these`;
     throw new NoBridge(
-      `The npm package koffi, by which vhostmd calls the C libraries, does not run on ${process.platform} ${process.arch} ` +
-        `(${reason}). Where it has no binary for a machine it is built from its source: install a C++ compiler and CMake, ` +
-        'then run npm rebuild koffi in the folder of vhostmd',
+      `The npm package koffi, by which vhostmd calls the C libraries, does not run on ${process.platform} ${process.arch} (${reason}). ${advice}`,
       { cause },
     );
   }

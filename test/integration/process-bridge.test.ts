@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { PROGRAM, scratch, type Scratch } from '../support/daemon.ts';
 
@@ -32,8 +32,14 @@ afterAll(() => {
   files.remove();
 });
 
+let preload = '';
 const vhostmd = (...args: readonly string[]) =>
-  spawnSync(process.execPath, [path.join(folder, 'dist/vhostmd.cjs'), ...args], { encoding: 'utf8', timeout: 60_000 });
+  spawnSync(process.execPath, [path.join(folder, 'dist/vhostmd.cjs'), ...args], {
+    encoding: 'utf8',
+    timeout: 60_000,
+    env: { ...process.env, NODE_OPTIONS: preload },
+  });
+afterEach(() => void (preload = ''));
 
 describe('CASE D6: on a machine for which koffi has no binary', () => {
   it.each([
@@ -48,6 +54,26 @@ describe('CASE D6: on a machine for which koffi has no binary', () => {
         new RegExp(`^vhostmd: The npm package koffi, .* does not run on linux ${process.arch} .*npm rebuild koffi`),
       ),
     ]);
+  });
+
+  it.each([
+    ['the daemon', ['-d', '-f']],
+    ['attach', ['attach', 'web1', '-f']],
+  ])('of s390x, which koffi does not know, %s names those that it knows', (_, args) => {
+    const other = path.join(folder, 's390x.cjs');
+    writeFileSync(other, "Object.defineProperty(process, 'arch', { value: 's390x' });");
+    preload = `--require=${other}`;
+    const { status, stderr } = vhostmd(...args, files.config);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^vhostmd: [^\n]* does not run on linux s390x [^\n]* runs on x64, [^\n]*\n$/);
+    expect(stderr).not.toMatch(/rebuild| at /);
+    const { optionalDependencies } = JSON.parse(readFileSync(path.join(MODULES, 'koffi/package.json'), 'utf8')) as {
+      readonly optionalDependencies: Readonly<Record<string, string>>;
+    };
+    for (const name of Object.keys(optionalDependencies)) {
+      const [, architecture] = /koffi-linux-(\w+)$/.exec(name) ?? [];
+      if (architecture !== undefined) expect(stderr).toMatch(new RegExp(`[ ,]${architecture}\\b`));
+    }
   });
 
   it('what needs no C library works', () => {
