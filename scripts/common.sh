@@ -92,6 +92,9 @@ need_guests() {
   need_programs "$1" 'busybox cpio socat shellcheck dash setpriv' busybox-static cpio socat shellcheck dash util-linux
 }
 
+# What logs in to a libvirt that wants a password.
+need_logins() { need_programs "$1" 'saslpasswd2' sasl2-bin libsasl2-modules libsasl2-modules-db; }
+
 # What looks at the unit of systemd, also where systemd does not run.
 need_unit_check() { need_programs "$1" 'systemd-analyze systemd-sysusers' systemd; }
 

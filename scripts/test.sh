@@ -5,6 +5,7 @@ set -eu
 build
 need_virtual_machines 'the tests'
 need_guests 'the tests'
+need_logins 'the tests'
 need_receivers 'the tests'
 need_unit_check 'the tests'
 # libvirt calls that hang occupy a worker thread each, as in the program itself.

@@ -10,8 +10,10 @@ import { readConfig } from '../config/parse.ts';
 import { didYouMean } from '../config/suggest.ts';
 import type { Domain } from '../metric.ts';
 import { monotonicScheduler } from '../monotonic.ts';
+import { isRoot } from '../process/privileges.ts';
 import { reasonOf } from '../reason.ts';
 import { type DomainAccess, isNotAllowed, openDomains$, type Where } from '../sources/libvirt/changes.ts';
+import { isLogin } from '../sources/libvirt/open.ts';
 import { complain, shownAt } from '../terminal.ts';
 import { escapeForLog } from '../value.ts';
 
@@ -154,7 +156,8 @@ export const attach = async (options: AttachOptions): Promise<number> => {
   } catch (error) {
     note(escapeForLog(reasonOf(error), 1024));
     if (!connected && !isNotAllowed(error)) note(NOT_THERE);
-    if (changes && isNotAllowed(error)) note('To change domains takes root, or a user that libvirt lets change them');
+    if (changes && isNotAllowed(error) && !isLogin(error) && !isRoot())
+      note('To change domains takes root, or a user that libvirt lets change them');
     return 1;
   }
 };

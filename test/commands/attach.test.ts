@@ -423,7 +423,7 @@ describe('mistakes', () => {
     const uri = 'qemu+unix:///session?socket=/nonexistent';
     const { code, stdout, stderr } = vhostmd(['attach', '-c', uri, 'a', '-f', VBD(), '--live']);
     expect(stderr).toMatch(
-      /^vhostmd: virConnectOpen: [^\n]*\/nonexistent[^\n]*\nvhostmd: Is libvirt running there\?[^\n]*\n$/,
+      /^vhostmd: virConnectOpenAuth: [^\n]*\/nonexistent[^\n]*\nvhostmd: Is libvirt running there\?[^\n]*\n$/,
     );
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
   });

@@ -46,6 +46,10 @@ export const domainXml = (name: string, devices = '', uuid: string = randomUUID(
 export interface LibvirtdOptions {
   /** Shell text that runs as root in libvirtd's own mount namespace before it starts. */
   readonly before?: string;
+  /** Lines of libvirtd.conf. */
+  readonly settings?: string;
+  /** More variables for libvirtd and virsh. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Starts a private libvirtd. Fails where libvirtd or QEMU are not installed: `npm test` installs them. */
@@ -66,7 +70,11 @@ export const startLibvirtd = async (options: LibvirtdOptions = {}): Promise<Priv
     XDG_CONFIG_HOME: path.join(directory, 'config'),
     XDG_DATA_HOME: path.join(directory, 'data'),
     XDG_CACHE_HOME: cache,
+    ...options.environment,
   };
+  mkdirSync(path.join(directory, 'config/libvirt'), { mode: 0o755 });
+  writeFileSync(path.join(directory, 'config/libvirt/libvirtd.conf'), options.settings ?? '', { mode: 0o644 });
+  if (root) chownSync(path.join(directory, 'config/libvirt'), NOBODY, NOBODY);
   const socket = path.join(directory, 'run/libvirt/libvirt-sock');
   const uri = `qemu+unix:///session?socket=${socket}`;
   const daemon = (name: string): ChildProcess =>
@@ -76,7 +84,12 @@ export const startLibvirtd = async (options: LibvirtdOptions = {}): Promise<Priv
     return spawn('unshare', ['--mount', 'sh', '-c', script], { env: environment, stdio: 'ignore' });
   };
   const virsh = async (...args: readonly string[]): Promise<string> =>
-    (await run('virsh', ['-q', '-c', uri, ...args], { encoding: 'utf8' })).stdout.trim();
+    (
+      await run('virsh', ['-q', '-c', uri, ...args], {
+        encoding: 'utf8',
+        env: { ...process.env, ...options.environment },
+      })
+    ).stdout.trim();
 
   const logd = daemon('virtlogd');
   let libvirtd: ChildProcess | undefined;

@@ -4,6 +4,7 @@ import type { Domain } from '../../metric.ts';
 import { call$, failed, LibvirtError, NO_DOMAIN } from './call.ts';
 import { describeDomain, domainHandles } from './domain-handles.ts';
 import { freeMemory, libvirt, type Pointer, pointers, takeString } from './library.ts';
+import { open$ } from './open.ts';
 import { checked } from './queries.ts';
 
 // libvirt-domain.h
@@ -173,14 +174,9 @@ const access = (conn: Pointer): DomainAccess => {
   };
 };
 
-/** Opens a connection without events (uri null: libvirt's default), read-only unless domains are to be changed. */
+/**
+ * Opens a connection without events (uri null: libvirt's default), read-only unless domains are to be changed. Somebody
+ * at a terminal is asked for credentials that the server wants.
+ */
 export const openDomains$ = (uri: string | null, toChange: boolean): Observable<DomainAccess> =>
-  call$(
-    toChange ? 'virConnectOpen' : 'virConnectOpenReadOnly',
-    (l) => (toChange ? l.openToChange : l.open),
-    [uri],
-    (conn) => {
-      if (conn === null) throw failed();
-      return access(conn);
-    },
-  );
+  open$(uri, { readOnly: !toChange, asks: 'terminal' }, access);

@@ -1,12 +1,13 @@
 import { concat, concatMap, EMPTY, endWith, finalize, ignoreElements, map, Observable, Subject } from 'rxjs';
 
-import { call$, failed, LibvirtError, RPC } from './call.ts';
+import { call$, LibvirtError, RPC } from './call.ts';
 import { definedDomain, describeDomain, domainHandles } from './domain-handles.ts';
 import { withDoubts } from './doubts.ts';
 import { eventLoop$, registerEventLoop } from './event-loop.ts';
 import { driver$, hostFacts$, libraryVersion$ } from './host.ts';
 import { libvirt, type Pointer } from './library.ts';
 import { type Listener, listening } from './listening.ts';
+import { open$ } from './open.ts';
 import { channelOf$, domainInfo$, domainStats$, listDefined$, listDomains$ } from './queries.ts';
 import type { Connection, LifecycleEvent } from './types.ts';
 
@@ -101,19 +102,13 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
         subscriber.error(new LibvirtError(`connection lost: ${CLOSE_REASONS[reason] ?? 'unknown reason'}`)),
     };
 
-    const open$ = call$(
-      'virConnectOpenReadOnly',
-      (l) => l.open,
-      [uri],
-      (conn) => {
-        if (conn === null) throw failed();
-        const { begin$, reports, end$ } = listening(conn, listener);
-        open = { conn, end$ };
-        return { conn, begin$, reports };
-      },
-    );
+    const opened$ = open$(uri, { readOnly: true, asks: 'nobody' }, (conn) => {
+      const { begin$, reports, end$ } = listening(conn, listener);
+      open = { conn, end$ };
+      return { conn, begin$, reports };
+    });
     // One call after the other: when one fails, none of this connection is on its way.
-    const ready$ = open$.pipe(
+    const ready$ = opened$.pipe(
       concatMap(({ conn, begin$, reports }) =>
         ended
           ? EMPTY

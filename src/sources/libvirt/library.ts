@@ -55,6 +55,7 @@ const bind = () => {
     threads: 'uint',
   });
   koffi.struct('virDomainStatsRecord', { dom: 'void *', params: 'void *', nparams: 'int' });
+  koffi.struct('virConnectAuth', { credtype: 'void *', ncredtype: 'uint', cb: 'void *', cbdata: 'void *' });
   koffi.struct('virErrorHead', { code: 'int', domain: 'int', message: 'const char *' });
   koffi.proto('int LifecycleCallback(void *conn, void *domain, int event, int detail, void *opaque)');
   koffi.proto('void DeviceCallback(void *conn, void *domain, const char *alias, void *opaque)');
@@ -81,8 +82,11 @@ const bind = () => {
       'int virConnectGetVersion(virConnect *conn, _Out_ ulong *version)',
     ),
     hostname: func<(conn: Pointer) => Pointer | null>('void *virConnectGetHostname(virConnect *conn)'),
-    open: func<(uri: string | null) => Pointer | null>('virConnect *virConnectOpenReadOnly(const char *uri)'),
-    openToChange: func<(uri: string | null) => Pointer | null>('virConnect *virConnectOpen(const char *uri)'),
+    open: func<(uri: string | null, auth: Pointer, flags: number) => Pointer | null>(
+      'virConnect *virConnectOpenAuth(const char *uri, void *auth, uint flags)',
+    ),
+    // A variable, which holds the address of libvirt's own callbacks.
+    defaultAuth: koffi.decode(lib.symbol('virConnectAuthPtrDefault'), 'void *') as Pointer,
     close: func<(conn: Pointer) => number>('int virConnectClose(virConnect *conn)'),
     setKeepAlive: func<(conn: Pointer, seconds: number, count: number) => number>(
       'int virConnectSetKeepAlive(virConnect *conn, int seconds, uint count)',
@@ -161,6 +165,26 @@ export const libvirt = (): Library => {
       cause,
     });
   }
+};
+
+/** libvirt asks at the terminal for what auth.conf does not give. */
+export const terminalAuth = (): Pointer => libvirt().defaultAuth;
+
+// libvirt-host.h: VIR_CRED_AUTHNAME, VIR_CRED_PASSPHRASE, VIR_CRED_REALM.
+const CREDENTIALS = [2, 5, 8];
+
+let ofFile: Pointer | undefined;
+
+/** libvirt has these credentials from auth.conf or not at all: without a callback it asks nobody. */
+export const fileAuth = (): Pointer => {
+  if (ofFile !== undefined) return ofFile;
+  libvirt();
+  // Never freed: libvirt keeps the address with the connection.
+  const credtype = koffi.alloc('int', CREDENTIALS.length) as Pointer;
+  koffi.encode(credtype, koffi.array('int', CREDENTIALS.length), CREDENTIALS);
+  const auth = koffi.alloc('virConnectAuth', 1) as Pointer;
+  koffi.encode(auth, 'virConnectAuth', { credtype, ncredtype: CREDENTIALS.length, cb: null, cbdata: null });
+  return (ofFile = auth);
 };
 
 /** Native callbacks live until `unregister` is called with what this returns. */

@@ -91,9 +91,9 @@ describe('A connection to libvirt', () => {
   it('that cannot be opened says why, in the words of libvirt', async () => {
     const failure = await connect('qemu+unix:///session?socket=/nonexistent/sock').catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(LibvirtError);
-    expect((failure as LibvirtError).message).toMatch(/^virConnectOpenReadOnly: .*\/nonexistent\/sock.*No such file/);
+    expect((failure as LibvirtError).message).toMatch(/^virConnectOpenAuth: .*\/nonexistent\/sock.*No such file/);
     expect((failure as LibvirtError).code).toBeTypeOf('number');
-    await expect(connect('nonsense://')).rejects.toThrow(/virConnectOpenReadOnly: /);
+    await expect(connect('nonsense://')).rejects.toThrow(/virConnectOpenAuth: /);
   });
 
   it('answers a call for a domain that has gone with an error that says so', async () => {
