@@ -35,11 +35,8 @@ export interface Patience {
   readonly start: number;
 }
 
-/** A tick waits 1 s at most, or half a period if that is less; the first snapshot a period, but 5 s at least and 10 s at most. */
-export const patienceOf = (period: number): Patience => ({
-  patience: Math.min(1000, period / 2),
-  start: Math.min(Math.max(period, 5000), 10_000),
-});
+/** A tick waits 1 s at most, or half a period if that is less; the first snapshot waits 5 s at most. */
+export const patienceOf = (period: number): Patience => ({ patience: Math.min(1000, period / 2), start: 5000 });
 
 interface Guest {
   domain: Domain;

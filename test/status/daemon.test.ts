@@ -49,7 +49,7 @@ describe('CASE E4: vhostmd watch --once where libvirt is away', () => {
     }
     const { ask } = asking(directory);
     expect(ask().stdout).toMatch(/^Not well: 0 of 1 VM with values, /);
-  });
+  }, 300_000);
 });
 
 describe('vhostmd status', () => {

@@ -89,10 +89,12 @@ export const startDaemon = async (
     },
   };
   if (ready) {
-    await until('the first snapshot', () => {
+    const isReady = (): boolean => {
       if (ended !== undefined) throw new Error(`the daemon ended with ${ended.code}:\n${text}`);
       return text.includes('Ready: ');
-    });
+    };
+    // An action that hangs delays it by 5 s.
+    await until('the first snapshot', isReady, 30_000);
   }
   return daemon;
 };
