@@ -12,3 +12,10 @@ export const causeOf = (error: unknown): string => {
   const text = reasonOf(error);
   return error instanceof Error && 'path' in error ? text.replace(/, \w+ '.*'$/s, '') : text;
 };
+
+/** Code of an error of the system, such as ENOENT. */
+export const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
+/** The system does not allow it to this user. */
+export const isDenied = (error: unknown): boolean => ['EACCES', 'EPERM'].includes(codeOf(error) ?? '');

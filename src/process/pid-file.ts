@@ -13,7 +13,7 @@ import {
 import { basename, dirname } from 'node:path';
 
 import { asOwner, isRoot, type Owner, ownUser } from './privileges.ts';
-import { distrusted } from './trust.ts';
+import { distrusted, isRootsOwn } from './trust.ts';
 
 import { causeOf } from '../reason.ts';
 
@@ -92,6 +92,5 @@ export const claimPidFile = (path: string, owner: Owner = ownUser()): (() => voi
   const wrong = isRoot() ? distrusted(dirname(path), owner) : undefined;
   if (wrong !== undefined)
     throw new Error(`The pid file ${path} cannot be written: ${wrong.reason}, or name another with --pid-file`);
-  const rootsOwn = distrusted(dirname(path), { uid: 0, gid: 0 }) === undefined;
-  return rootsOwn ? claim(path) : asOwner(owner, () => claim(path));
+  return isRootsOwn(dirname(path)) ? claim(path) : asOwner(owner, () => claim(path));
 };

@@ -64,3 +64,6 @@ export const distrusted = (folder: string, owner: Owner = ownUser()): Distrusted
   }
   return undefined;
 };
+
+/** Whether root alone decides what a folder's name leads to. */
+export const isRootsOwn = (folder: string): boolean => distrusted(folder, { uid: 0, gid: 0 }) === undefined;

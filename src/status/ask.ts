@@ -2,6 +2,7 @@ import { createConnection } from 'node:net';
 
 import { catchError, defer, map, Observable, of, tap, throwError } from 'rxjs';
 
+import { codeOf } from '../reason.ts';
 import { STATUS } from './socket.ts';
 
 /** What a daemon said, or for each socket why none did. */
@@ -14,8 +15,7 @@ const PATIENCE = 3000;
 export const MOST = 64 * 2 ** 20;
 
 /** Whether a socket cannot be connected to because nobody is there. */
-const isAbsent = (cause: unknown): boolean =>
-  cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED');
+const isAbsent = (cause: unknown): boolean => ['ENOENT', 'ECONNREFUSED'].includes(codeOf(cause) ?? '');
 
 /** Why a socket cannot be read, in words. */
 export const explained = ({ code, message }: NodeJS.ErrnoException): string => {

@@ -15,8 +15,8 @@ import { tryLock } from '../../libc.ts';
 import { isRoot } from '../../process/privileges.ts';
 import type { Owner } from '../../process/privileges.ts';
 import { userText } from '../../process/trust.ts';
-import { causeOf } from '../../reason.ts';
-import { byOwnerOrRoot, codeOf, makeFolder } from './folder.ts';
+import { causeOf, codeOf, isDenied } from '../../reason.ts';
+import { byOwnerOrRoot, makeFolder } from './folder.ts';
 import { CHUNK, wholeChunks } from './format.ts';
 import { MODE, takeFile, wrongOwner } from './owner.ts';
 import { writeZeros } from './update.ts';
@@ -65,9 +65,8 @@ const refuse = (path: string, stats: Stats, owner: Owner): void => {
 export const statPath = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false });
 
 const explain = (path: string, error: unknown, owner: Owner, found?: Stats): Error => {
-  const code = codeOf(error);
-  const denied = code === 'EACCES' || code === 'EPERM';
-  if (denied && found !== undefined && found.uid !== owner.uid) return wrongOwner(path, found, owner, code);
+  const denied = isDenied(error);
+  if (denied && found !== undefined && found.uid !== owner.uid) return wrongOwner(path, found, owner, codeOf(error));
   const whose = found === undefined ? '' : `. It belongs to ${userText(found.uid)}`;
   return new Error(`${path} cannot be opened: ${causeOf(error)}${denied ? whose : ''}`, { cause: error });
 };
@@ -109,7 +108,7 @@ const create = (path: string, owner: Owner): number => {
   } catch (error) {
     if (codeOf(error) === 'EEXIST')
       throw new Error(`${path} was replaced while it was being opened (EEXIST)`, { cause: error });
-    throw codeOf(error) === '' ? error : explain(path, error, owner);
+    throw codeOf(error) === undefined ? error : explain(path, error, owner);
   }
 };
 

@@ -3,20 +3,11 @@ import { dirname } from 'node:path';
 
 import { asOwner, isRoot, userName } from '../../process/privileges.ts';
 import type { Owner } from '../../process/privileges.ts';
-import { distrusted, shellWord, userText } from '../../process/trust.ts';
-import { reasonOf } from '../../reason.ts';
+import { isRootsOwn, shellWord, userText } from '../../process/trust.ts';
+import { codeOf, isDenied, reasonOf } from '../../reason.ts';
 
 const MODE = 0o755;
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-
-/** Code of an error of the system, such as ENOENT. */
-export const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-
-const isDenied = (error: unknown): boolean => ['EACCES', 'EPERM'].includes(codeOf(error));
-
-/** Whether root alone decides what a path leads to. */
-export const isRootsOwn = (folder: string): boolean => distrusted(folder, { uid: 0, gid: 0 }) === undefined;
 
 const denied = (path: string, owner: Owner): Error => {
   const folder = dirname(path);

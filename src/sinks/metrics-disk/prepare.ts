@@ -3,11 +3,11 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 
 import { asOwner, isRoot } from '../../process/privileges.ts';
 import type { Owner } from '../../process/privileges.ts';
-import { shellWord, userText } from '../../process/trust.ts';
+import { isRootsOwn, shellWord, userText } from '../../process/trust.ts';
 import { reasonOf } from '../../reason.ts';
 import { DiskInUse, O_PATH, openFile } from './file.ts';
 import type { DiskFile } from './file.ts';
-import { isRootsOwn, makeFolder } from './folder.ts';
+import { makeFolder } from './folder.ts';
 import { openDisk } from './open-disk.ts';
 import { privatePaths } from './private-paths.ts';
 import { uniqueSums } from './unique-sum.ts';

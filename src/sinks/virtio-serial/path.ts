@@ -1,5 +1,6 @@
 import { lstat } from 'node:fs';
 
+import { codeOf, isDenied } from '../../reason.ts';
 import { escapeForLog } from '../../value.ts';
 import { permissionTrouble } from './permission.ts';
 
@@ -29,14 +30,10 @@ const MEND: Readonly<Record<string, string>> = {
     'cannot be opened: vhostmd has too many files open; raise LimitNOFILE of its service, or lower <max_channels>',
 };
 
-/** The code of a system error, like ENOENT. */
-export const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-
 /** Why a socket is of no use, and what to do; the path comes before it. */
 export const socketTrouble = (error: unknown, path: string): string => {
   const code = codeOf(error);
-  if (code === 'EACCES' || code === 'EPERM') return `${permissionTrouble(path)} (${code})`;
+  if (isDenied(error)) return `${permissionTrouble(path)} (${code})`;
   const known = code === undefined ? undefined : MEND[code];
   if (known !== undefined) return `${known} (${code})`;
   return error instanceof Error ? error.message : `cannot be used: ${code ?? String(error)}`;

@@ -4,8 +4,8 @@ import { createConnection } from 'node:net';
 import { asyncScheduler, Observable } from 'rxjs';
 import type { SchedulerAction, SchedulerLike } from 'rxjs';
 
-import { causeOf } from '../../reason.ts';
-import { CHANNEL_NAME, codeOf, pathTrouble } from './path.ts';
+import { causeOf, codeOf } from '../../reason.ts';
+import { CHANNEL_NAME, pathTrouble } from './path.ts';
 import { readReply$ } from './read-reply.ts';
 import type { ReadReplyOptions, ReplyRead } from './read-reply.ts';
 import { REQUEST } from './request.ts';
