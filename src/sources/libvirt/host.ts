@@ -1,9 +1,11 @@
 import { catchError, forkJoin, map, type Observable, of } from 'rxjs';
 
 import { call$, failed, LibvirtError, RPC } from './call.ts';
-import { type Pointer, takeString } from './library.ts';
+import { type Library, type Pointer, takeString } from './library.ts';
 import { checked } from './queries.ts';
 import type { Connection, Fact, HostFact, HostFacts } from './types.ts';
+
+type VersionCall = Library['getLibVersion'];
 
 // libvirt packs a version into one number: major x 1,000,000 + minor x 1,000 + release.
 const dotted = (version: number): string =>
@@ -21,35 +23,26 @@ export const driver$ = (conn: Pointer): Observable<string> =>
     },
   );
 
-/** virConnectGetLibVersion: the version of the libvirt that answers. */
-export const libraryVersion$ = (conn: Pointer): Observable<string> => {
+// What libvirt writes a version into; 0: it does not know it.
+const version$ = (what: string, pick: (lib: Library) => VersionCall, conn: Pointer): Observable<number> => {
   const version: [number | bigint | null] = [null];
-  return call$(
-    'virConnectGetLibVersion',
-    (l) => l.getLibVersion,
-    [conn, version],
-    (result) => {
-      checked(result);
-      return dotted(Number(version[0]));
-    },
-  );
+  return call$(what, pick, [conn, version], (result) => {
+    checked(result);
+    return Number(version[0]);
+  });
 };
 
-const product$ = (conn: Pointer, driver: string): Observable<string> => {
-  const version: [number | bigint | null] = [null];
-  return call$(
-    'virConnectGetVersion',
-    (l) => l.getHypervisorVersion,
-    [conn, version],
-    (result) => {
-      checked(result);
-      const running = Number(version[0]);
-      // 0: the driver does not know it.
+/** virConnectGetLibVersion: the version of the libvirt that answers. */
+export const libraryVersion$ = (conn: Pointer): Observable<string> =>
+  version$('virConnectGetLibVersion', (lib) => lib.getLibVersion, conn).pipe(map(dotted));
+
+const product$ = (conn: Pointer, driver: string): Observable<string> =>
+  version$('virConnectGetVersion', (lib) => lib.getHypervisorVersion, conn).pipe(
+    map((running) => {
       if (running === 0) throw new LibvirtError('the version of the hypervisor is not known');
       return `${driver} ${dotted(running)}`;
-    },
+    }),
   );
-};
 
 const hostname$ = (conn: Pointer): Observable<string> =>
   call$(

@@ -210,38 +210,6 @@ export const pointers = (array: Pointer, count: number): readonly Pointer[] =>
 export const statsRecord = (record: Pointer): { dom: Pointer; params: Pointer; nparams: number } =>
   koffi.decode(record, 'virDomainStatsRecord') as { dom: Pointer; params: Pointer; nparams: number };
 
-/** Where a virTypedParameter (libvirt-common.h) has its parts on this machine, in bytes; its name stands at 0. */
-export interface TypedParameterLayout {
-  readonly size: number;
-  readonly type: number;
-  readonly value: number;
-  /** Size of a pointer. */
-  readonly pointer: number;
-}
-
-let layout: TypedParameterLayout | undefined;
-
-export const typedParameter = (): TypedParameterLayout => {
-  if (layout !== undefined) return layout;
-  const value = koffi.union({
-    i: 'int',
-    ui: 'uint',
-    l: 'longlong',
-    ul: 'ulonglong',
-    d: 'double',
-    b: 'char',
-    s: 'void *',
-  });
-  const struct = koffi.struct({ field: koffi.array('char', 80), type: 'int', value });
-  layout = {
-    size: koffi.sizeof(struct),
-    type: koffi.offsetof(struct, 'type'),
-    value: koffi.offsetof(struct, 'value'),
-    pointer: koffi.sizeof('void *'),
-  };
-  return layout;
-};
-
 /** A copy of native memory. */
 export const bytesAt = (pointer: Pointer, length: number): Buffer =>
   Buffer.from(new Uint8Array(koffi.view(pointer, length)));

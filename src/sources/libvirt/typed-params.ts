@@ -1,12 +1,46 @@
 import { endianness } from 'node:os';
 
-import { bytesAt, type Pointer, stringAt, typedParameter } from './library.ts';
+import { bridge } from '../../libc.ts';
+import { bytesAt, type Pointer, stringAt } from './library.ts';
 
 /** A statistic's value: numbers that need more than 53 bits stay exact. */
 export type StatValue = number | bigint | string;
 
 // libvirt's numbers are in the machine's byte order.
 const LITTLE = endianness() === 'LE';
+
+/** Where a virTypedParameter (libvirt-common.h) has its parts on this machine, in bytes; its name stands at 0. */
+export interface TypedParameterLayout {
+  readonly size: number;
+  readonly type: number;
+  readonly value: number;
+  /** Size of a pointer. */
+  readonly pointer: number;
+}
+
+let layout: TypedParameterLayout | undefined;
+
+export const typedParameter = (): TypedParameterLayout => {
+  if (layout !== undefined) return layout;
+  const koffi = bridge();
+  const value = koffi.union({
+    i: 'int',
+    ui: 'uint',
+    l: 'longlong',
+    ul: 'ulonglong',
+    d: 'double',
+    b: 'char',
+    s: 'void *',
+  });
+  const struct = koffi.struct({ field: koffi.array('char', 80), type: 'int', value });
+  layout = {
+    size: koffi.sizeof(struct),
+    type: koffi.offsetof(struct, 'type'),
+    value: koffi.offsetof(struct, 'value'),
+    pointer: koffi.sizeof('void *'),
+  };
+  return layout;
+};
 
 /** Decodes a C array of virTypedParameter, which must still be allocated. */
 export const decodeTypedParams = (params: Pointer, count: number): ReadonlyMap<string, StatValue> => {

@@ -1,8 +1,7 @@
 import koffi from 'koffi';
 import { describe, expect, it } from 'vitest';
 
-import { typedParameter } from '../../../src/sources/libvirt/library.ts';
-import { decodeTypedParams } from '../../../src/sources/libvirt/typed-params.ts';
+import { decodeTypedParams, typedParameter } from '../../../src/sources/libvirt/typed-params.ts';
 
 // struct _virTypedParameter of libvirt-common.h on 64-bit machines.
 const parameter = (name: string, type: number, write: (bytes: Buffer) => void): Buffer => {
