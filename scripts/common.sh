@@ -113,6 +113,20 @@ in_own_pid_namespace() {
   exec "$@"
 }
 
+# need_containers PURPOSE COMMAND: root, what boots containers, and a folder $work, which goes at the end together with the
+# container whose process is $container.
+need_containers() {
+  if [ "$(id -u)" != 0 ]; then
+    say "$1 starts containers, which only root can. Run: sudo $2"
+    exit 1
+  fi
+  need_programs "$1" 'debootstrap systemd-nspawn nsenter flock' debootstrap systemd-container util-linux
+  work=$(mktemp -d)
+  container=
+  trap '[ -z "$container" ] || stop_container "$container"; rm -rf "$work"' EXIT
+  trap 'exit 1' HUP INT TERM
+}
+
 # Sets $tree to a Debian 13 with systemd, libvirt, Node and npm, which is fetched once and never written to afterwards.
 debian_tree() {
   tree=${TMPDIR:-/tmp}/vhostmd-debian-13-npm-$(dpkg --print-architecture)

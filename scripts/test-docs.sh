@@ -6,23 +6,9 @@ set -eu
 . "$(dirname "$0")/common.sh"
 
 purpose='the test of the documentation'
-if [ "$(id -u)" != 0 ]; then
-  say "$purpose starts containers, which only root can. Run: sudo npm run test:docs"
-  exit 1
-fi
+need_containers "$purpose" 'npm run test:docs'
 build
-need_programs "$purpose" 'debootstrap systemd-nspawn nsenter flock' debootstrap systemd-container util-linux
 have_libvirt || need_packages "$purpose" libvirt0
-
-work=$(mktemp -d)
-container=
-# shellcheck disable=SC2329 # Called by the trap.
-clean() {
-  [ -z "$container" ] || stop_container "$container"
-  rm -rf "$work"
-}
-trap clean EXIT
-trap 'exit 1' HUP INT TERM
 
 # Users of the containers must be able to reach what is shared with them.
 chmod 755 "$work"

@@ -6,22 +6,8 @@ set -eu
 . "$(dirname "$0")/common.sh"
 
 purpose='the test with systemd'
-if [ "$(id -u)" != 0 ]; then
-  say "$purpose starts a container, which only root can. Run: sudo npm run test:systemd"
-  exit 1
-fi
+need_containers "$purpose" 'npm run test:systemd'
 build
-need_programs "$purpose" 'debootstrap systemd-nspawn nsenter flock' debootstrap systemd-container util-linux
-
-work=$(mktemp -d)
-container=
-# shellcheck disable=SC2329 # Called by the trap.
-clean() {
-  [ -z "$container" ] || stop_container "$container"
-  rm -rf "$work"
-}
-trap clean EXIT
-trap 'exit 1' HUP INT TERM
 
 debian_tree
 
