@@ -32,7 +32,8 @@ describe('CASE E4: vhostmd watch --once where libvirt is away', () => {
     const { run, libvirtd } = stage();
     const directory = runtimeDirectory();
     const env = { RUNTIME_DIRECTORY: directory, XDG_RUNTIME_DIR: '' };
-    const { disk } = await run(HOST + stat('vm', 'vcpu.current'), { env });
+    // Two documents that differ are what is waited for, so one value is another at each tick.
+    const { disk } = await run(HOST + stat('host', 'host.time') + stat('vm', 'vcpu.current'), { env });
     const { json } = asking(directory);
     const watch = (...args: readonly string[]): Ended => vhostmd(['watch', '--once', ...args], { env });
     expect(watch()).toMatchObject({ code: 0, stderr: '' });
@@ -49,7 +50,7 @@ describe('CASE E4: vhostmd watch --once where libvirt is away', () => {
     }
     const { ask } = asking(directory);
     expect(ask().stdout).toMatch(/^Not well: 0 of 1 VM with values, /);
-  }, 300_000);
+  });
 });
 
 describe('vhostmd status', () => {
