@@ -1,6 +1,7 @@
 import { concatMap, defer, type Observable } from 'rxjs';
 
 import type { Domain, MetricDefinition, Outcome, Snapshot } from './metric.ts';
+import { PAUSE } from './streams/paced.ts';
 import { KEPT_PERIODS } from './streams/values.ts';
 import { escapeForLog } from './value.ts';
 
@@ -12,8 +13,6 @@ export interface ProblemLine {
 
 // So many domains are named when the same metric fails for all of them at once.
 const NAMED = 3;
-// Milliseconds between two lines of one metric: values of an overloaded host come and go.
-const PAUSE = 60_000;
 // So many lines of one snapshot; a trouble that all metrics share must not flood the log.
 const MOST_LINES = 20;
 
