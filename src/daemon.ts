@@ -22,6 +22,8 @@ import {
 import type { Config } from './config/config.ts';
 import type { Figures } from './figures/figures.ts';
 import type { Log } from './log.ts';
+import { logLink } from './log-link.ts';
+import { logReports } from './log-sinks.ts';
 import type { Outcome, Snapshot } from './metric.ts';
 import { noteLines, problemLines$ } from './problems.ts';
 import type { ConfiguredSink } from './sinks/index.ts';
@@ -31,7 +33,7 @@ import { domains$, type Following } from './sources/domains.ts';
 import { hostStats } from './sources/host.ts';
 import { hostFacts, isFromLibvirt } from './sources/host-libvirt.ts';
 import { connect$ } from './sources/libvirt/connection.ts';
-import { type Link, link$ } from './sources/link.ts';
+import { link$ } from './sources/link.ts';
 import type { ActionRequest } from './sources/source.ts';
 import { tick$ } from './sources/tick.ts';
 import { patienceOf, snapshot$ } from './streams/snapshot.ts';
@@ -46,20 +48,6 @@ export interface DaemonOptions {
   /** Watches the work. */
   readonly figures?: Figures;
 }
-
-const sayLink =
-  (log: Log, uri: string | undefined) =>
-  (link: Link): void => {
-    if (!link.up) return log('warning', 'libvirt', `Not connected, trying again: ${link.reason}. Host metrics go on`);
-    const { product, reports } = link.connection;
-    log('notice', 'libvirt', `Connected to ${product}${uri === undefined ? '' : ` at ${uri}`}`);
-    if (!reports.lifecycle)
-      log(
-        'notice',
-        'libvirt',
-        'The driver reports no starts and stops of domains: they are listed once a period instead',
-      );
-  };
 
 /** What the sinks of a configuration need to know of domains besides those that run. */
 const followed = ({ vmDisk, transports, updatePeriod }: Config): Following => ({
@@ -81,7 +69,7 @@ export const pipeline$ = (
 ): Observable<Snapshot> => {
   const { metrics, updatePeriod, path, maxParallelActions } = config;
   const linked$ = link$(connect$(connect ?? null), scheduler).pipe(
-    tap(sayLink(log, connect)),
+    logLink(connect, { log, scheduler }),
     tap((link) => figures?.linked(link)),
     share({ connector: () => new ReplaySubject(1) }),
   );
@@ -145,6 +133,7 @@ export const daemon$ = (setup$: Observable<Setup>, options: DaemonOptions): Obse
     sinks.some((other) => other.key === key);
   const run$ = (sink: ConfiguredSink): Observable<DaemonReport> =>
     sink.run(snapshots$).pipe(
+      logReports(sink.name, options),
       takeUntil(phase$.pipe(filter(({ starts, sinks }) => !starts && !has(sinks, sink)))),
       map((report) => ({ sink, report })),
       tap((report) => options.figures?.reported(report)),

@@ -6,7 +6,7 @@ import { toSyslog } from './syslog.ts';
 
 // Severities of syslog(3).
 const SEVERITY = { err: 3, warning: 4, notice: 5, info: 6, debug: 7 } as const;
-type Level = keyof typeof SEVERITY;
+export type Level = keyof typeof SEVERITY;
 
 /** One line for the administrator. `component` names the part of the daemon that speaks. */
 export type Log = (level: Level, component: string, message: string) => void;

@@ -1,4 +1,4 @@
-import { map, type Observable, Subject, type Subscription, tap } from 'rxjs';
+import { concatMap, type Observable, Subject, type Subscription, tap } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { readConfig } from '../src/config/parse.ts';
@@ -17,6 +17,8 @@ afterEach(() => {
   for (const { remove } of scratches.splice(0)) remove();
 });
 
+const FAILED: SinkReport = { kind: 'failed', stage: 'write', message: 'No space' };
+
 /** Runs daemon$ on libvirt's embedded driver; `said` is all that its sinks and its log said, in order. */
 const daemon = () => {
   const said: string[] = [];
@@ -32,13 +34,18 @@ const daemon = () => {
           next: ({ host }) => said.push(`${key} gets ${host.map(({ name }) => name).join(' ')}`),
           finalize: () => said.push(`${key} closes`),
         }),
-        map((snapshot): SinkReport => ({ kind: 'written', snapshot, message: 'Written' })),
+        concatMap((snapshot): readonly SinkReport[] => {
+          const written = { kind: 'written', snapshot, message: 'Written' } as const;
+          return key === 'flaps' ? [FAILED, written, FAILED, written] : [written];
+        }),
       ),
   });
   const subscription = daemon$(setup$, {
     connect: 'test:///default',
     scheduler: monotonicScheduler,
-    log: (level, component, message) => said.push(`${component} ${level} ${message}`),
+    log: (level, component, message) => {
+      if (level !== 'debug') said.push(`${component} ${level} ${message}`);
+    },
   }).subscribe();
   running.push(subscription);
   return {
@@ -66,6 +73,16 @@ describe('the daemon', () => {
     setUp(action('Again', 'echo 1 KiB', { type: 'uint64' }), { keys: ['a'] });
     await has('a gets Again');
     expect(said.filter((line) => line.includes('printed "KiB"'))).toHaveLength(1);
+  });
+
+  it('CASE B10: logs a failure and its end once when a sink fails and works in turns', async () => {
+    const { said, setUp, has } = daemon();
+    setUp(metric('A'), { keys: ['flaps', 'b'] });
+    await has('b gets A');
+    expect(said.filter((line) => line.startsWith('flaps ') && !/opens|gets/.test(line))).toEqual([
+      'flaps err No space',
+      expect.stringMatching(/^flaps notice Works again, after \d+\.\d s$/),
+    ]);
   });
 
   it('opens no sink before there is a snapshot, then each gets it', async () => {

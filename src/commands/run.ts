@@ -32,29 +32,6 @@ export interface RunOptions {
   readonly pidFile?: string;
 }
 
-const LEVELS = { opened: 'info', written: 'debug', warning: 'warning', failed: 'err' } as const;
-
-/** Says what sinks report, and of a transport that has failed that it works again. */
-const reportsTo = (log: Log): ((of: DaemonReport) => void) => {
-  const failingSince = new Map<string, number>();
-  const lastIdle = new Map<string, string>();
-  return ({ sink: { key, name, required }, report }) => {
-    const now = monotonicScheduler.now();
-    const took = report.kind === 'written' ? `, ${(now - report.snapshot.at).toFixed(1)} ms` : '';
-    // A sink that has written nothing is logged when that changes, not at each snapshot.
-    const idle = report.kind === 'written' && (report.bytes ?? 0) === 0;
-    if (!idle || lastIdle.get(key) !== report.message) log(LEVELS[report.kind], name, `${report.message}${took}`);
-    if (report.kind !== 'warning') lastIdle.set(key, idle ? report.message : '');
-    // Not of sinks of others, which may fail and work in turns without end.
-    if (!required) return;
-    const since = failingSince.get(key);
-    if (report.kind === 'failed') failingSince.set(key, since ?? now);
-    if (report.kind !== 'written' || since === undefined) return;
-    failingSince.delete(key);
-    log('notice', name, `Works again, after ${((now - since) / 1000).toFixed(1)} s`);
-  };
-};
-
 const tell = (service: Notifications, log: Log, notice: Notice): void => {
   if (notice.kind === 'status') return service.status(notice.text);
   if (notice.kind !== 'stuck') return service[notice.kind]();
@@ -141,10 +118,7 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
   serving = self.serve();
   const waitFor = new Set(setup.sinks.filter(({ required }) => required).map(({ key }) => key));
   let ready = false;
-  const say = reportsTo(log);
-  const said = (of: DaemonReport): void => {
-    const { sink, report } = of;
-    say(of);
+  const said = ({ sink, report }: DaemonReport): void => {
     if (ready) return;
     if (report.kind === 'failed' && report.stage === 'open' && sink.required) return notStarted(report.message, 1);
     if (report.kind !== 'written') return;
