@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 
-import { reasonOf } from '../src/reason.ts';
+import { reasonOf } from '../src/model/reason.ts';
 import { busy } from './busy.ts';
 import { channels } from './channels.ts';
 import { killAll } from './daemon.ts';

@@ -10,8 +10,8 @@ export type {
   Snapshot,
   Stage,
   ValueType,
-} from './metric.ts';
-export { document, escapeXml, metricsXml, type GuestXml, type MetricsXml } from './metrics-xml.ts';
+} from './model/metric.ts';
+export { document, escapeXml, metricsXml, type GuestXml, type MetricsXml } from './model/metrics-xml.ts';
 export {
   defineSink,
   SINK_API,
@@ -21,5 +21,5 @@ export {
   type SinkContext,
   type SinkDefinition,
 } from './sinks/definition.ts';
-export { handOver, newestWins, type Backoff } from './sinks/hand-over.ts';
+export { handOver, newestWins, type Backoff } from './sinks/delivery.ts';
 export type { Opener, Sink, SinkReport, Writer } from './sinks/sink.ts';

@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-require('./debugger.cjs');
-require('./prepare.cjs');
-void import('./main.js');
+require('./system/process/debugger.cjs');
+require('./bootstrap.cjs');
+void import('./cli/main.js');

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 
 import { describe, expect, it } from 'vitest';
 
-import { parseCommandLine } from '../src/command-line.ts';
-import { DEFAULT_PID_FILE } from '../src/process/pid-file.ts';
+import { parseCommandLine } from '../src/cli/command-line.ts';
+import { DEFAULT_PID_FILE } from '../src/system/process/pid-file.ts';
 
 const file = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
 /** A page as a reader sees it: without macros and escapes. */

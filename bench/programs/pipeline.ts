@@ -2,13 +2,13 @@
 // Arguments: configuration, URI, period, and the numbers of ticks after which it sends `Reached`.
 import { filter, ignoreElements, map, merge, share, tap } from 'rxjs';
 
-import '../../src/command-line.ts';
-import '../../src/commands/run.ts';
-import { loadSetup } from '../../src/commands/config.ts';
-import { pipeline$ } from '../../src/daemon.ts';
-import { createLog } from '../../src/log.ts';
-import { monotonicScheduler } from '../../src/monotonic.ts';
-import { problemLines$ } from '../../src/problems.ts';
+import '../../src/cli/command-line.ts';
+import '../../src/cli/commands/run.ts';
+import { loadSetup } from '../../src/daemon/load-setup.ts';
+import { pipeline$ } from '../../src/daemon/topology.ts';
+import { createLog } from '../../src/system/log.ts';
+import { monotonicScheduler } from '../../src/system/monotonic.ts';
+import { problemLines$ } from '../../src/daemon/log-problems.ts';
 
 export interface Reached {
   readonly ticks: number;

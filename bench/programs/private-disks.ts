@@ -7,9 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Subject } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 
-import type { Domain, GuestMetrics, KnownDomain, Sample, Snapshot } from '../../src/metric.ts';
-import { monotonicScheduler } from '../../src/monotonic.ts';
-import { privateDisks } from '../../src/sinks/metrics-disk/private-disks.ts';
+import type { Domain, GuestMetrics, KnownDomain, Sample, Snapshot } from '../../src/model/metric.ts';
+import { monotonicScheduler } from '../../src/system/monotonic.ts';
+import { privateDisks } from '../../src/sinks/metrics-disk/private-disks-sink.ts';
 import { memoryOf } from '../proc.ts';
 
 export interface PrivateDiskCosts {

@@ -4,11 +4,11 @@ import { Subject } from 'rxjs';
 
 import type { Config } from '../../src/config/config.ts';
 import { readConfig } from '../../src/config/parse.ts';
-import { ownFamilies } from '../../src/figures/families.ts';
-import { createFigures } from '../../src/figures/figures.ts';
-import { processView } from '../../src/figures/process.ts';
-import type { GuestMetrics, Snapshot, ValueType } from '../../src/metric.ts';
-import { monotonicScheduler } from '../../src/monotonic.ts';
+import { ownFamilies } from '../../src/daemon/telemetry/prometheus-families.ts';
+import { createFigures } from '../../src/daemon/telemetry/telemetry.ts';
+import { processView } from '../../src/daemon/telemetry/process-usage.ts';
+import type { GuestMetrics, Snapshot, ValueType } from '../../src/model/metric.ts';
+import { monotonicScheduler } from '../../src/system/monotonic.ts';
 import { prometheus } from '../../src/sinks/prometheus/sink.ts';
 
 /** What a scrape cost, in ms of CPU of all threads. */

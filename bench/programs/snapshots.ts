@@ -2,10 +2,10 @@
 // Arguments: the path of the disk, the number of domains, the number of snapshots.
 import { from, map, of, Subject, tap } from 'rxjs';
 
-import type { Domain, MetricDefinition, MetricType, Reading, ValueType } from '../../src/metric.ts';
-import { metricsXml } from '../../src/metrics-xml.ts';
-import { monotonicScheduler } from '../../src/monotonic.ts';
-import { metricsDisk } from '../../src/sinks/metrics-disk/disk.ts';
+import type { Domain, MetricDefinition, MetricType, Reading, ValueType } from '../../src/model/metric.ts';
+import { metricsXml } from '../../src/model/metrics-xml.ts';
+import { monotonicScheduler } from '../../src/system/monotonic.ts';
+import { metricsDisk } from '../../src/sinks/metrics-disk/shared-disk-sink.ts';
 import type { Sources } from '../../src/sources/source.ts';
 import { snapshot$ } from '../../src/streams/snapshot.ts';
 

@@ -4,8 +4,8 @@ import { writeSync } from 'node:fs';
 
 import { BUSY_OFFSET } from '../../src/sinks/metrics-disk/format.ts';
 import { openDisk } from '../../src/sinks/metrics-disk/open-disk.ts';
-import { uniqueSums } from '../../src/sinks/metrics-disk/unique-sum.ts';
-import type { Pwrite } from '../../src/sinks/metrics-disk/update.ts';
+import { uniqueSums } from '../../src/sinks/metrics-disk/checksum-padding.ts';
+import type { Pwrite } from '../../src/sinks/metrics-disk/disk-writer.ts';
 
 export interface BusyWindows {
   readonly windows: readonly number[];

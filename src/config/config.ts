@@ -1,4 +1,4 @@
-import type { MetricDefinition, Place } from '../metric.ts';
+import type { MetricDefinition, Place } from '../model/metric.ts';
 
 /** `<disk>`: the metrics disk that all guests share. */
 export interface DiskConfig {

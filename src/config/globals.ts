@@ -7,9 +7,9 @@ import type {
   VirtioConfig,
   VmDiskConfig,
 } from './config.ts';
-import type { Place } from '../metric.ts';
-import { didYouMean, quote } from './suggest.ts';
-import type { XmlElement } from './tree.ts';
+import type { Place } from '../model/metric.ts';
+import { didYouMean, quote } from '../model/suggest.ts';
+import type { XmlElement } from '../xml/element-tree.ts';
 import { absolutePath, attributeOf, child, diskSize, integer, isEmpty, line, textOf } from './values.ts';
 import type { Reporter } from './values.ts';
 

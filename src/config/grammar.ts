@@ -1,4 +1,4 @@
-import { VALUE_TYPES } from '../metric.ts';
+import { VALUE_TYPES } from '../model/metric.ts';
 
 /** One place in an element's content: which elements may stand there (any of `names`), how often. */
 export interface Particle {

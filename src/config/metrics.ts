@@ -1,10 +1,10 @@
-import type { Context, MetricDefinition, MetricSource, MetricType, Place, Variable } from '../metric.ts';
-import { VALUE_TYPES } from '../metric.ts';
+import type { Context, MetricDefinition, MetricSource, MetricType, Place, Variable } from '../model/metric.ts';
+import { VALUE_TYPES } from '../model/metric.ts';
 import { MAX_SECONDS } from './globals.ts';
 import type { Globals } from './globals.ts';
 import { readStat } from './stat.ts';
-import { quote } from './suggest.ts';
-import type { XmlElement } from './tree.ts';
+import { quote } from '../model/suggest.ts';
+import type { XmlElement } from '../xml/element-tree.ts';
 import { attributeOf, child, integer, line, textOf, trim } from './values.ts';
 import type { Reporter, Text } from './values.ts';
 

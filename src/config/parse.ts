@@ -3,12 +3,12 @@ import { readFileSync, statSync } from 'node:fs';
 import { type ConfigResult, type Diagnostic, WHOLE_FILE } from './config.ts';
 import { readGlobals } from './globals.ts';
 import { readMetrics } from './metrics.ts';
-import { decodeBytes, MAX_FILE_BYTES, placeAt, toSource, XmlError } from './source.ts';
-import type { Source } from './source.ts';
-import { causeOf } from '../reason.ts';
+import { decodeBytes, MAX_FILE_BYTES, placeAt, toSource, XmlError } from '../xml/positions.ts';
+import type { Source } from '../xml/positions.ts';
+import { causeOf } from '../model/reason.ts';
 import { checkStructure } from './structure.ts';
-import { parseTree } from './tree.ts';
-import type { XmlElement } from './tree.ts';
+import { parseTree } from '../xml/element-tree.ts';
+import type { XmlElement } from '../xml/element-tree.ts';
 import { child } from './values.ts';
 import type { Reporter } from './values.ts';
 

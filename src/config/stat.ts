@@ -1,7 +1,7 @@
-import type { Context, MetricSource, MetricType } from '../metric.ts';
-import { DOMAIN_STATS, findStat, HOST_STATS, mayBeNew } from '../stat-names.ts';
-import { nearest, quote } from './suggest.ts';
-import type { XmlElement } from './tree.ts';
+import type { Context, MetricSource, MetricType } from '../model/metric.ts';
+import { DOMAIN_STATS, findStat, HOST_STATS, mayBeNew } from '../model/statistics.ts';
+import { nearest, quote } from '../model/suggest.ts';
+import type { XmlElement } from '../xml/element-tree.ts';
 import { attributeOf, textOf, trim } from './values.ts';
 import type { Reporter } from './values.ts';
 

@@ -1,7 +1,7 @@
 import { GRAMMAR, ROOT } from './grammar.ts';
 import type { ElementRule, Particle } from './grammar.ts';
-import { didYouMean, quote } from './suggest.ts';
-import type { XmlElement } from './tree.ts';
+import { didYouMean, quote } from '../model/suggest.ts';
+import type { XmlElement } from '../xml/element-tree.ts';
 
 /** Takes one complaint about the text at an index; `see`: the index of what it is compared with, whose line is added. */
 export type Report = (index: number, message: string, see?: number) => void;

@@ -1,6 +1,6 @@
 import type { Report } from './structure.ts';
-import { didYouMean, quote } from './suggest.ts';
-import type { XmlElement } from './tree.ts';
+import { didYouMean, quote } from '../model/suggest.ts';
+import type { XmlElement } from '../xml/element-tree.ts';
 
 /** Where complaints go while a tree is turned into a Config. */
 export interface Reporter {

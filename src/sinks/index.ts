@@ -1,11 +1,11 @@
 import type { Config, Diagnostic, SinkConfig, TransportConfig } from '../config/config.ts';
-import { didYouMean, quote } from '../config/suggest.ts';
-import type { Place } from '../metric.ts';
-import { reasonOf } from '../reason.ts';
+import { didYouMean, quote } from '../model/suggest.ts';
+import type { Place } from '../model/metric.ts';
+import { reasonOf } from '../model/reason.ts';
 import type { SinkContext, SinkDefinition } from './definition.ts';
-import { isolated } from './isolated.ts';
-import type { DiskFile } from './metrics-disk/file.ts';
-import { loadModule } from './module.ts';
+import { isolated } from './modules/sandbox.ts';
+import type { DiskFile } from './metrics-disk/disk-file.ts';
+import { loadModule } from './modules/load.ts';
 import { diagnostic, list, readOptions } from './options.ts';
 import type { Sink } from './sink.ts';
 
@@ -30,8 +30,8 @@ const once = <T>(load: () => Promise<T>): (() => Promise<T>) => {
 // Loaded as needed, but by the daemon, which loads all before it is ready.
 const TRANSPORTS = {
   virtio: once(async () => (await import('./virtio-serial/sink.ts')).virtioSerial),
-  disk: once(async () => (await import('./metrics-disk/disk.ts')).metricsDisk),
-  privateDisks: once(async () => (await import('./metrics-disk/private-disks.ts')).privateDisks),
+  disk: once(async () => (await import('./metrics-disk/shared-disk-sink.ts')).metricsDisk),
+  privateDisks: once(async () => (await import('./metrics-disk/private-disks-sink.ts')).privateDisks),
 };
 
 /** The list: a new sink is one file and one line here. Loaded as needed: a start takes the time of what it uses. */

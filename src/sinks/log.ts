@@ -1,10 +1,10 @@
 import { defer, of } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 
-import type { Sample, Snapshot } from '../metric.ts';
-import { escapeForLog } from '../value.ts';
-import { handOver } from './hand-over.ts';
-import type { Backoff } from './hand-over.ts';
+import type { Sample, Snapshot } from '../model/metric.ts';
+import { escapeForLog } from '../model/value.ts';
+import { handOver } from './delivery.ts';
+import type { Backoff } from './delivery.ts';
 import { defineSink } from './definition.ts';
 import type { Sink } from './sink.ts';
 

@@ -1,6 +1,6 @@
 import type { Diagnostic, SinkOption } from '../config/config.ts';
-import { didYouMean, quote } from '../config/suggest.ts';
-import type { Place } from '../metric.ts';
+import { didYouMean, quote } from '../model/suggest.ts';
+import type { Place } from '../model/metric.ts';
 import type { OptionRule, OptionRules, OptionValues } from './definition.ts';
 
 /** The values of all options, or what is wrong with them and where. */

@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 
-import type { Snapshot } from '../metric.ts';
+import type { Snapshot } from '../model/metric.ts';
 
 /** What a sink says about its work. A failure is a value; an error on the stream is a bug. */
 export type SinkReport =

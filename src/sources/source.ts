@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 
-import type { Domain, DomainEvent, MetricDefinition, Outcome, Reading } from '../metric.ts';
+import type { Domain, DomainEvent, MetricDefinition, Outcome, Reading } from '../model/metric.ts';
 
 /** Collects the same metrics from any set of domains, in batches as they come in; completes when all have answered. Never errors. */
 export interface DomainCollector {

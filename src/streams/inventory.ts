@@ -1,6 +1,6 @@
 import { defer, filter, map, merge, type Observable, type SchedulerLike, throttleTime } from 'rxjs';
 
-import type { Domain, DomainEvent, KnownDomain } from '../metric.ts';
+import type { Domain, DomainEvent, KnownDomain } from '../model/metric.ts';
 
 /** Which domains run. While libvirt is away, `domains` are those that ran before. */
 export interface Inventory {

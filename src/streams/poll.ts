@@ -16,8 +16,8 @@ import {
   timer,
 } from 'rxjs';
 
-import type { Domain, MetricDefinition, Reading } from '../metric.ts';
-import { type Collecting, lifeOfJob, type Run, runs } from './runs.ts';
+import type { Domain, MetricDefinition, Reading } from '../model/metric.ts';
+import { type Collecting, lifeOfJob, type Run, runs } from './jobs.ts';
 import { lifeOf, type Trigger } from './trigger.ts';
 
 /** What one trigger's collection came to: once as a whole, then whatever was late, piece by piece. */

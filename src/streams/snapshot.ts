@@ -20,12 +20,12 @@ import type {
   Problem,
   Reading,
   Snapshot,
-} from '../metric.ts';
+} from '../model/metric.ts';
 import type { Sources } from '../sources/source.ts';
 import { COALESCE } from './inventory.ts';
 import { type Batch, poll } from './poll.ts';
 import { lifeOf, type Trigger, trigger$ } from './trigger.ts';
-import { KEPT_PERIODS, type Values, values, type View } from './values.ts';
+import { KEPT_PERIODS, type Values, values, type View } from './latest-values.ts';
 
 /** How long a snapshot waits for its last value, in milliseconds. */
 export interface Patience {

@@ -1,6 +1,6 @@
 import { connect, merge, type Observable, scan, type SchedulerLike, switchMap, take, timer } from 'rxjs';
 
-import type { Domain, DomainEvent } from '../metric.ts';
+import type { Domain, DomainEvent } from '../model/metric.ts';
 import { type Inventory, inventory$ } from './inventory.ts';
 
 /** A reason to collect: a tick (everything that is due), or domains that came or went (only those that came). */

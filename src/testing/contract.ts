@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { asyncScheduler, Subject } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 
-import type { Snapshot } from '../metric.ts';
+import type { Snapshot } from '../model/metric.ts';
 import type { Sink, SinkReport } from '../sinks/sink.ts';
 import { snapshot } from './snapshots.ts';
 

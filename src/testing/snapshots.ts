@@ -1,4 +1,4 @@
-import type { GuestMetrics, Sample, Snapshot } from '../metric.ts';
+import type { GuestMetrics, Sample, Snapshot } from '../model/metric.ts';
 
 /** A value of type string. */
 export const sample = (name: string, value: string): Sample => ({ name, type: 'string', value });

@@ -22,8 +22,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { openDisk } from '../../src/sinks/metrics-disk/open-disk.ts';
-import { lookAtDisk } from '../../src/sinks/metrics-disk/read-disk.ts';
-import { uniqueSums } from '../../src/sinks/metrics-disk/unique-sum.ts';
+import { lookAtDisk } from '../../src/client/read-disk.ts';
+import { uniqueSums } from '../../src/sinks/metrics-disk/checksum-padding.ts';
 
 const HOOK = fileURLToPath(new URL('../../conf/libvirt-hook', import.meta.url));
 const ME = '11111111-2222-4333-8444-555555555555';

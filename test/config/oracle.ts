@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 
 import { DtdValidator, ParseOption, XmlDocument, XmlDtd } from 'libxml2-wasm';
 
-import { toSource, XmlError } from '../../src/config/source.ts';
+import { toSource, XmlError } from '../../src/xml/positions.ts';
 import { checkStructure } from '../../src/config/structure.ts';
-import { parseTree } from '../../src/config/tree.ts';
+import { parseTree } from '../../src/xml/element-tree.ts';
 
 /** What a checker says of a text: not XML, XML of another shape than the grammar's, or good. */
 export type Verdict = 'malformed' | 'invalid' | 'valid';

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 import { describe, expect, it } from 'vitest';
 
-import { meanings } from '../../src/watch/meaning.ts';
+import { meanings } from '../../src/cli/watch/metric-semantics.ts';
 import { parseConfig, readConfig } from '../../src/config/parse.ts';
 import type { Config, Diagnostic } from '../../src/config/config.ts';
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, it } from 'vitest';
 
-import { action, TEST_URI, VCPUS } from '../commands/program.ts';
+import { action, TEST_URI, VCPUS } from '../cli/commands/program.ts';
 import { stage } from '../integration/process-stage.ts';
 import { until, valueOf } from '../support/daemon.ts';
 import { faultOf, hold, isBusy } from './disks.ts';

@@ -5,7 +5,7 @@ import { readSync, writeSync } from 'node:fs';
 
 import { privateDisk } from '../../dist/sinks/metrics-disk/private-disk.js';
 import { privatePaths } from '../../dist/sinks/metrics-disk/private-paths.js';
-import { openTarget } from '../../dist/sinks/metrics-disk/target.js';
+import { openTarget } from '../../dist/sinks/metrics-disk/resilient-disk.js';
 
 const [path, pattern, uuid, size, killAt] = process.argv.slice(2);
 

@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url';
 
 import { asyncScheduler, BehaviorSubject } from 'rxjs';
 
-import type { Snapshot } from '../../src/metric.ts';
+import type { Snapshot } from '../../src/model/metric.ts';
 import type { OptionValues, SinkContext, SinkDefinition } from '../../src/sinks/definition.ts';
-import type { Backoff } from '../../src/sinks/hand-over.ts';
+import type { Backoff } from '../../src/sinks/delivery.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { until } from '../support/daemon.ts';
 

@@ -8,7 +8,7 @@ import { asyncScheduler, BehaviorSubject } from 'rxjs';
 import sqlite from 'node-sqlite3-wasm';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import type { Snapshot } from '../../src/metric.ts';
+import type { Snapshot } from '../../src/model/metric.ts';
 import { guest, sample, snapshot } from '../../src/testing/snapshots.ts';
 import { until } from '../support/daemon.ts';
 import { exampleFile, loadExample, makeExample, testing } from './example.ts';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, describe, expect, it } from 'vitest';
 
-import type { Snapshot } from '../../src/metric.ts';
+import type { Snapshot } from '../../src/model/metric.ts';
 import { guest, sample, snapshot } from '../../src/testing/snapshots.ts';
 import { until } from '../support/daemon.ts';
 import { loadExample, makeExample, running, testing } from './example.ts';

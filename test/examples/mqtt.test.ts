@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import type { Snapshot } from '../../src/metric.ts';
+import type { Snapshot } from '../../src/model/metric.ts';
 import { guest, sample, snapshot } from '../../src/testing/snapshots.ts';
 import { until } from '../support/daemon.ts';
 import { proxyTo, retainedOn, startBroker, subscriber } from './broker.ts';

@@ -3,12 +3,12 @@ import { ParseOption, XmlDocument } from 'libxml2-wasm';
 import type { XmlElement } from 'libxml2-wasm';
 import { expect, it } from 'vitest';
 
-import { document, metricsXml } from '../../src/metrics-xml.ts';
-import type { MetricDefinition, MetricType, Sample, ValueType } from '../../src/metric.ts';
-import { VALUE_TYPES } from '../../src/metric.ts';
+import { document, metricsXml } from '../../src/model/metrics-xml.ts';
+import type { MetricDefinition, MetricType, Sample, ValueType } from '../../src/model/metric.ts';
+import { VALUE_TYPES } from '../../src/model/metric.ts';
 import { readOutput } from '../../src/sources/action/output.ts';
 import { snapshot } from '../../src/testing/snapshots.ts';
-import { decodeOutput } from '../../src/value.ts';
+import { decodeOutput } from '../../src/model/value.ts';
 import { actionMetric } from '../sources/action/requests.ts';
 import { fuzz, joined, TIMEOUT } from './fuzz.ts';
 

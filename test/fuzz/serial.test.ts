@@ -3,9 +3,9 @@ import { Subscription } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 import { expect, it } from 'vitest';
 
-import { tokenBucket } from '../../src/sinks/virtio-serial/rate.ts';
+import { tokenBucket } from '../../src/sinks/virtio-serial/token-bucket.ts';
 import { INVALID_REQUEST } from '../../src/sinks/virtio-serial/reply.ts';
-import { allowance, session } from '../../src/sinks/virtio-serial/session.ts';
+import { allowance, session } from '../../src/sinks/virtio-serial/guest-session.ts';
 import { fuzz, joined, TIMEOUT } from './fuzz.ts';
 
 const METRICS = '<metrics>\n</metrics>\n\n';

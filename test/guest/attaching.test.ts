@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { parseMetrics } from '../../src/dump.ts';
+import { parseMetrics } from '../../src/client/read-metrics.ts';
 import { action, stat } from '../integration/libvirt-stage.ts';
 import { PROGRAM } from '../support/daemon.ts';
 import { guestStage, squeezed } from './guest-stage.ts';

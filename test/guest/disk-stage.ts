@@ -4,11 +4,11 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 
-import type { GuestMetrics, Sample } from '../../src/metric.ts';
-import { metricsXml } from '../../src/metrics-xml.ts';
+import type { GuestMetrics, Sample } from '../../src/model/metric.ts';
+import { metricsXml } from '../../src/model/metrics-xml.ts';
 import { HEADER_SIZE, parseHeader, sumOf, words } from '../../src/sinks/metrics-disk/format.ts';
 import { openDisk } from '../../src/sinks/metrics-disk/open-disk.ts';
-import { uniqueSums } from '../../src/sinks/metrics-disk/unique-sum.ts';
+import { uniqueSums } from '../../src/sinks/metrics-disk/checksum-padding.ts';
 import { snapshot } from '../../src/testing/snapshots.ts';
 import { busyboxFolder, type Ended, type Shell, startTool } from './tool.ts';
 

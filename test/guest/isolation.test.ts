@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { parseMetrics } from '../../src/dump.ts';
+import { parseMetrics } from '../../src/client/read-metrics.ts';
 import { action, stat } from '../integration/libvirt-stage.ts';
 import { cpuOf, documentOn, guestStage, squeezed } from './guest-stage.ts';
 import { channelXml, diskXml, startVirtualMachine } from './virtual-machine.ts';

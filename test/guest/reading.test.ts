@@ -3,9 +3,9 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { metricsXml } from '../../src/metrics-xml.ts';
+import { metricsXml } from '../../src/model/metrics-xml.ts';
 import { openDisk } from '../../src/sinks/metrics-disk/open-disk.ts';
-import { uniqueSums } from '../../src/sinks/metrics-disk/unique-sum.ts';
+import { uniqueSums } from '../../src/sinks/metrics-disk/checksum-padding.ts';
 import { action } from '../integration/libvirt-stage.ts';
 import { sample, snapshot } from '../../src/testing/snapshots.ts';
 import { guestStage } from './guest-stage.ts';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { firstValueFrom } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
-import { dump$ } from '../../src/dump.ts';
+import { dump$ } from '../../src/client/read-metrics.ts';
 import { guest, sample } from '../../src/testing/snapshots.ts';
 import { diskStage, documentOn, forge, publish } from './disk-stage.ts';
 import { type Ended, SHELLS, TOOL } from './tool.ts';

@@ -4,10 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { describe, expect, it } from 'vitest';
 
-import { metricsXml } from '../../src/metrics-xml.ts';
+import { metricsXml } from '../../src/model/metrics-xml.ts';
 import { RESERVED, words } from '../../src/sinks/metrics-disk/format.ts';
 import { openDisk } from '../../src/sinks/metrics-disk/open-disk.ts';
-import { uniqueSums } from '../../src/sinks/metrics-disk/unique-sum.ts';
+import { uniqueSums } from '../../src/sinks/metrics-disk/checksum-padding.ts';
 import { guest, sample, snapshot } from '../../src/testing/snapshots.ts';
 import { diskStage, documentOn, forge, overwrite, publish } from './disk-stage.ts';
 import { type Ended, SHELLS, startTool } from './tool.ts';

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { until } from '../support/daemon.ts';
-import { parseMetrics } from '../../src/dump.ts';
+import { parseMetrics } from '../../src/client/read-metrics.ts';
 import { libvirtStage, stat } from './libvirt-stage.ts';
 
 const stage = libvirtStage();

@@ -5,9 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { firstValueFrom } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
-import type { OldValue } from '../../src/figures/missing.ts';
-import { ask$ } from '../../src/status/ask.ts';
-import type { Status } from '../../src/status/status.ts';
+import type { OldValue } from '../../src/daemon/telemetry/missing-values.ts';
+import { ask$ } from '../../src/client/status-request.ts';
+import type { Status } from '../../src/daemon/status/status.ts';
 import { readMetrics, until, valueOf } from '../support/daemon.ts';
 import { descriptorsOf, memoryOf } from '../support/processes.ts';
 import { action, counting, domainsOn, libvirtStage, linesOf, stat, updatesOf } from './libvirt-stage.ts';

@@ -20,10 +20,10 @@ import { promisify } from 'node:util';
 import { asyncScheduler, Subject } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import type { KnownDomain, Snapshot } from '../../src/metric.ts';
+import type { KnownDomain, Snapshot } from '../../src/model/metric.ts';
 import { CHUNK } from '../../src/sinks/metrics-disk/format.ts';
-import { privateDisks } from '../../src/sinks/metrics-disk/private-disks.ts';
-import { lookAtDisk } from '../../src/sinks/metrics-disk/read-disk.ts';
+import { privateDisks } from '../../src/sinks/metrics-disk/private-disks-sink.ts';
+import { lookAtDisk } from '../../src/client/read-disk.ts';
 import { until } from '../support/daemon.ts';
 import { domainXml } from '../support/libvirtd.ts';
 import { processesWith } from '../support/processes.ts';

@@ -5,7 +5,7 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { vhostmd } from '../commands/program.ts';
+import { vhostmd } from '../cli/commands/program.ts';
 import { PROGRAM, readMetrics, scratch, type Scratch, startDaemon, until } from '../support/daemon.ts';
 import { domainXml, type PrivateLibvirtd, startLibvirtd } from '../support/libvirtd.ts';
 import { atTerminal } from '../support/terminal.ts';

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { action, HOST, TEST_URI, VCPUS, vhostmd } from '../commands/program.ts';
+import { action, HOST, TEST_URI, VCPUS, vhostmd } from '../cli/commands/program.ts';
 import { PROGRAM, readMetrics, scratch, type Scratch, until } from '../support/daemon.ts';
 import { alive } from '../support/processes.ts';
 

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { action, HOST, TEST_URI, vhostmd } from '../commands/program.ts';
+import { action, HOST, TEST_URI, vhostmd } from '../cli/commands/program.ts';
 import { PROGRAM, startDaemon, until, valueOf } from '../support/daemon.ts';
 import { alive, listeningPorts } from '../support/processes.ts';
 import { stage } from './process-stage.ts';

@@ -2,7 +2,7 @@ import { rmSync, statSync, writeFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import { HOST, TEST_URI } from '../commands/program.ts';
+import { HOST, TEST_URI } from '../cli/commands/program.ts';
 import { readMetrics, type RunningDaemon, until } from '../support/daemon.ts';
 import { stage } from './process-stage.ts';
 

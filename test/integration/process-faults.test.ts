@@ -5,7 +5,7 @@ import { once } from 'node:events';
 
 import { describe, expect, it } from 'vitest';
 
-import { action, HOST, TEST_URI } from '../commands/program.ts';
+import { action, HOST, TEST_URI } from '../cli/commands/program.ts';
 import { PROGRAM, readMetrics, until, valueOf } from '../support/daemon.ts';
 import { stage } from './process-stage.ts';
 

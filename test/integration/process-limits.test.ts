@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { action, TEST_URI } from '../commands/program.ts';
+import { action, TEST_URI } from '../cli/commands/program.ts';
 import { readMetrics, until, valueOf } from '../support/daemon.ts';
 import { processesWith } from '../support/processes.ts';
 import { stage } from './process-stage.ts';

@@ -16,7 +16,7 @@ import path from 'node:path';
 
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { HOST, TEST_URI, vhostmd } from '../commands/program.ts';
+import { HOST, TEST_URI, vhostmd } from '../cli/commands/program.ts';
 import { PROGRAM, readMetrics, type RunningDaemon, type Scratch, until } from '../support/daemon.ts';
 import { stage } from './process-stage.ts';
 

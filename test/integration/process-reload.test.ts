@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { action, HOST, TEST_URI, VCPUS } from '../commands/program.ts';
+import { action, HOST, TEST_URI, VCPUS } from '../cli/commands/program.ts';
 import { readMetrics, type RunningDaemon, until, valueOf } from '../support/daemon.ts';
 import { descriptorsOf } from '../support/processes.ts';
 import { stage } from './process-stage.ts';

@@ -5,7 +5,7 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { action, HOST, TEST_URI, VCPUS, vhostmd } from '../commands/program.ts';
+import { action, HOST, TEST_URI, VCPUS, vhostmd } from '../cli/commands/program.ts';
 import { PROGRAM, readMetrics, until, valueOf } from '../support/daemon.ts';
 import { alive, processesWith } from '../support/processes.ts';
 import { stage } from './process-stage.ts';

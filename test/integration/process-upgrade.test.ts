@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { action, HOST, TEST_URI, VCPUS } from '../commands/program.ts';
+import { action, HOST, TEST_URI, VCPUS } from '../cli/commands/program.ts';
 import { scratch, until, valueOf } from '../support/daemon.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));

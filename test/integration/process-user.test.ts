@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { action, HOST, TEST_URI, vhostmd } from '../commands/program.ts';
+import { action, HOST, TEST_URI, vhostmd } from '../cli/commands/program.ts';
 import { PROGRAM, readMetrics, type Scratch, until, valueOf } from '../support/daemon.ts';
 import { stage } from './process-stage.ts';
 

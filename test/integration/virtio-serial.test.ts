@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { asyncScheduler, Subject } from 'rxjs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import type { KnownDomain, Snapshot } from '../../src/metric.ts';
+import type { KnownDomain, Snapshot } from '../../src/model/metric.ts';
 import { virtioSerial } from '../../src/sinks/virtio-serial/sink.ts';
 import type { SinkReport } from '../../src/sinks/sink.ts';
 import { sample } from '../../src/testing/snapshots.ts';

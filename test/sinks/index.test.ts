@@ -3,7 +3,7 @@ import { of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import type { Config, SinkConfig, TransportConfig } from '../../src/config/config.ts';
-import type { Place } from '../../src/metric.ts';
+import type { Place } from '../../src/model/metric.ts';
 import { sinksFor } from '../../src/sinks/index.ts';
 import { snapshot } from '../../src/testing/snapshots.ts';
 

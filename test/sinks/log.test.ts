@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { asyncScheduler, NEVER, of, startWith } from 'rxjs';
 
-import type { Snapshot } from '../../src/metric.ts';
+import type { Snapshot } from '../../src/model/metric.ts';
 import { logSink } from '../../src/sinks/log.ts';
 import type { LogFormat } from '../../src/sinks/log.ts';
 import { describeSinkContract } from './contract.ts';

@@ -41,7 +41,7 @@ export const startAccelerated = (
     inCompiled('test/soak/programs/accelerated.js'),
     [file, uri, String(period), ...(leak ? ['leak'] : [])],
     {
-      execArgv: ['--expose-gc', ...flags, '--require', inCompiled('src/prepare.cjs')],
+      execArgv: ['--expose-gc', ...flags, '--require', inCompiled('src/bootstrap.cjs')],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     },
   );

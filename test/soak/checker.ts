@@ -2,9 +2,9 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { parseMetrics } from '../../src/dump.ts';
-import { lookAtDisk } from '../../src/sinks/metrics-disk/read-disk.ts';
-import { reasonOf } from '../../src/reason.ts';
+import { parseMetrics } from '../../src/client/read-metrics.ts';
+import { lookAtDisk } from '../../src/client/read-disk.ts';
+import { reasonOf } from '../../src/model/reason.ts';
 
 /** Reads all disks of a folder again and again, as a guest may at any time. */
 export interface Checker {

@@ -1,4 +1,4 @@
-import type { Metrics } from '../../src/watch/document.ts';
+import type { Metrics } from '../../src/client/watch-document.ts';
 
 /** A value of a living domain, or of the host, that was there and is not, and for how long. */
 export interface Flap {

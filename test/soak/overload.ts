@@ -6,10 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { firstValueFrom } from 'rxjs';
 
-import { lookAtDisk } from '../../src/sinks/metrics-disk/read-disk.ts';
-import { ask$ } from '../../src/status/ask.ts';
-import type { Status } from '../../src/status/status.ts';
-import { parseDocument } from '../../src/watch/document.ts';
+import { lookAtDisk } from '../../src/client/read-disk.ts';
+import { ask$ } from '../../src/client/status-request.ts';
+import type { Status } from '../../src/daemon/status/status.ts';
+import { parseDocument } from '../../src/client/watch-document.ts';
 import { until } from '../support/daemon.ts';
 import { startLibvirtd } from '../support/libvirtd.ts';
 import { burden, loadNow, threadsOf } from './burden.ts';

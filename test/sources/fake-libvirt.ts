@@ -1,6 +1,6 @@
 import { NEVER, type Observable, of, VirtualTimeScheduler } from 'rxjs';
 
-import type { Domain, MetricDefinition, ValueType } from '../../src/metric.ts';
+import type { Domain, MetricDefinition, ValueType } from '../../src/model/metric.ts';
 import type { StatValue } from '../../src/sources/libvirt/typed-params.ts';
 import type { Connection, DomainStats } from '../../src/sources/libvirt/types.ts';
 

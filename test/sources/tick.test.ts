@@ -1,7 +1,7 @@
 import { type SchedulerLike, VirtualTimeScheduler } from 'rxjs';
 import { describe, expect, it, vi } from 'vitest';
 
-import { monotonicScheduler } from '../../src/monotonic.ts';
+import { monotonicScheduler } from '../../src/system/monotonic.ts';
 import { tick$ } from '../../src/sources/tick.ts';
 
 const ticks = (period: number, end: number, disturb: (virtual: SchedulerLike) => SchedulerLike) => {

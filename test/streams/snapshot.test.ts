@@ -1,7 +1,7 @@
 import { map, NEVER, type Observable, of, Subject, take, timer, VirtualTimeScheduler } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
-import type { Domain, DomainEvent, MetricDefinition, Outcome, Reading, Snapshot } from '../../src/metric.ts';
+import type { Domain, DomainEvent, MetricDefinition, Outcome, Reading, Snapshot } from '../../src/model/metric.ts';
 import type { ActionRequest, Sources } from '../../src/sources/source.ts';
 import { tick$ } from '../../src/sources/tick.ts';
 import { snapshot$ } from '../../src/streams/snapshot.ts';

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { firstValueFrom } from 'rxjs';
 
-import { type DumpedMetric, dump$ } from '../../src/dump.ts';
+import { type DumpedMetric, dump$ } from '../../src/client/read-metrics.ts';
 import { PATIENCE } from './patience.ts';
 
 /** The built program, as a user runs it. */

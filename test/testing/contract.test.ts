@@ -1,7 +1,7 @@
 import { asyncScheduler, of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
-import { handOver } from '../../src/sinks/hand-over.ts';
+import { handOver } from '../../src/sinks/delivery.ts';
 import { sinkContract, type SinkUnderTest, UNRELIABLE } from '../../src/testing/index.ts';
 
 /** A sink that keeps numbers as a JSON text would show them; `shows` is what it pretends to show. */

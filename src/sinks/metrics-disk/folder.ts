@@ -1,10 +1,10 @@
 import { closeSync, constants, fchmodSync, fchownSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-import { asOwner, isRoot, userName } from '../../process/privileges.ts';
-import type { Owner } from '../../process/privileges.ts';
-import { isRootsOwn, shellWord, userText } from '../../process/trust.ts';
-import { codeOf, isDenied, reasonOf } from '../../reason.ts';
+import { asOwner, isRoot, userName } from '../../system/process/privileges.ts';
+import type { Owner } from '../../system/process/privileges.ts';
+import { isRootsOwn, shellWord, userText } from '../../system/path-trust.ts';
+import { codeOf, isDenied, reasonOf } from '../../model/reason.ts';
 
 const MODE = 0o755;
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;

@@ -1,17 +1,17 @@
 import { closeSync, fstatSync, futimesSync, readSync } from 'node:fs';
 
-import { compose, decompose, emptyBody, sameBody } from './content.ts';
-import type { Body } from './content.ts';
-import { ownUser } from '../../process/privileges.ts';
-import type { Owner } from '../../process/privileges.ts';
-import { causeOf } from '../../reason.ts';
-import { allocate, openFile, statPath } from './file.ts';
-import type { DiskFile } from './file.ts';
+import { compose, decompose, emptyBody, sameBody } from './document-layout.ts';
+import type { Body } from './document-layout.ts';
+import { ownUser } from '../../system/process/privileges.ts';
+import type { Owner } from '../../system/process/privileges.ts';
+import { causeOf } from '../../model/reason.ts';
+import { allocate, openFile, statPath } from './disk-file.ts';
+import type { DiskFile } from './disk-file.ts';
 import { HEADER_SIZE, parseHeader, RESERVED, SIGNATURE, sumOf } from './format.ts';
 import type { Header } from './format.ts';
-import { systemPwrite, updater } from './update.ts';
-import type { Published, Pwrite } from './update.ts';
-import type { UniqueSums } from './unique-sum.ts';
+import { systemPwrite, updater } from './disk-writer.ts';
+import type { Published, Pwrite } from './disk-writer.ts';
+import type { UniqueSums } from './checksum-padding.ts';
 
 export interface DiskOptions {
   readonly path: string;

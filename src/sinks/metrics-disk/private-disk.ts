@@ -1,12 +1,12 @@
 import { unlinkSync } from 'node:fs';
 
-import type { GuestXml, MetricsXml } from '../../metrics-xml.ts';
-import { reasonOf } from '../../reason.ts';
+import type { GuestXml, MetricsXml } from '../../model/metrics-xml.ts';
+import { reasonOf } from '../../model/reason.ts';
 import type { DiskOptions } from './open-disk.ts';
 import type { PrivatePaths } from './private-paths.ts';
-import { isLeftBehind, isMetricsDisk } from './strays.ts';
-import { openTarget } from './target.ts';
-import type { Target } from './target.ts';
+import { isLeftBehind, isMetricsDisk } from './orphans.ts';
+import { openTarget } from './resilient-disk.ts';
+import type { Target } from './resilient-disk.ts';
 
 /** What became of one disk at one snapshot. */
 export interface Kept {

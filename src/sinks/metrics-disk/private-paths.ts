@@ -1,9 +1,9 @@
 import { chmodSync, mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
-import type { Owner } from '../../process/privileges.ts';
-import { distrusted } from '../../process/trust.ts';
-import { causeOf } from '../../reason.ts';
+import type { Owner } from '../../system/process/privileges.ts';
+import { distrusted } from '../../system/path-trust.ts';
+import { causeOf } from '../../model/reason.ts';
 
 /** Stands in the pattern for the UUID of a domain. */
 const TOKEN = 'UUID';

@@ -2,8 +2,8 @@ import { isIPv6, type Server } from 'node:net';
 
 import { Observable } from 'rxjs';
 
-import { reasonOf } from '../../reason.ts';
-import { type Listening, unixListening$ } from '../../unix-socket.ts';
+import { reasonOf } from '../../model/reason.ts';
+import { type Listening, unixListening$ } from '../../system/unix-socket.ts';
 
 /** Where a server listens. */
 export type Address =

@@ -6,9 +6,9 @@ import {
   type ServerResponse,
 } from 'node:http';
 
-import { type Variant, variantOf } from './accept.ts';
+import { type Variant, variantOf } from './content-negotiation.ts';
 import { limited } from './connections.ts';
-import { CONTENT_TYPES } from './text.ts';
+import { CONTENT_TYPES } from './exposition.ts';
 
 /** What is served: at `path`, made when it is asked for. */
 export interface Pages {

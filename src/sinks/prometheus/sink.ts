@@ -1,12 +1,12 @@
 import { defer, finalize, map, merge, NEVER, type Observable, of, type SchedulerLike, Subject } from 'rxjs';
 
-import type { Family } from '../../figures/family.ts';
-import type { Snapshot } from '../../metric.ts';
-import type { Listening } from '../../unix-socket.ts';
+import type { Family } from '../../model/metric-family.ts';
+import type { Snapshot } from '../../model/metric.ts';
+import type { Listening } from '../../system/unix-socket.ts';
 import { defineSink, type SinkContext } from '../definition.ts';
-import { type Backoff, handOver } from '../hand-over.ts';
+import { type Backoff, handOver } from '../delivery.ts';
 import type { Sink, SinkReport, Writer } from '../sink.ts';
-import { answers } from './answers.ts';
+import { answers } from './rendered-pages.ts';
 import { type Address, addressOf, hostText, isLocal, LISTEN, listening$ } from './listen.ts';
 import { pageServer } from './server.ts';
 

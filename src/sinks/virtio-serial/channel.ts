@@ -1,10 +1,10 @@
 import { catchError, concat, defer, EMPTY, map, of, retry, switchMap, throwError, timer } from 'rxjs';
 import type { Observable, SchedulerLike } from 'rxjs';
 
-import { reasonOf } from '../../reason.ts';
-import type { Backoff } from '../hand-over.ts';
+import { reasonOf } from '../../model/reason.ts';
+import type { Backoff } from '../delivery.ts';
 import { connection$ } from './connection.ts';
-import { allowance } from './session.ts';
+import { allowance } from './guest-session.ts';
 
 /** Whether a channel is connected; with what is to be said about that, which goes on behind its path. */
 export interface ChannelState {

@@ -3,9 +3,9 @@ import { createConnection } from 'node:net';
 import { Observable } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 
-import { checkSocket, CLOSED, socketTrouble } from './path.ts';
-import type { Allowance } from './session.ts';
-import { session } from './session.ts';
+import { checkSocket, CLOSED, socketTrouble } from './socket-path.ts';
+import type { Allowance } from './guest-session.ts';
+import { session } from './guest-session.ts';
 
 /** All sockets read into this one: what is read is looked at before the next one reads. */
 const shared = new Uint8Array(4096);

@@ -1,5 +1,5 @@
-import { CLOSING, metricsXml, OPENING } from '../../metrics-xml.ts';
-import type { Snapshot } from '../../metric.ts';
+import { CLOSING, metricsXml, OPENING } from '../../model/metrics-xml.ts';
+import type { Snapshot } from '../../model/metric.ts';
 
 /** In the place of metrics that there are none of: before they are collected, or when they are too old. */
 export const NO_HOST = '<!-- host metrics not available -->\n';

@@ -16,16 +16,16 @@ import {
 } from 'rxjs';
 import type { Observable, SchedulerLike } from 'rxjs';
 
-import type { Snapshot } from '../../metric.ts';
-import type { Backoff } from '../hand-over.ts';
+import type { Snapshot } from '../../model/metric.ts';
+import type { Backoff } from '../delivery.ts';
 import type { Sink, SinkReport } from '../sink.ts';
 import { channel$ } from './channel.ts';
-import { DEFAULT_CHANNEL_PATHS } from './layouts.ts';
-import { NOTHING } from './plan.ts';
-import type { Plan, Wanted } from './plan.ts';
-import { plans$ } from './plans.ts';
+import { DEFAULT_CHANNEL_PATHS } from './socket-discovery.ts';
+import { NOTHING } from './reconcile.ts';
+import type { Plan, Wanted } from './reconcile.ts';
+import { plans$ } from './channel-set.ts';
 import { metricsReply } from './reply.ts';
-import { channelWarning, connectedOf, planWarnings, troubleOf } from './say.ts';
+import { channelWarning, connectedOf, planWarnings, troubleOf } from './warnings.ts';
 
 export interface VirtioSerialOptions {
   /** Where to look for sockets of domains whose XML names none; by default where libvirt puts them. */

@@ -11,12 +11,12 @@ import {
   tap,
 } from 'rxjs';
 
-import type { Outcome } from '../../metric.ts';
+import type { Outcome } from '../../model/metric.ts';
 import type { ActionRequest } from '../source.ts';
 import { readOutput } from './output.ts';
 import { pool } from './pool.ts';
 import { type Command, run$ } from './process.ts';
-import type { Printed } from './reasons.ts';
+import type { Printed } from './results.ts';
 import { environment, substitute } from './substitute.ts';
 
 export interface ActionOptions {

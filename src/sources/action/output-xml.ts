@@ -1,7 +1,7 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 
-import { VALUE_TYPES, type MetricDefinition, type Outcome, type Sample } from '../../metric.ts';
-import { type Checked, checkValue, escapeForLog, removeInvalidXml } from '../../value.ts';
+import { VALUE_TYPES, type MetricDefinition, type Outcome, type Sample } from '../../model/metric.ts';
+import { type Checked, checkValue, escapeForLog, removeInvalidXml } from '../../model/value.ts';
 import { failed, measured, sample } from './samples.ts';
 
 // fast-xml-parser's ordered form: one key is the element's name or #text, `:@` holds the attributes.

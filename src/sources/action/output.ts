@@ -1,5 +1,5 @@
-import type { MetricDefinition, Outcome, Sample } from '../../metric.ts';
-import { type Checked, checkValue } from '../../value.ts';
+import type { MetricDefinition, Outcome, Sample } from '../../model/metric.ts';
+import { type Checked, checkValue } from '../../model/value.ts';
 import { readXml } from './output-xml.ts';
 import { failed, measured, sample } from './samples.ts';
 

@@ -3,11 +3,11 @@ import { closeSync, openSync } from 'node:fs';
 import { execa } from 'execa';
 import { Observable, type SchedulerLike } from 'rxjs';
 
-import type { Stage } from '../../metric.ts';
-import { addGroup, endGroup, endLeftovers, GRACE } from './group.ts';
-import { keepHead } from './head.ts';
+import type { Stage } from '../../model/metric.ts';
+import { addGroup, endGroup, endLeftovers, GRACE } from './process-group.ts';
+import { keepHead } from './capture-output.ts';
 import type { Release } from './pool.ts';
-import { exitResult, startFailure, type Failure, type Printed } from './reasons.ts';
+import { exitResult, startFailure, type Failure, type Printed } from './results.ts';
 
 /** A shell command with all that makes one run equal to another; `timeout` in milliseconds from the start. */
 export interface Command {

@@ -1,5 +1,5 @@
-import type { Outcome, Sample, ValueType } from '../../metric.ts';
-import { type Checked, escapeForLog } from '../../value.ts';
+import type { Outcome, Sample, ValueType } from '../../model/metric.ts';
+import { type Checked, escapeForLog } from '../../model/value.ts';
 
 /** Output that is no value. */
 export const failed = (reason: string): Outcome => ({ ok: false, stage: 'output', reason });

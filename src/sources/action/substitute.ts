@@ -1,4 +1,4 @@
-import type { Domain } from '../../metric.ts';
+import type { Domain } from '../../model/metric.ts';
 
 /** What an action is told about its surroundings: the domain in context vm, the URI of -c, the configured PATH. */
 export interface Surroundings {

@@ -1,6 +1,6 @@
 import { Observable } from 'rxjs';
 
-import { callback, errorAt, libvirt, type Library } from './library.ts';
+import { callback, errorAt, libvirt, type Library } from './bindings.ts';
 
 /** virterror.h: there is no such domain; an error in the connection. */
 export const NO_DOMAIN = 42;

@@ -4,10 +4,10 @@ import { call$, LibvirtError, RPC } from './call.ts';
 import { definedDomain, describeDomain, domainHandles } from './domain-handles.ts';
 import { withDoubts } from './doubts.ts';
 import { eventLoop$, registerEventLoop } from './event-loop.ts';
-import { driver$, hostFacts$, libraryVersion$ } from './host.ts';
-import { libvirt, type Pointer } from './library.ts';
-import { type Listener, listening } from './listening.ts';
-import { open$ } from './open.ts';
+import { driver$, hostFacts$, libraryVersion$ } from './host-facts.ts';
+import { libvirt, type Pointer } from './bindings.ts';
+import { type Listener, listening } from './event-callbacks.ts';
+import { open$ } from './open-connection.ts';
 import { channelOf$, domainInfo$, domainStats$, listDefined$, listDomains$ } from './queries.ts';
 import type { Connection, LifecycleEvent } from './types.ts';
 

@@ -1,5 +1,5 @@
-import type { DefinedDomain, Domain } from '../../metric.ts';
-import { type Library, type Pointer } from './library.ts';
+import type { DefinedDomain, Domain } from '../../model/metric.ts';
+import { type Library, type Pointer } from './bindings.ts';
 
 /** Native domain handles of one connection, by uuid; each holds a reference until it is dropped. */
 export interface DomainHandles {

@@ -1,6 +1,6 @@
 import { XMLParser } from 'fast-xml-parser';
 
-import { decodeReferences } from '../../config/references.ts';
+import { decodeReferences } from '../../xml/references.ts';
 
 /** Name of the virtio-serial channel of the metrics; guests look for it as /dev/virtio-ports/NAME. */
 export const CHANNEL = 'org.github.vhostmd.1';

@@ -1,6 +1,6 @@
 import { Observable, share } from 'rxjs';
 
-import { callback, libvirt, type Library } from './library.ts';
+import { callback, libvirt, type Library } from './bindings.ts';
 
 let registered: { readonly timer: number } | undefined;
 let running = false;

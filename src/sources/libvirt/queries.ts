@@ -1,6 +1,6 @@
 import { defer, map, Observable, throwError } from 'rxjs';
 
-import { STATS_GROUP } from '../../stat-names.ts';
+import { STATS_GROUP } from '../../model/statistics.ts';
 import { call$, failed, LibvirtError, NO_DOMAIN } from './call.ts';
 import { definedDomain, describeDomain, type DomainHandles } from './domain-handles.ts';
 import { channelPathOf } from './domain-xml.ts';
@@ -12,7 +12,7 @@ import {
   pointers,
   statsRecord,
   takeString,
-} from './library.ts';
+} from './bindings.ts';
 import { decodeTypedParams } from './typed-params.ts';
 import type { Connection, DomainStats } from './types.ts';
 

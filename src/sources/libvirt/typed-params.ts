@@ -1,7 +1,7 @@
 import { endianness } from 'node:os';
 
-import { bridge } from '../../libc.ts';
-import { bytesAt, type Pointer, stringAt } from './library.ts';
+import { bridge } from '../../system/libc.ts';
+import { bytesAt, type Pointer, stringAt } from './bindings.ts';
 
 /** A statistic's value: numbers that need more than 53 bits stay exact. */
 export type StatValue = number | bigint | string;

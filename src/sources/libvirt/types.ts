@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 
-import type { DefinedDomain, Domain, DomainEvent } from '../../metric.ts';
+import type { DefinedDomain, Domain, DomainEvent } from '../../model/metric.ts';
 import type { StatValue } from './typed-params.ts';
 
 /** One thing that libvirt knows of the host, or why it gives none. */

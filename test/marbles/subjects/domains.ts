@@ -1,4 +1,4 @@
-import type { Domain, DomainEvent, KnownDomain } from '../../../src/metric.ts';
+import type { Domain, DomainEvent, KnownDomain } from '../../../src/model/metric.ts';
 
 // A VM is a letter, its uuid, with libvirt's id behind it: b7; without one the id is its place in the alphabet.
 const domainOf = (text: string): Domain => {

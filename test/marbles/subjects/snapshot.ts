@@ -1,6 +1,6 @@
 import { forkJoin, map, merge, type Observable, of } from 'rxjs';
 
-import type { Domain, MetricDefinition, Outcome, Reading, Sample, Snapshot } from '../../../src/metric.ts';
+import type { Domain, MetricDefinition, Outcome, Reading, Sample, Snapshot } from '../../../src/model/metric.ts';
 import { tick$ } from '../../../src/sources/tick.ts';
 import { patienceOf, snapshot$ } from '../../../src/streams/snapshot.ts';
 import type { Stage } from '../../../src/testing/marbles/stage.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { document, metricsXml } from '../../../src/metrics-xml.ts';
+import { document, metricsXml } from '../../../src/model/metrics-xml.ts';
 import { CHUNK, parseHeader } from '../../../src/sinks/metrics-disk/format.ts';
 import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
 import { directories, documentOn, plain, start, watchedPwrite, withTmpfs } from './harness.ts';

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 
 import { asyncScheduler, Subject } from 'rxjs';
 
-import type { Snapshot } from '../../../src/metric.ts';
-import { metricsDisk } from '../../../src/sinks/metrics-disk/disk.ts';
-import type { MetricsDiskOptions } from '../../../src/sinks/metrics-disk/disk.ts';
+import type { Snapshot } from '../../../src/model/metric.ts';
+import { metricsDisk } from '../../../src/sinks/metrics-disk/shared-disk-sink.ts';
+import type { MetricsDiskOptions } from '../../../src/sinks/metrics-disk/shared-disk-sink.ts';
 import { CHUNK, parseHeader, sumOf } from '../../../src/sinks/metrics-disk/format.ts';
-import type { Pwrite } from '../../../src/sinks/metrics-disk/update.ts';
+import type { Pwrite } from '../../../src/sinks/metrics-disk/disk-writer.ts';
 import type { SinkReport } from '../../../src/sinks/sink.ts';
 
 /** A new directory below the one for temporary files; the second function removes all. */

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { asyncScheduler, Subject } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 
-import type { GuestMetrics, KnownDomain, Sample, Snapshot } from '../../../src/metric.ts';
+import type { GuestMetrics, KnownDomain, Sample, Snapshot } from '../../../src/model/metric.ts';
 import { CHUNK } from '../../../src/sinks/metrics-disk/format.ts';
-import { privateDisks } from '../../../src/sinks/metrics-disk/private-disks.ts';
-import type { PrivateDisksOptions } from '../../../src/sinks/metrics-disk/private-disks.ts';
+import { privateDisks } from '../../../src/sinks/metrics-disk/private-disks-sink.ts';
+import type { PrivateDisksOptions } from '../../../src/sinks/metrics-disk/private-disks-sink.ts';
 import type { SinkReport } from '../../../src/sinks/sink.ts';
 import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { afterEach, describe, expect, it } from 'vitest';
 
-import type { KnownDomain } from '../../../src/metric.ts';
+import type { KnownDomain } from '../../../src/model/metric.ts';
 import { guest, sample } from '../../../src/testing/snapshots.ts';
 import { directories, documentOn } from './harness.ts';
 import { change, known, startPrivate, tick, uuidOf } from './private-harness.ts';

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import type { Owner } from '../../../src/process/privileges.ts';
+import type { Owner } from '../../../src/system/process/privileges.ts';
 import { snapshot } from '../../../src/testing/snapshots.ts';
 import { directories, documentOn, start } from './harness.ts';
 import { PATIENCE } from '../../support/patience.ts';

@@ -39,7 +39,7 @@ process.on('SIGTERM', () => {
 
 beforeAll(() => {
   directory = make();
-  compiled('sinks/metrics-disk/disk.ts', directory);
+  compiled('sinks/metrics-disk/shared-disk-sink.ts', directory);
   program = join(directory, 'writer.js');
   writeFileSync(program, WRITER);
 }, 60_000);

@@ -9,7 +9,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 
 import { CHUNK } from '../../../src/sinks/metrics-disk/format.ts';
 import { readMetrics, scratch, startDaemon, until } from '../../support/daemon.ts';
-import { action } from '../../commands/program.ts';
+import { action } from '../../cli/commands/program.ts';
 
 interface Counts {
   readonly accepted: number;

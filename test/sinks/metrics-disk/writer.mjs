@@ -3,7 +3,7 @@
 import { openSync, writeSync } from 'node:fs';
 
 import { openDisk } from '../../../dist/sinks/metrics-disk/open-disk.js';
-import { uniqueSums } from '../../../dist/sinks/metrics-disk/unique-sum.js';
+import { uniqueSums } from '../../../dist/sinks/metrics-disk/checksum-padding.js';
 
 const [path, size, sums, count] = process.argv.slice(2);
 

@@ -6,9 +6,9 @@ import path from 'node:path';
 import { asyncScheduler, Subject } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import type { Family } from '../../../src/figures/family.ts';
-import type { MetricDefinition, Snapshot } from '../../../src/metric.ts';
-import { variantOf } from '../../../src/sinks/prometheus/accept.ts';
+import type { Family } from '../../../src/model/metric-family.ts';
+import type { MetricDefinition, Snapshot } from '../../../src/model/metric.ts';
+import { variantOf } from '../../../src/sinks/prometheus/content-negotiation.ts';
 import { type Address, addressOf, isLocal } from '../../../src/sinks/prometheus/listen.ts';
 import { prometheus } from '../../../src/sinks/prometheus/sink.ts';
 import type { SinkReport } from '../../../src/sinks/sink.ts';

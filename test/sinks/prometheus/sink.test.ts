@@ -7,8 +7,8 @@ import path from 'node:path';
 import { asyncScheduler, concatMap, Subject, type Subscription } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import type { Family } from '../../../src/figures/family.ts';
-import type { Snapshot } from '../../../src/metric.ts';
+import type { Family } from '../../../src/model/metric-family.ts';
+import type { Snapshot } from '../../../src/model/metric.ts';
 import type { Address } from '../../../src/sinks/prometheus/listen.ts';
 import { prometheus } from '../../../src/sinks/prometheus/sink.ts';
 import type { Sink, SinkReport } from '../../../src/sinks/sink.ts';

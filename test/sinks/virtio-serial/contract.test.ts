@@ -6,7 +6,7 @@ import path from 'node:path';
 
 import { map, Observable } from 'rxjs';
 
-import type { Snapshot } from '../../../src/metric.ts';
+import type { Snapshot } from '../../../src/model/metric.ts';
 import { virtioSerial } from '../../../src/sinks/virtio-serial/sink.ts';
 import type { Sink, SinkReport } from '../../../src/sinks/sink.ts';
 import { describeSinkContract } from '../contract.ts';

@@ -9,7 +9,7 @@ import { asyncScheduler } from 'rxjs';
 import type { Subscription } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { permissionTrouble } from '../../../src/sinks/virtio-serial/permission.ts';
+import { permissionTrouble } from '../../../src/sinks/virtio-serial/socket-permission.ts';
 import { sample } from '../../../src/testing/snapshots.ts';
 import { domain, REQUEST, snapshotOf, stage } from './qemu.ts';
 import type { Qemu, SerialStage } from './qemu.ts';

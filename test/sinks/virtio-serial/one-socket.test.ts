@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { identityOf } from '../../../src/sinks/virtio-serial/identity.ts';
+import { identityOf } from '../../../src/sinks/virtio-serial/socket-identity.ts';
 import { guest, sample } from '../../../src/testing/snapshots.ts';
 import { domain, REQUEST, snapshotOf, stage, startQemu, type Qemu, type SerialStage } from './qemu.ts';
 import { PATIENCE } from '../../support/patience.ts';

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { asyncScheduler, Subject } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 
-import type { Domain, GuestMetrics, KnownDomain, Sample, Snapshot } from '../../../src/metric.ts';
+import type { Domain, GuestMetrics, KnownDomain, Sample, Snapshot } from '../../../src/model/metric.ts';
 import { virtioSerial } from '../../../src/sinks/virtio-serial/sink.ts';
 import type { VirtioSerialOptions } from '../../../src/sinks/virtio-serial/sink.ts';
 import type { SinkReport } from '../../../src/sinks/sink.ts';

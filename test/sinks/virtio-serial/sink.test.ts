@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TestScheduler } from 'rxjs/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { escapeXml } from '../../../src/metrics-xml.ts';
+import { escapeXml } from '../../../src/model/metrics-xml.ts';
 import { guest, sample } from '../../../src/testing/snapshots.ts';
 import { domain, REQUEST, snapshotOf, stage } from './qemu.ts';
 import type { SerialStage } from './qemu.ts';

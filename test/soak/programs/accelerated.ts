@@ -4,18 +4,18 @@ import { openSync } from 'node:fs';
 
 import { concatMap, ignoreElements, startWith, Subject, tap } from 'rxjs';
 
-import '../../../src/command-line.ts';
-import '../../../src/commands/run.ts';
-import { loadSetup } from '../../../src/commands/config.ts';
-import { daemon$, type Setup } from '../../../src/daemon.ts';
-import type { Log } from '../../../src/log.ts';
-import type { Snapshot } from '../../../src/metric.ts';
-import { monotonicScheduler } from '../../../src/monotonic.ts';
-import { keepDescriptorsFromChildren } from '../../../src/process/descriptors.ts';
-import { exitWithoutChildren } from '../../../src/process/exit.ts';
+import '../../../src/cli/command-line.ts';
+import '../../../src/cli/commands/run.ts';
+import { loadSetup } from '../../../src/daemon/load-setup.ts';
+import { daemon$, type Setup } from '../../../src/daemon/topology.ts';
+import type { Log } from '../../../src/system/log.ts';
+import type { Snapshot } from '../../../src/model/metric.ts';
+import { monotonicScheduler } from '../../../src/system/monotonic.ts';
+import { keepDescriptorsFromChildren } from '../../../src/system/process/descriptors.ts';
+import { exitWithoutChildren } from '../../../src/system/process/exit.ts';
 import type { ConfiguredSink } from '../../../src/sinks/index.ts';
 import type { PrometheusContext } from '../../../src/sinks/prometheus/sink.ts';
-import { createSelf } from '../../../src/status/self.ts';
+import { createSelf } from '../../../src/daemon/status-endpoint.ts';
 
 /** What the daemon is told. */
 export type Order =

@@ -6,7 +6,7 @@ import { firstValueFrom, forkJoin, lastValueFrom, merge, toArray, VirtualTimeSch
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { actions } from '../../../src/sources/action/actions.ts';
-import type { Outcome } from '../../../src/metric.ts';
+import type { Outcome } from '../../../src/model/metric.ts';
 import { alive } from '../../support/processes.ts';
 import { actionMetric, domainOf, PATH, UUID } from './requests.ts';
 import { until } from './wait.ts';

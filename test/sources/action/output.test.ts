@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { MetricDefinition, Outcome } from '../../../src/metric.ts';
+import type { MetricDefinition, Outcome } from '../../../src/model/metric.ts';
 import { readOutput } from '../../../src/sources/action/output.ts';
 import { actionMetric } from './requests.ts';
 

@@ -7,7 +7,7 @@ import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { actions } from '../../../src/sources/action/actions.ts';
-import type { MetricDefinition, Outcome } from '../../../src/metric.ts';
+import type { MetricDefinition, Outcome } from '../../../src/model/metric.ts';
 import { alive } from '../../support/processes.ts';
 import { actionMetric, PATH } from './requests.ts';
 import { until } from './wait.ts';

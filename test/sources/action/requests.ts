@@ -1,4 +1,4 @@
-import type { Domain, MetricDefinition } from '../../../src/metric.ts';
+import type { Domain, MetricDefinition } from '../../../src/model/metric.ts';
 
 /** A metric with an action, as the configuration would give it. */
 export const actionMetric = (command: string, rest: Partial<MetricDefinition> = {}): MetricDefinition => ({

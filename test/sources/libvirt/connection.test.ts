@@ -7,11 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { firstValueFrom, Subscription } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import type { Domain } from '../../../src/metric.ts';
+import type { Domain } from '../../../src/model/metric.ts';
 import { LibvirtError } from '../../../src/sources/libvirt/call.ts';
 import { connect$ } from '../../../src/sources/libvirt/connection.ts';
 import type { Connection, LifecycleEvent } from '../../../src/sources/libvirt/types.ts';
-import { STATS_GROUP } from '../../../src/stat-names.ts';
+import { STATS_GROUP } from '../../../src/model/statistics.ts';
 import { until } from '../../support/daemon.ts';
 import { type PrivateLibvirtd, startLibvirtd } from '../../support/libvirtd.ts';
 import { descriptorsOf } from '../../support/processes.ts';

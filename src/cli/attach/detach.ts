@@ -1,0 +1,61 @@
+import { defer, firstValueFrom, map } from 'rxjs';
+
+import { reasonOf } from '../../model/reason.ts';
+import type { Where } from '../../sources/libvirt/domain-devices.ts';
+import { escapeForLog } from '../../model/value.ts';
+import { leaves$ } from './wait-until-detached.ts';
+import { definitionOf, findDevice, type Step } from './device-plan.ts';
+import { type Done, nameOf, placeOf, sentence, type Session } from './attach-context.ts';
+
+const sayMissing = ({ note }: Session, { device }: Step, places: readonly Where[]): void =>
+  note(`${sentence(nameOf(device))} is not in ${places.map(placeOf).join(', nor in ')}`);
+
+/** Prints the element of a device as the domain has it. */
+export const printElement = (session: Session, step: Step, print: (xml: string) => void): Done => {
+  const [first] = step.there;
+  if (first === undefined) {
+    sayMissing(
+      session,
+      step,
+      session.definitions.map(({ where }) => where),
+    );
+    return 'nothing';
+  }
+  // Without the indentation that it has inside of the domain's XML.
+  print(`${first.element.xml.replaceAll('\n    ', '\n')}\n`);
+  session.note(
+    `${sentence(nameOf(step.device))} is in ${step.there.map(({ where }) => placeOf(where)).join(' and in ')}`,
+  );
+  return 'done';
+};
+
+/** Detaches a device from one description of the domain; from a running one only the guest can let it go. */
+export const detachFrom = async (session: Session, step: Step, where: Where): Promise<Done> => {
+  const { access, domain, note, tell, scheduler } = session;
+  const { device } = step;
+  const element = step.there.find((presence) => presence.where === where)?.element;
+  if (element === undefined) {
+    sayMissing(session, step, [where]);
+    return 'nothing';
+  }
+  try {
+    await firstValueFrom(access.detach$(domain, element.xml, where));
+    const there$ = defer(() => access.xml$(domain, 'live')).pipe(
+      map((xml) => findDevice(device, definitionOf('live', xml)) !== undefined),
+    );
+    if (where === 'live' && !(await firstValueFrom(leaves$(there$, scheduler)))) {
+      note(
+        `${sentence(nameOf(device))} is still in the running domain: the guest was asked 10 s ago to let it go and has ` +
+          'not done so yet. It may be paused, or have no hot-plug support; it leaves when the guest answers or stops',
+      );
+      return 'failed';
+    }
+  } catch (error) {
+    note(
+      `${sentence(nameOf(device))} cannot be detached from ${placeOf(where)}: ${escapeForLog(reasonOf(error), 1024)}`,
+    );
+    return 'failed';
+  }
+  tell(`Detached ${nameOf(device)} from ${placeOf(where)}`);
+  return 'done';
+};

@@ -1,0 +1,83 @@
+import type { Config } from '../../config/config.ts';
+import { privatePaths } from '../../sinks/metrics-disk/private-paths.ts';
+
+/** What `vhostmd attach` can give to a domain, by the names of the command line. */
+export const DEVICE_KINDS = ['shared-disk', 'private-disk', 'channel'] as const;
+export type DeviceKind = (typeof DEVICE_KINDS)[number];
+
+/** A device of one domain. `real` is the path without symbolic links, if it is another one. */
+export type Device =
+  | { readonly kind: 'shared-disk' | 'private-disk'; readonly path: string; readonly real?: string }
+  | { readonly kind: 'channel' };
+
+export type Choice =
+  | { readonly ok: true; readonly kinds: readonly DeviceKind[] }
+  | { readonly ok: false; readonly message: string };
+
+const NEEDS: Readonly<Record<DeviceKind, string>> = {
+  'shared-disk': '<disk> and <transport>vbd</transport>',
+  'private-disk': '<vm_disk>',
+  channel: '<transport>virtio</transport>',
+};
+
+const TITLES: Readonly<Record<DeviceKind, string>> = {
+  'shared-disk': 'shared disk',
+  'private-disk': 'private disk',
+  channel: 'channel',
+};
+
+/** A kind of device as messages call it. */
+export const titleOf = ({ kind }: { readonly kind: DeviceKind }): string => TITLES[kind];
+
+const used = ({ transports, disk, vmDisk }: Config): Readonly<Record<DeviceKind, boolean>> => ({
+  'shared-disk': disk !== undefined && transports.some(({ name }) => name === 'vbd'),
+  'private-disk': vmDisk !== undefined,
+  channel: transports.some(({ name }) => name === 'virtio'),
+});
+
+const known = ({ disk, vmDisk }: Config): Readonly<Record<DeviceKind, boolean>> => ({
+  'shared-disk': disk !== undefined,
+  'private-disk': vmDisk !== undefined,
+  channel: true,
+});
+
+/**
+ * What to attach: what is asked, or all that the daemon serves with this configuration. A private disk stands in
+ * for the shared one, which shows the metrics of every domain to every domain.
+ */
+export const toAttach = (config: Config, asked: readonly DeviceKind[]): Choice => {
+  const served = used(config);
+  const missing = asked.find((kind) => !served[kind]);
+  if (missing !== undefined) {
+    return { ok: false, message: `${config.file} has no ${TITLES[missing]}: that needs ${NEEDS[missing]}` };
+  }
+  if (asked.length > 0) return { ok: true, kinds: [...new Set(asked)] };
+  const kinds = DEVICE_KINDS.filter((kind) => served[kind] && !(kind === 'shared-disk' && served['private-disk']));
+  return { ok: true, kinds };
+};
+
+/** What to detach: what is asked, or all of which it is known how to find it. */
+export const toDetach = (config: Config, asked: readonly DeviceKind[]): Choice => {
+  const findable = known(config);
+  const missing = asked.find((kind) => !findable[kind]);
+  if (missing !== undefined) {
+    const element = missing === 'shared-disk' ? '<disk>' : '<vm_disk>';
+    return { ok: false, message: `${config.file} does not say where the ${TITLES[missing]} is: it has no ${element}` };
+  }
+  return { ok: true, kinds: asked.length > 0 ? [...new Set(asked)] : DEVICE_KINDS.filter((kind) => findable[kind]) };
+};
+
+/** The device of that kind for the domain; `realPath` resolves symbolic links. */
+export const deviceFor = (
+  kind: DeviceKind,
+  config: Config,
+  uuid: string,
+  realPath: (path: string) => string = (path) => path,
+): Device => {
+  if (kind === 'channel') return { kind };
+  const own = config.vmDisk && privatePaths(config.vmDisk.path).pathOf(uuid);
+  const path = kind === 'shared-disk' ? config.disk?.path : own;
+  if (path === undefined) throw new Error(`no path for the ${TITLES[kind]}`);
+  const real = realPath(path);
+  return { kind, path, ...(real === path ? {} : { real }) };
+};

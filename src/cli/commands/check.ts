@@ -1,0 +1,37 @@
+import type { MetricDefinition } from '../../model/metric.ts';
+import { monotonicScheduler } from '../../system/monotonic.ts';
+import { complain, shownAt } from '../../system/safe-output.ts';
+import { escapeForLog } from '../../model/value.ts';
+import { loadSetup } from '../../daemon/load-setup.ts';
+
+const source = ({ source: from, every }: MetricDefinition): string => {
+  const text =
+    from.kind === 'stat' ? `${from.stat}${from.scale === undefined ? '' : ` x ${from.scale}`}` : from.command;
+  const cut = escapeForLog(text.trim().replaceAll(/\s+/g, ' '), 60);
+  return `${cut}${every > 1 ? ` (every ${every} ticks)` : ''}`;
+};
+
+/** `vhostmd check`: prints what is wrong with a configuration file, or what is in it; quiet: nothing then. Exit status 2 if it is wrong. */
+export const check = async (file: string, quiet: boolean): Promise<number> => {
+  const loaded = await loadSetup(file, { scheduler: monotonicScheduler, write: () => undefined });
+  for (const line of loaded.warnings) complain(`${line} (warning)`);
+  if (!loaded.ok) {
+    for (const line of loaded.errors) complain(line);
+    return 2;
+  }
+  if (quiet) return 0;
+  const { metrics } = loaded.setup.config;
+  const rows = metrics.map(
+    (metric) => [metric.context, metric.type, escapeForLog(metric.name), source(metric)] as const,
+  );
+  const width = (column: 0 | 1 | 2): number => Math.max(0, ...rows.map((row) => row[column].length));
+  const widths = [width(0), width(1), width(2)] as const;
+  const count = (context: string): number => metrics.filter((metric) => metric.context === context).length;
+  for (const [context, type, name, from] of rows) {
+    console.log(`${context.padEnd(widths[0])}  ${type.padEnd(widths[1])}  ${name.padEnd(widths[2])}  ${from}`);
+  }
+  console.log(
+    `${shownAt(process.stdout, file, 'text')}: ${count('host')} host and ${count('vm')} VM metrics, no errors`,
+  );
+  return 0;
+};

@@ -1,0 +1,17 @@
+import { firstValueFrom } from 'rxjs';
+
+import { dump$, toJson } from '../../client/read-metrics.ts';
+import { monotonicScheduler } from '../../system/monotonic.ts';
+import { complain, shownAt } from '../../system/safe-output.ts';
+
+/** `vhostmd dump`: prints the verified content of a metrics disk, or what a channel replies. Exit status 1 if it cannot be read or is not valid. */
+export const dump = async (target: string, json: boolean): Promise<number> => {
+  const dumped = await firstValueFrom(dump$(target, { scheduler: monotonicScheduler }));
+  if (!dumped.ok) {
+    complain(`vhostmd: ${dumped.message}`);
+    return 1;
+  }
+  const text = json ? toJson(dumped.metrics) : dumped.xml;
+  process.stdout.write(shownAt(process.stdout, text, json ? 'json' : 'xml'));
+  return 0;
+};

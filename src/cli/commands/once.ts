@@ -1,0 +1,47 @@
+import { firstValueFrom, fromEvent, merge, of, takeUntil } from 'rxjs';
+
+import { pipeline$ } from '../../daemon/topology.ts';
+import { createLog, type Log } from '../../system/log.ts';
+import { document, metricsXml } from '../../model/metrics-xml.ts';
+import { monotonicScheduler } from '../../system/monotonic.ts';
+import { problemLines$ } from '../../daemon/log-problems.ts';
+import { exitWithoutChildren } from '../../system/process/exit.ts';
+import { TERMINAL_SIGNALS } from '../../system/process/signals.ts';
+import { complain } from '../../system/safe-output.ts';
+import { loadSetup } from '../../daemon/load-setup.ts';
+
+// No second tick: the longest time, in milliseconds, that a timer takes is 24 days.
+const ONE_TICK = 86_400_000;
+// After the deadline of the slowest action: until it has been killed, or given up.
+const KILL = 2000;
+
+/** `vhostmd once`: collects everything once, slow actions included, prints the XML. Nothing is opened or written. */
+export const once = async (options: { readonly config: string; readonly connect?: string }): Promise<number> => {
+  const loaded = await loadSetup(options.config, { scheduler: monotonicScheduler, write: () => undefined });
+  for (const line of loaded.warnings) complain(`${line} (warning)`);
+  if (!loaded.ok) {
+    for (const line of loaded.errors) complain(line);
+    return 2;
+  }
+  const all = createLog({ verbose: false, background: false });
+  const log: Log = (level, component, message) => {
+    if (level !== 'notice' || component === 'metrics') all(level, component, message);
+  };
+  const uri = options.connect === undefined ? {} : { connect: options.connect };
+  const { config } = loaded.setup;
+  const slowest = config.updatePeriod + KILL;
+  const snapshot$ = pipeline$(
+    { ...config, updatePeriod: ONE_TICK },
+    { ...uri, scheduler: monotonicScheduler, log },
+    { patience: slowest, start: 2 * slowest },
+  );
+  const signal$ = merge(...TERMINAL_SIGNALS.map((signal) => fromEvent(process, signal)));
+  const snapshot = await firstValueFrom(snapshot$.pipe(takeUntil(signal$)), { defaultValue: undefined });
+  if (snapshot === undefined) {
+    exitWithoutChildren(1);
+    return 1;
+  }
+  problemLines$(of(snapshot)).subscribe(({ level, message }) => log(level, 'metrics', message));
+  process.stdout.write(document(metricsXml(snapshot)), () => exitWithoutChildren(0));
+  return 0;
+};

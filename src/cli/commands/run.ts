@@ -1,0 +1,160 @@
+import path from 'node:path';
+
+import { connect, mergeMap, startWith, type Subscription, tap } from 'rxjs';
+
+import { daemon$, type DaemonReport } from '../../daemon/topology.ts';
+import { createLog, type Log } from '../../system/log.ts';
+import { monotonicScheduler } from '../../system/monotonic.ts';
+import { notifications, type Notifications } from '../../system/systemd.ts';
+import { reportReady } from '../../system/process/background.ts';
+import { keepDescriptorsFromChildren } from '../../system/process/descriptors.ts';
+import { exitWithoutChildren } from '../../system/process/exit.ts';
+import { claimPidFile, DEFAULT_PID_FILE } from '../../system/process/pid-file.ts';
+import { dropPrivileges, isRoot, mayBecome, ownerOf } from '../../system/process/privileges.ts';
+import { STOP_SIGNALS } from '../../system/process/signals.ts';
+import { reasonOf } from '../../model/reason.ts';
+import { type Notice, service$ } from '../../daemon/service-manager.ts';
+import { moduleOf } from '../../sinks/modules/load.ts';
+import { createSelf } from '../../daemon/status-endpoint.ts';
+import { escapeForLog } from '../../model/value.ts';
+import { load, loadRest, reload$, setupOf, signal$ } from '../../daemon/reload.ts';
+import { runDisks } from '../../daemon/early-disks.ts';
+
+// Different errors of modules that are remembered, to say each once.
+const MOST_BLAMED = 100;
+
+export interface RunOptions {
+  readonly config: string;
+  readonly connect?: string;
+  readonly verbose: boolean;
+  readonly foreground: boolean;
+  readonly user?: string;
+  readonly pidFile?: string;
+}
+
+const tell = (service: Notifications, log: Log, notice: Notice): void => {
+  if (notice.kind === 'status') return service.status(notice.text);
+  if (notice.kind !== 'stuck') return service[notice.kind]();
+  log('err', 'daemon', `${notice.text}: the watchdog gets no sign of life until that is over`);
+  service.status(notice.text);
+};
+
+/** Runs the daemon in this process until a signal ends it. */
+export const run = async (options: RunOptions, background: boolean): Promise<void> => {
+  const log = createLog({ verbose: options.verbose, background });
+  const service = notifications(process.env, (message) => log('warning', 'daemon', message));
+  let running: Subscription | undefined;
+  let serving: Subscription | undefined;
+  let releasePidFile = (): void => undefined;
+  let stopping = false;
+  const stop = (code: number): void => {
+    if (stopping) return;
+    stopping = true;
+    service.stopping();
+    try {
+      running?.unsubscribe();
+      serving?.unsubscribe();
+    } finally {
+      releasePidFile();
+      exitWithoutChildren(code);
+    }
+  };
+  const blamed = new Set<string>();
+  const fail = (error: unknown): void => {
+    // What somebody else's sink throws outside of its stream is not the daemon's end.
+    const module = moduleOf(error);
+    if (module !== undefined) {
+      const message = `Sink module ${escapeForLog(module)} throws, which ends nothing but what it was doing: ${escapeForLog(reasonOf(error))}`;
+      if (!blamed.has(message)) log('err', 'daemon', message);
+      if (blamed.size < MOST_BLAMED) blamed.add(message);
+      return;
+    }
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    for (const line of `Stopped by a bug, please report it: ${text}`.split('\n')) log('err', 'daemon', line);
+    stop(1);
+  };
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
+
+  for (const signal of STOP_SIGNALS) {
+    process.on(signal, () => {
+      if (!stopping) log('notice', 'daemon', `Stopping (${signal})`);
+      stop(0);
+    });
+  }
+  const config = path.resolve(options.config);
+  const self = createSelf(config, monotonicScheduler, log);
+  signal$('SIGUSR1').subscribe(() => {
+    for (const line of self.lines()) log('notice', 'status', line.trim());
+  });
+  const notStarted = (reason: string, code: number): void => {
+    service.status(`Not started: ${reason}`);
+    stop(code);
+  };
+  const disks = runDisks(log);
+  const loaded = await load(config, self, disks, log);
+  if (stopping) return;
+  if (loaded.kind === 'refused') return notStarted(loaded.reason, 2);
+  const { setup } = loaded;
+  try {
+    const owner = options.user === undefined ? undefined : ownerOf(options.user);
+    if (owner !== undefined) mayBecome(owner);
+    // Another user may not be able to read our files.
+    if (owner !== undefined) await loadRest();
+    process.umask(0o022);
+    keepDescriptorsFromChildren();
+    const pidFile = options.pidFile ?? (background ? DEFAULT_PID_FILE : undefined);
+    if (pidFile !== undefined) releasePidFile = claimPidFile(path.resolve(pidFile), owner);
+    self.prepare(owner);
+    if (owner !== undefined && isRoot()) await disks.openEarly(setup.config, owner);
+    if (owner !== undefined) dropPrivileges(owner);
+    if (background) process.chdir('/');
+  } catch (error) {
+    log('err', 'daemon', reasonOf(error));
+    return notStarted(reasonOf(error), 1);
+  }
+
+  if (stopping) return;
+  serving = self.serve();
+  const waitFor = new Set(setup.sinks.filter(({ required }) => required).map(({ key }) => key));
+  let ready = false;
+  const said = ({ sink, report }: DaemonReport): void => {
+    if (ready) return;
+    if (report.kind === 'failed' && report.stage === 'open' && sink.required) return notStarted(report.message, 1);
+    if (report.kind !== 'written') return;
+    waitFor.delete(sink.key);
+    if (waitFor.size > 0) return;
+    ready = true;
+    // After the first snapshot, which waits for nothing that it does not use.
+    void loadRest()
+      .catch((error: unknown) =>
+        log('warning', 'daemon', `A reload may be refused until a restart: ${escapeForLog(reasonOf(error))}`),
+      )
+      .then(() => {
+        if (stopping) return;
+        log('notice', 'daemon', 'Ready: the first snapshot is published');
+        service.ready();
+        if (background) reportReady();
+      });
+  };
+  const reloads$ = reload$(config, self, disks, log);
+  const report$ = daemon$(reloads$.pipe(mergeMap(setupOf), startWith(setup)), {
+    ...(options.connect === undefined ? {} : { connect: options.connect }),
+    scheduler: monotonicScheduler,
+    log,
+    figures: self.figures,
+  });
+  const atWork = {
+    setup,
+    reload$: reloads$,
+    view: self.figures.view,
+    watchdogInterval: service.watchdogInterval,
+    wallClock: Date.now,
+    scheduler: monotonicScheduler,
+  };
+  const notice$ = report$.pipe(
+    tap(said),
+    connect((shared$) => service$({ ...atWork, report$: shared$ })),
+  );
+  running = notice$.subscribe({ next: (notice) => tell(service, log, notice), error: fail });
+};

@@ -1,0 +1,32 @@
+import { firstValueFrom } from 'rxjs';
+
+import { ask$ } from '../../client/status-request.ts';
+import { socketPaths } from '../../daemon/status/socket.ts';
+import { parsedStatus } from '../../daemon/status/status.ts';
+import { asciiJson, statusLines } from '../../daemon/status/text.ts';
+import { complain } from '../../system/safe-output.ts';
+
+const NOBODY = 2;
+
+/** `vhostmd status`: asks the running daemon. Exit status 0 it is well, 1 it is not, 2 there is none to ask. */
+export const status = async ({
+  json,
+  socket,
+}: {
+  readonly json: boolean;
+  readonly socket?: string;
+}): Promise<number> => {
+  const paths = socket === undefined ? socketPaths(process.env, process.getuid?.()) : [socket];
+  const answer = await firstValueFrom(ask$(paths));
+  if (!answer.ok) {
+    complain(`vhostmd: No daemon answers (${answer.problems.join('; ')}). Does it run? See also --socket.`);
+    return NOBODY;
+  }
+  const found = parsedStatus(answer.text);
+  if (found === undefined) {
+    console.error('vhostmd: What answers is not vhostmd, or another version of it. See also --socket.');
+    return NOBODY;
+  }
+  console.log(json ? asciiJson(found, 2) : statusLines(found).join('\n'));
+  return found.well ? 0 : 1;
+};

@@ -1,0 +1,116 @@
+import {
+  asyncScheduler,
+  catchError,
+  defer,
+  filter,
+  map,
+  merge,
+  of,
+  retry,
+  take,
+  throwError,
+  throwIfEmpty,
+  timer,
+} from 'rxjs';
+import type { Observable, SchedulerLike } from 'rxjs';
+
+import { CLOSING, OPENING } from '../model/metrics-xml.ts';
+import { reasonOf } from '../model/reason.ts';
+import { INVALID_REQUEST, REPLY_END } from '../sinks/virtio-serial/reply.ts';
+import { quoted } from '../sinks/virtio-serial/socket-path.ts';
+
+/** The document of a reply, or why there is none: one clear line. */
+export type ReplyRead = { readonly ok: true; readonly xml: string } | { readonly ok: false; readonly message: string };
+
+export interface ReadReplyOptions {
+  /** How long to wait for a whole reply at most, in milliseconds. */
+  readonly wait?: number;
+  readonly scheduler?: SchedulerLike;
+}
+
+/** More than any host publishes; protects against a device that never ends. */
+const LARGEST = 64 * 1024 * 1024;
+
+const INVALID = Symbol('INVALID REQUEST');
+
+/** Puts a reply together. What an earlier reply has left behind before it is dropped. */
+const collector = (path: string) => {
+  let chunks: string[] = [];
+  let length = 0;
+  let tail = '';
+  const start = (): string => quoted(chunks.join('').slice(0, 40));
+  const restart = (text: string): void => {
+    chunks = [text];
+    length = text.length;
+    tail = text.slice(-INVALID_REQUEST.length);
+  };
+  const take = (bytes: Uint8Array): string | undefined => {
+    const chunk = Buffer.from(bytes).toString('latin1');
+    chunks.push(chunk);
+    length += chunk.length;
+    const look = tail + chunk;
+    tail = look.slice(-INVALID_REQUEST.length);
+    if (length > LARGEST) throw new Error(`${path} is no channel of vhostmd: it sends without an end`);
+    if (!look.includes(REPLY_END) && !look.includes(INVALID_REQUEST)) return undefined;
+    return found(chunks.join(''));
+  };
+  const found = (text: string): string | undefined => {
+    const opening = text.indexOf(OPENING);
+    const invalid = text.indexOf(INVALID_REQUEST);
+    if (invalid !== -1 && (opening === -1 || invalid < opening)) throw INVALID;
+    const end = text.indexOf(REPLY_END);
+    if (end === -1) return undefined;
+    const from = text.lastIndexOf(OPENING, end);
+    if (from !== -1) return Buffer.from(text.slice(from, end + CLOSING.length), 'latin1').toString('utf8');
+    restart(text.slice(end + REPLY_END.length));
+    return found(chunks.join(''));
+  };
+  return {
+    take,
+    /** What there is instead of a reply. */
+    instead: (nothing: string): string => {
+      if (length === 0) return nothing;
+      return chunks.join('').includes(OPENING)
+        ? `${path} sent only a part of a reply, ${length} bytes; try again, and look whether vhostmd runs on the host`
+        : `${path} is no channel of vhostmd: it sent ${start()}`;
+    },
+  };
+};
+
+/**
+ * The reply in the bytes that come after a request. `bytes$` opens, asks and closes; its errors are the message.
+ * `silent` says why nothing may come. Emits once; a failure is a value.
+ */
+export const readReply$ = (
+  path: string,
+  bytes$: Observable<Uint8Array>,
+  silent: string,
+  { wait = 5000, scheduler = asyncScheduler }: ReadReplyOptions,
+): Observable<ReplyRead> =>
+  defer(() => {
+    let reply = collector(path);
+    const once$ = defer(() => {
+      reply = collector(path);
+      return bytes$.pipe(
+        map(reply.take),
+        filter((xml) => xml !== undefined),
+        throwIfEmpty(() => new Error(reply.instead(`${path} was closed without a reply; ${silent}`))),
+      );
+    });
+    const read$ = once$.pipe(
+      // What another one began to ask, and did not end, has spoilt the first request.
+      retry({ count: 1, delay: (error: unknown) => (error === INVALID ? of(error) : throwError(() => error)) }),
+      map((xml): ReplyRead => ({ ok: true, xml })),
+      catchError((error: unknown) => {
+        const message = error === INVALID ? `${path} answers INVALID REQUEST: it is no channel of vhostmd` : undefined;
+        return of<ReplyRead>({ ok: false, message: message ?? reasonOf(error) });
+      }),
+    );
+    const late$ = timer(wait, scheduler).pipe(
+      map((): ReplyRead => ({
+        ok: false,
+        message: reply.instead(`${path} does not answer within ${wait / 1000} s: ${silent}`),
+      })),
+    );
+    return merge(read$, late$).pipe(take(1));
+  });

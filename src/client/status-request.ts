@@ -1,0 +1,78 @@
+import { createConnection } from 'node:net';
+
+import { catchError, defer, map, Observable, of, tap, throwError } from 'rxjs';
+
+import { codeOf } from '../model/reason.ts';
+import { STATUS } from '../daemon/status/socket.ts';
+
+/** What a daemon said, or for each socket why none did. */
+export type Answer =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+const PATIENCE = 3000;
+/** Bytes of an answer. A status of 10,000 metrics that all fail is a part of this. */
+export const MOST = 64 * 2 ** 20;
+
+/** Whether a socket cannot be connected to because nobody is there. */
+const isAbsent = (cause: unknown): boolean => ['ENOENT', 'ECONNREFUSED'].includes(codeOf(cause) ?? '');
+
+/** Why a socket cannot be read, in words. */
+export const explained = ({ code, message }: NodeJS.ErrnoException): string => {
+  if (code === 'ENOENT') return 'there is no such socket';
+  if (code === 'ECONNREFUSED') return 'nobody listens there any more';
+  if (code === 'EACCES') return 'not allowed for this user';
+  return message;
+};
+
+/** What is sent on a socket until its end, in a bounded time. */
+const answer$ = (path: string, patience: number): Observable<string> =>
+  new Observable((subscriber) => {
+    const socket = createConnection(path, () => socket.write(STATUS));
+    const parts: Buffer[] = [];
+    let size = 0;
+    const fail = (reason: string, cause?: unknown): void =>
+      subscriber.error(new Error(`${path}: ${reason}`, { cause }));
+    const late = setTimeout(
+      () => fail(`no answer within ${patience / 1000} s: the daemon hangs or is suspended`),
+      patience,
+    );
+    socket.on('data', (data: Buffer) => {
+      size += data.length;
+      parts.push(data);
+      if (size > MOST) fail('the answer has no end: this is not the socket of vhostmd');
+    });
+    socket.once('error', (error) => fail(explained(error), error));
+    socket.once('end', () => {
+      subscriber.next(Buffer.concat(parts).toString('utf8'));
+      subscriber.complete();
+    });
+    return () => {
+      clearTimeout(late);
+      socket.destroy();
+    };
+  });
+
+/** Opens the first of the sockets behind which there is anybody; else the error is that of the last. */
+export const firstOf = <T>(
+  [path = '', ...others]: readonly string[],
+  open$: (path: string) => Observable<T>,
+): Observable<T> =>
+  open$(path).pipe(
+    catchError((error: Error) =>
+      // Not another daemon instead of one that hangs, or that may not be asked.
+      others.length > 0 && isAbsent(error.cause) ? firstOf(others, open$) : throwError(() => error),
+    ),
+  );
+
+/** Asks the first of the sockets behind which there is anybody. Emits once, never errors. */
+export const ask$ = (paths: readonly string[], patience = PATIENCE): Observable<Answer> =>
+  defer(() => {
+    const problems: string[] = [];
+    const noted$ = (path: string): Observable<string> =>
+      answer$(path, patience).pipe(tap({ error: ({ message }: Error) => problems.push(message) }));
+    return firstOf(paths, noted$).pipe(
+      map((text): Answer => ({ ok: true, text })),
+      catchError(() => of<Answer>({ ok: false, problems })),
+    );
+  });

@@ -1,0 +1,27 @@
+import type { MonoTypeOperatorFunction, SchedulerLike } from 'rxjs';
+
+import type { Log } from '../system/log.ts';
+import { logChanges, type LoggedChange } from './log-changes.ts';
+import type { Link } from '../sources/libvirt/reconnect.ts';
+
+const linkChange =
+  (uri: string | undefined) =>
+  (link: Link): LoggedChange => {
+    const component = 'libvirt';
+    if (!link.up) {
+      const { reason } = link;
+      const message = `Not connected, trying again: ${reason}. Host metrics go on`;
+      return { kind: 'down', detail: reason, level: 'warning', component, messages: [message] };
+    }
+    const { product, reports } = link.connection;
+    const message = `Connected to ${product}${uri === undefined ? '' : ` at ${uri}`}`;
+    const polled = 'The driver reports no starts and stops of domains: they are listed once a period instead';
+    const messages = [message, ...(reports.lifecycle ? [] : [polled])] as const;
+    return { kind: 'up', detail: product, level: 'notice', component, messages };
+  };
+
+/** Logs whether libvirt is connected. `uri`: undefined for libvirt's own default. */
+export const logLink = (
+  uri: string | undefined,
+  options: { readonly log: Log; readonly scheduler: SchedulerLike },
+): MonoTypeOperatorFunction<Link> => logChanges(linkChange(uri), options);

@@ -1,0 +1,128 @@
+import { concatMap, defer, type Observable } from 'rxjs';
+
+import type { Domain, MetricDefinition, Outcome, Snapshot } from '../model/metric.ts';
+import { PAUSE } from '../rx/paced.ts';
+import { KEPT_PERIODS } from '../streams/latest-values.ts';
+import { escapeForLog } from '../model/value.ts';
+
+/** A line about metrics that have lost their value, or have it again. */
+export interface ProblemLine {
+  readonly level: 'warning' | 'info';
+  readonly message: string;
+}
+
+// So many domains are named when the same metric fails for all of them at once.
+const NAMED = 3;
+// So many lines of one snapshot; a trouble that all metrics share must not flood the log.
+const MOST_LINES = 20;
+
+const who = (faults: readonly Fault[]): string => {
+  const names = faults.flatMap(({ domain }) => (domain === undefined ? [] : [`"${escapeForLog(domain.name, 64)}"`]));
+  if (names.length === 0) return 'the host';
+  const rest = names.length - NAMED;
+  return `${names.length > 1 ? 'the domains' : 'the domain'} ${names.slice(0, NAMED).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+};
+
+/** The note of an outcome as a line, the first time that the metric has one; undefined otherwise. */
+export const noteLines = (): ((metric: MetricDefinition, outcome: Outcome) => string | undefined) => {
+  const noted = new Set<number>();
+  return ({ index, name, place: { file, line } }, outcome) => {
+    if (!outcome.ok || outcome.note === undefined || noted.has(index)) return undefined;
+    noted.add(index);
+    return `"${name}" (${file}:${line}): its action ${outcome.note}`;
+  };
+};
+
+/** What is wrong with a value: it has none, or it is old. */
+interface Fault {
+  readonly metric: MetricDefinition;
+  readonly domain?: Domain;
+  /** Undefined: it is shown, but late. */
+  readonly reason?: string;
+}
+
+/** What has been logged of one metric, by domain, and when the last line was. */
+interface Logged {
+  readonly faults: Map<string, Fault>;
+  at: number;
+}
+
+const faultsOf = ({ problems, late = [] }: Snapshot): readonly Fault[] => [...problems, ...late];
+
+const byMetric = (faults: readonly Fault[]): ReadonlyMap<number, Map<string, Fault>> => {
+  const groups = new Map<number, Map<string, Fault>>();
+  for (const fault of faults) {
+    const group = groups.get(fault.metric.index) ?? new Map<string, Fault>();
+    groups.set(fault.metric.index, group.set(fault.domain?.uuid ?? '', fault));
+  }
+  return groups;
+};
+
+const NOTHING: ReadonlyMap<string, Fault> = new Map();
+
+const isSame = (one: Fault | undefined, other: Fault): boolean =>
+  one !== undefined && (one.reason === undefined) === (other.reason === undefined);
+
+/** The one line that a metric has now, and what is logged by it. */
+const lineOf = (logged: Logged, now: ReadonlyMap<string, Fault>): ProblemLine | undefined => {
+  const news = [...now].filter(([key, fault]) => !isSame(logged.faults.get(key), fault));
+  const missing = news.filter(([, { reason }]) => reason !== undefined);
+  const about = missing.length > 0 ? missing : news;
+  const [first] = about;
+  if (first !== undefined) {
+    for (const [key, fault] of about) logged.faults.set(key, fault);
+    const [, { metric, reason }] = first;
+    const what = `"${metric.name}" (${metric.place.file}:${metric.place.line})`;
+    const whom = who(about.map(([, fault]) => fault));
+    return {
+      level: 'warning',
+      message:
+        reason === undefined
+          ? `${what} keeps its last value for ${whom}: no new one for ${KEPT_PERIODS} periods`
+          : `${what} is left out for ${whom}: ${reason}`,
+    };
+  }
+  const back = [...logged.faults].filter(([key]) => !now.has(key));
+  for (const [key] of back) logged.faults.delete(key);
+  const faults = back.map(([, fault]) => fault);
+  return faults[0] && { level: 'info', message: `"${faults[0].metric.name}" is back for ${who(faults)}` };
+};
+
+/**
+ * Says each loss and each return of a value, not at every tick: those of one metric in one line, and at most one line of
+ * a metric in a minute. What comes and goes within a minute is one line.
+ */
+export const problemLines$ = (snapshot$: Observable<Snapshot>): Observable<ProblemLine> =>
+  defer(() => {
+    const all = new Map<number, Logged>();
+    return snapshot$.pipe(
+      concatMap((snapshot): readonly ProblemLine[] => {
+        const now = byMetric(faultsOf(snapshot));
+        if (now.size === 0 && all.size === 0) return [];
+        const running = new Set(snapshot.guests.map(({ domain }) => domain.uuid));
+        for (const index of now.keys()) {
+          if (!all.has(index)) all.set(index, { faults: new Map(), at: -Infinity });
+        }
+        const lines: ProblemLine[] = [];
+        for (const [index, logged] of all) {
+          const faults = now.get(index) ?? NOTHING;
+          // The end of a domain is no return of its values.
+          for (const [key, { domain }] of logged.faults) {
+            if (domain !== undefined && !running.has(key) && !faults.has(key)) logged.faults.delete(key);
+          }
+          if (snapshot.at - logged.at < PAUSE) continue;
+          const line = lineOf(logged, faults);
+          if (line === undefined) {
+            if (logged.faults.size === 0 && faults.size === 0) all.delete(index);
+            continue;
+          }
+          logged.at = snapshot.at;
+          lines.push(line);
+        }
+        const rest = lines.length - MOST_LINES;
+        if (rest <= 0) return lines;
+        const message = `${rest} more metrics have lost or got back values: vhostmd status`;
+        return [...lines.slice(0, MOST_LINES), { level: 'warning', message }];
+      }),
+    );
+  });

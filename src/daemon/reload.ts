@@ -1,0 +1,83 @@
+import { concat, concatMap, defer, fromEvent, type Observable, of, share, tap, throttleTime } from 'rxjs';
+
+import { loadActions, type Setup } from './topology.ts';
+import type { Log } from '../system/log.ts';
+import { monotonicScheduler } from '../system/monotonic.ts';
+import { reasonOf } from '../model/reason.ts';
+import type { Reload } from './service-manager.ts';
+import { loadSinks } from '../sinks/index.ts';
+import type { PrometheusContext } from '../sinks/prometheus/sink.ts';
+import type { Self } from './status-endpoint.ts';
+import { escapeForLog } from '../model/value.ts';
+import { loadSetup } from './load-setup.ts';
+import type { RunDisks } from './early-disks.ts';
+
+// Of a storm of signals the first is obeyed at once, the others together after this time, in milliseconds.
+const SIGNAL_PAUSE = 1000;
+
+/** All that this or another configuration may need: later an upgrade may have put another version in the place of our files. */
+export const loadRest = async (): Promise<unknown> => await Promise.all([loadActions(), loadSinks()]);
+
+const usesActions = ({ config }: Setup): boolean => config.metrics.some(({ source }) => source.kind === 'action');
+
+// What it needs of our files is loaded here, so that a reload without descriptors or files is refused.
+const loadAll = async (
+  file: string,
+  context: PrometheusContext,
+  disks: RunDisks,
+): Promise<Awaited<ReturnType<typeof loadSetup>>> => {
+  try {
+    const loaded = await loadSetup(file, context, disks.opened);
+    if (loaded.ok && usesActions(loaded.setup)) await loadActions();
+    return loaded;
+  } catch (error) {
+    const reason = `A part of vhostmd cannot be loaded, restart it after an upgrade: ${escapeForLog(reasonOf(error))}`;
+    return { ok: false, errors: [reason], warnings: [] };
+  }
+};
+
+/** Reads and checks a configuration, and loads what it needs; logs what is wrong with it. */
+export const load = async (
+  file: string,
+  self: Self,
+  disks: RunDisks,
+  log: Log,
+): Promise<Exclude<Reload, { kind: 'loading' }>> => {
+  const context: PrometheusContext = {
+    scheduler: monotonicScheduler,
+    write: (line) => process.stdout.write(`${line}\n`),
+    figures: self.families,
+  };
+  const loaded = await loadAll(file, context, disks);
+  self.loaded(loaded.ok ? undefined : loaded.errors[0]);
+  for (const line of loaded.warnings) log('warning', 'configuration', line);
+  if (loaded.ok) {
+    disks.sayHangs(loaded.setup.config);
+    return { kind: 'loaded', setup: loaded.setup };
+  }
+  for (const line of loaded.errors) log('err', 'configuration', line);
+  return { kind: 'refused', reason: loaded.errors[0] ?? 'it has mistakes' };
+};
+
+/** A signal of the process. */
+export const signal$ = (signal: NodeJS.Signals): Observable<unknown> =>
+  fromEvent(process, signal).pipe(throttleTime(SIGNAL_PAUSE, monotonicScheduler, { leading: true, trailing: true }));
+
+/** The configuration, read again at each SIGHUP. */
+export const reload$ = (file: string, self: Self, disks: RunDisks, log: Log): Observable<Reload> =>
+  signal$('SIGHUP').pipe(
+    concatMap(() =>
+      concat(
+        of<Reload>({ kind: 'loading' }),
+        defer(() => load(file, self, disks, log)),
+      ),
+    ),
+    tap(({ kind }) => {
+      if (kind === 'refused') log('err', 'configuration', 'Not reloaded: the former configuration stays in force');
+      if (kind === 'loaded') log('notice', 'configuration', `Reloading ${file}`);
+    }),
+    share(),
+  );
+
+/** What a reload puts in force: nothing unless the file is right. */
+export const setupOf = (reload: Reload): readonly Setup[] => (reload.kind === 'loaded' ? [reload.setup] : []);

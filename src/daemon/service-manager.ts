@@ -1,0 +1,188 @@
+import {
+  defer,
+  distinctUntilChanged,
+  EMPTY,
+  filter,
+  map,
+  merge,
+  type Observable,
+  of,
+  type SchedulerLike,
+  share,
+  switchMap,
+  take,
+  tap,
+  throttleTime,
+  timer,
+} from 'rxjs';
+
+import type { DaemonReport, Setup } from './topology.ts';
+import type { FiguresView } from './telemetry/telemetry.ts';
+import { runningIn } from './status/status.ts';
+import { counted, vmsText } from '../model/duration.ts';
+
+/** How the reading of the configuration goes on after a SIGHUP. */
+export type Reload =
+  | { readonly kind: 'loading' }
+  | { readonly kind: 'loaded'; readonly setup: Setup }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** What the service manager is to be told; `stuck` is for the log, too: the watchdog gets no sign of life. */
+export type Notice =
+  | { readonly kind: 'ready' | 'reloading' | 'watchdog' }
+  | { readonly kind: 'status' | 'stuck'; readonly text: string };
+
+/** The daemon at work. */
+export interface AtWork {
+  /** The first configuration. */
+  readonly setup: Setup;
+  readonly reload$: Observable<Reload>;
+  readonly report$: Observable<DaemonReport>;
+  readonly view: () => FiguresView;
+  /** Milliseconds between two signs of life; undefined: nobody expects one. */
+  readonly watchdogInterval?: number | undefined;
+  /** Wall clock, in milliseconds. */
+  readonly wallClock: () => number;
+  readonly scheduler: SchedulerLike;
+}
+
+// Milliseconds between two statuses.
+const STATUS_PAUSE = 1000;
+// A tick is late by a period and this, in milliseconds, before it counts as missing: collections and sinks take time.
+const LATE = 5000;
+// So often it is looked, within an interval, whether there is a sign of life.
+const LOOKS = 8;
+
+/** The state in words, without anything that changes by itself; undefined before the first snapshot. */
+const statusText = (
+  { newest, libvirt, sinks }: FiguresView,
+  wallOf: (at: number) => string,
+  refused: string | undefined,
+): string | undefined => {
+  if (newest === undefined) return undefined;
+  const { host, guests } = newest.snapshot;
+  const vms = vmsText(guests.length, runningIn(newest.snapshot), libvirt?.up === false);
+  return [
+    `${counted(host.length, 'host metric')}, ${vms}`,
+    ...(refused === undefined ? [] : [`not reloaded, the former configuration is in force: ${refused}`]),
+    ...(libvirt?.up === false ? [`libvirt away since ${wallOf(libvirt.since)}: ${libvirt.reason}`] : []),
+    ...sinks.flatMap(({ name, failing }) => (failing === undefined ? [] : [`sink ${name} fails: ${failing.message}`])),
+  ].join('; ');
+};
+
+/** Times of the monotonic clock on the wall clock, each always the same, whatever happens to that clock later. */
+const wallTimes = (now: () => number, wallClock: () => number): ((at: number) => string) => {
+  const known = new Map<number, string>();
+  return (at) => {
+    const text = known.get(at) ?? `${new Date(wallClock() - (now() - at)).toISOString().slice(0, 19)}Z`;
+    // Only the newest is asked for again.
+    known.clear();
+    known.set(at, text);
+    return text;
+  };
+};
+
+const requiredOf = ({ sinks }: Setup): readonly string[] =>
+  sinks.filter(({ required }) => required).map(({ key }) => key);
+
+/**
+ * What the service manager is to be told of the daemon after its start. READY after a reload comes when every required
+ * sink has written a snapshot of the new configuration, or has failed to. Signs of life come only while ticks are
+ * published and the required sinks deliver them or say why not: a daemon that hangs is to be restarted, one whose disk is
+ * full is not.
+ */
+export const service$ = ({
+  setup,
+  reload$,
+  report$,
+  view,
+  watchdogInterval,
+  wallClock,
+  scheduler,
+}: AtWork): Observable<Notice> =>
+  defer(() => {
+    const now = (): number => scheduler.now();
+    const wallOf = wallTimes(now, wallClock);
+    const sinks = new Map<string, { readonly at: number; readonly last: DaemonReport['report'] }>();
+    let refused: string | undefined;
+    let current = setup;
+    let since = now();
+
+    const noted$ = report$.pipe(
+      filter(({ report }) => report.kind === 'written' || report.kind === 'failed'),
+      tap(({ sink, report }) => sinks.set(sink.key, { at: now(), last: report })),
+    );
+
+    const inForce = ({ config: { metrics } }: Setup): boolean => view().newest?.snapshot.metrics === metrics;
+    const published = (next: Setup): boolean =>
+      inForce(next) &&
+      requiredOf(next).every((key) => {
+        const last = sinks.get(key)?.last;
+        return last?.kind === 'failed' || (last?.kind === 'written' && last.snapshot.metrics === next.config.metrics);
+      });
+
+    const configured$ = reload$.pipe(
+      switchMap((reload): Observable<Notice> => {
+        if (reload.kind !== 'loaded') return of({ kind: reload.kind === 'loading' ? 'reloading' : 'ready' });
+        const { setup: next } = reload;
+        return noted$.pipe(
+          filter(() => published(next)),
+          take(1),
+          tap(() => {
+            current = next;
+            since = now();
+          }),
+          map(() => ({ kind: 'ready' })),
+        );
+      }),
+    );
+
+    const refused$ = reload$.pipe(
+      tap((reload) => {
+        if (reload.kind === 'refused') refused = reload.reason;
+        if (reload.kind === 'loaded') refused = undefined;
+      }),
+      filter(({ kind }) => kind === 'refused'),
+    );
+    const status$ = merge(
+      noted$.pipe(throttleTime(STATUS_PAUSE, scheduler, { leading: true, trailing: true })),
+      refused$,
+    ).pipe(
+      map(() => statusText(view(), wallOf, refused)),
+      filter((text) => text !== undefined),
+      distinctUntilChanged(),
+      map((text): Notice => ({ kind: 'status', text })),
+    );
+
+    let ticks = { count: 0, at: since };
+    const silent = (): string | undefined => {
+      const { period = 0, snapshots, newest } = view();
+      // The watchdog waits until the start is done.
+      if (newest === undefined) return undefined;
+      if (snapshots.tick !== ticks.count) ticks = { count: snapshots.tick, at: now() };
+      const from = now() - 2 * period - LATE;
+      if (ticks.at < from) return 'no tick has been published';
+      const stuck = requiredOf(current).some((key) => {
+        const { at, last } = sinks.get(key) ?? { at: since };
+        return last?.kind !== 'failed' && at < from;
+      });
+      return stuck ? 'a sink has reported nothing' : undefined;
+    };
+    const signs$ = (interval: number): Observable<Notice> => {
+      const silent$ = timer(0, interval / LOOKS, scheduler).pipe(map(silent), share());
+      return merge(
+        silent$.pipe(
+          filter((reason) => reason === undefined),
+          throttleTime(interval, scheduler),
+          map((): Notice => ({ kind: 'watchdog' })),
+        ),
+        silent$.pipe(
+          distinctUntilChanged(),
+          filter((reason) => reason !== undefined),
+          map((reason): Notice => ({ kind: 'stuck', text: `Stuck, ${reason} for more than two periods` })),
+        ),
+      );
+    };
+    const watchdog$ = watchdogInterval === undefined ? EMPTY : signs$(watchdogInterval);
+    return merge(status$, configured$, watchdog$);
+  });

@@ -1,0 +1,101 @@
+import { defer, map, of, share, startWith, Subject, type SchedulerLike, type Subscription } from 'rxjs';
+
+import { version } from '../system/version.ts';
+import { ownFamilies } from './telemetry/prometheus-families.ts';
+import type { Family } from '../model/metric-family.ts';
+import { createFigures, type Figures } from './telemetry/telemetry.ts';
+import { processView } from './telemetry/process-usage.ts';
+import type { Log } from '../system/log.ts';
+import type { Snapshot } from '../model/metric.ts';
+import { document, metricsXml } from '../model/metrics-xml.ts';
+import type { Owner } from '../system/process/privileges.ts';
+import { reasonOf } from '../model/reason.ts';
+import { makeSocketFolder, ownSocketPath, statusSocket$, type Told } from './status/socket.ts';
+import { type Status, statusOf } from './status/status.ts';
+import { asciiJson, statusLines } from './status/text.ts';
+
+/** What the daemon knows of itself, and how others get it. */
+export interface Self {
+  readonly figures: Figures;
+  /** For Prometheus. */
+  readonly families: () => readonly Family[];
+  /** The status for people, as `vhostmd status` prints it. */
+  readonly lines: () => readonly string[];
+  /** Notes how the reading of the configuration ended: without an error, or with its first. */
+  readonly loaded: (error?: string) => void;
+  /** Makes the folder of the status socket, while that is still allowed; `owner` is who will run the daemon. */
+  readonly prepare: (owner?: Owner) => void;
+  /** Serves `vhostmd status` and `vhostmd watch` until it is unsubscribed. Where that is impossible it is said once, and all else goes on. */
+  readonly serve: () => Subscription | undefined;
+}
+
+export const createSelf = (file: string, scheduler: SchedulerLike, log: Log): Self => {
+  const own = createFigures(scheduler);
+  const published$ = new Subject<Snapshot>();
+  const figures: Figures = {
+    ...own,
+    published: (setup, snapshot) => {
+      own.published(setup, snapshot);
+      published$.next(snapshot);
+    },
+  };
+  // Made once of each snapshot, and not at all where nobody follows; only its age is that of the moment.
+  let told: { readonly of: Snapshot; readonly rest: string } | undefined;
+  const restOf = (snapshot: Snapshot): string => {
+    if (told?.of === snapshot) return told.rest;
+    const names = Object.fromEntries(snapshot.guests.map(({ domain: { uuid, name } }) => [uuid, name]));
+    const rest = { names, document: document(metricsXml(snapshot)) } satisfies Omit<Told, 'ageSeconds'>;
+    told = { of: snapshot, rest: asciiJson(rest).slice(1) };
+    return told.rest;
+  };
+  const lineOf = (snapshot: Snapshot, at: number): Buffer => {
+    const ageSeconds = (scheduler.now() - at) / 1000;
+    return Buffer.from(`{"ageSeconds":${ageSeconds},${restOf(snapshot)}\n`);
+  };
+  const line$ = published$.pipe(
+    map((snapshot) => lineOf(snapshot, scheduler.now())),
+    share(),
+  );
+  const follow$ = defer(() => {
+    const { newest } = own.view();
+    return newest === undefined ? line$ : line$.pipe(startWith(lineOf(newest.snapshot, newest.at)));
+  });
+  const ourVersion = version();
+  const socket = ownSocketPath(process.env, process.getuid?.());
+  let notReloaded: { readonly at: number; readonly message: string } | undefined;
+  const status = (): Status => {
+    const about = {
+      version: ourVersion,
+      pid: process.pid,
+      file,
+      ...(notReloaded === undefined ? {} : { notReloaded }),
+    };
+    return statusOf(figures.view(), about, processView());
+  };
+  const goWithout = (error: unknown): void =>
+    log('notice', 'status', `Nobody can ask this daemon for its status: ${reasonOf(error)}`);
+  return {
+    figures,
+    lines: () => statusLines(status()),
+    families: () => ownFamilies(figures.view(), processView(), ourVersion),
+    loaded: (message) => {
+      notReloaded = message === undefined ? undefined : { at: scheduler.now(), message };
+    },
+    prepare: (owner) => {
+      try {
+        if (socket !== undefined) makeSocketFolder(socket, owner);
+      } catch {
+        // What that means is said when the socket is to be made.
+      }
+    },
+    serve: () => {
+      if (socket === undefined) {
+        goWithout('there is neither RUNTIME_DIRECTORY nor XDG_RUNTIME_DIR to make its socket in');
+        return undefined;
+      }
+      return statusSocket$(socket, { status$: defer(() => of(`${asciiJson(status())}\n`)), follow$ }).subscribe({
+        error: goWithout,
+      });
+    },
+  };
+};

@@ -1,0 +1,165 @@
+import { BUCKETS } from '../telemetry/histogram.ts';
+import type { FiguresView, NamedSink } from '../telemetry/telemetry.ts';
+import { type MissingValue, missingValues, type OldValue, oldValues } from '../telemetry/missing-values.ts';
+import type { OutcomeView } from '../telemetry/outcome-counts.ts';
+import type { ProcessView } from '../telemetry/process-usage.ts';
+import type { Snapshot } from '../../model/metric.ts';
+import { type Trouble, troublesOf } from './health.ts';
+
+/** What is known besides the figures. */
+export interface About {
+  readonly version: string;
+  readonly pid: number;
+  readonly file: string;
+  /** The last reload failed: when, on the clock of the figures, and why. */
+  readonly notReloaded?: { readonly at: number; readonly message: string };
+}
+
+interface SinkStatus extends Pick<NamedSink, 'name' | 'writes' | 'failures' | 'warnings'> {
+  readonly failing?: { readonly sinceSeconds: number; readonly stage: string; readonly message: string };
+  readonly waitingSeconds?: number;
+  readonly lastWrite?: {
+    readonly ageSeconds: number;
+    readonly lagSeconds: number;
+    readonly message: string;
+    readonly bytes?: number;
+    readonly leftOut?: number;
+    readonly trouble?: string;
+  };
+  readonly lastWarning?: { readonly ageSeconds: number; readonly message: string };
+  readonly write: NamedSink['write'];
+  readonly latency: NamedSink['latency'];
+}
+
+/** All that `vhostmd status --json` prints. Durations are in seconds. */
+export interface Status {
+  readonly well: boolean;
+  readonly troubles: readonly Trouble[];
+  readonly version: string;
+  readonly pid: number;
+  readonly uptimeSeconds: number;
+  readonly configuration: { readonly file: string; readonly notReloaded?: string };
+  readonly periodSeconds?: number;
+  readonly ticks: number;
+  readonly skippedTicks: number;
+  readonly snapshot?: {
+    readonly ageSeconds: number;
+    readonly cause: string;
+    readonly tick: number;
+    readonly hostMetrics: number;
+    /** Those that have values. */
+    readonly domains: number;
+    /** Those that have values or should have. */
+    readonly runningDomains: number;
+    readonly domainMetrics: number;
+  };
+  readonly snapshots: FiguresView['snapshots'];
+  readonly libvirt?:
+    | { readonly up: true; readonly sinceSeconds: number; readonly product: string }
+    | { readonly up: false; readonly sinceSeconds: number; readonly reason: string };
+  readonly reconnects: number;
+  /** Upper bounds of the buckets of all durations below. */
+  readonly bucketsSeconds: readonly number[];
+  readonly sinks: readonly SinkStatus[];
+  readonly missing: readonly MissingValue[];
+  /** Values that are kept because no new one has come for three periods. */
+  readonly old: readonly OldValue[];
+  readonly stages: FiguresView['stages'];
+  readonly outcomes: readonly OutcomeView[];
+  readonly process: ProcessView;
+}
+
+const sinkStatus = (
+  { name, writes, failures, warnings, write, latency, failing, waiting, last, warning }: NamedSink,
+  age: (at: number) => number,
+): SinkStatus => ({
+  name,
+  writes,
+  failures,
+  warnings,
+  ...(failing === undefined
+    ? {}
+    : { failing: { sinceSeconds: age(failing.since), stage: failing.stage, message: failing.message } }),
+  ...(waiting === undefined ? {} : { waitingSeconds: age(waiting) }),
+  ...(last === undefined
+    ? {}
+    : {
+        lastWrite: {
+          ageSeconds: age(last.at),
+          lagSeconds: age(last.of),
+          message: last.message,
+          ...(last.bytes === undefined ? {} : { bytes: last.bytes }),
+          ...(last.leftOut === undefined ? {} : { leftOut: last.leftOut }),
+          ...(last.trouble === undefined ? {} : { trouble: last.trouble }),
+        },
+      }),
+  ...(warning === undefined ? {} : { lastWarning: { ageSeconds: age(warning.at), message: warning.message } }),
+  write,
+  latency,
+});
+
+const libvirtStatus = (libvirt: NonNullable<FiguresView['libvirt']>, age: (at: number) => number) =>
+  libvirt.up
+    ? { up: true as const, sinceSeconds: age(libvirt.since), product: libvirt.product }
+    : { up: false as const, sinceSeconds: age(libvirt.since), reason: libvirt.reason };
+
+/** How many domains have values, or should have: those that run, as far as libvirt has told, if there are metrics of VMs. */
+export const runningIn = ({ guests, domains, metrics }: Snapshot): number =>
+  metrics?.some(({ context }) => context === 'vm') === true
+    ? Math.max(guests.length, domains?.filter(({ id }) => id !== undefined).length ?? 0)
+    : guests.length;
+
+/** The daemon's state as data. */
+export const statusOf = (view: FiguresView, about: About, used: ProcessView): Status => {
+  const age = (at: number): number => Math.round(view.now - at) / 1000;
+  const { period, newest, libvirt } = view;
+  const troubles = troublesOf(view, about);
+  const { snapshot } = newest ?? {};
+  return {
+    well: troubles.length === 0,
+    troubles,
+    version: about.version,
+    pid: about.pid,
+    uptimeSeconds: Math.max(0, Math.round(Date.now() / 1000 - used.startTime)),
+    configuration: {
+      file: about.file,
+      ...(about.notReloaded === undefined ? {} : { notReloaded: about.notReloaded.message }),
+    },
+    ...(period === undefined ? {} : { periodSeconds: period / 1000 }),
+    ticks: view.ticks,
+    skippedTicks: view.skipped.count,
+    ...(snapshot === undefined
+      ? {}
+      : {
+          snapshot: {
+            ageSeconds: age(snapshot.at),
+            cause: snapshot.cause,
+            tick: snapshot.tick,
+            hostMetrics: snapshot.host.length,
+            domains: snapshot.guests.length,
+            runningDomains: runningIn(snapshot),
+            domainMetrics: snapshot.guests.reduce((sum, { samples }) => sum + samples.length, 0),
+          },
+        }),
+    snapshots: view.snapshots,
+    ...(libvirt === undefined ? {} : { libvirt: libvirtStatus(libvirt, age) }),
+    reconnects: view.reconnects,
+    bucketsSeconds: BUCKETS,
+    sinks: view.sinks.map((sink) => sinkStatus(sink, age)),
+    missing: missingValues(snapshot?.problems ?? []),
+    old: snapshot === undefined ? [] : oldValues(snapshot, period ?? 0),
+    stages: view.stages,
+    outcomes: view.outcomes,
+    process: used,
+  };
+};
+
+/** The status that a daemon has answered with; undefined if it is none. */
+export const parsedStatus = (text: string): Status | undefined => {
+  try {
+    const data: unknown = JSON.parse(text);
+    return typeof data === 'object' && data !== null && 'troubles' in data ? (data as Status) : undefined;
+  } catch {
+    return undefined;
+  }
+};

@@ -1,0 +1,49 @@
+import type { Context, Problem, Snapshot } from '../../model/metric.ts';
+
+/** A metric without a value: for the host, or for so many VMs. */
+export interface MissingValue {
+  readonly metric: string;
+  readonly context: Context;
+  readonly count: number;
+  /** Why, for the first of them. */
+  readonly reason: string;
+  /** Names of the first VMs: hostile text. */
+  readonly domains: readonly string[];
+}
+
+const NAMED = 3;
+
+/** Problems by metric, in their order. */
+export const missingValues = (problems: readonly Problem[]): readonly MissingValue[] => {
+  const groups = new Map<string, { readonly first: Problem; count: number; readonly domains: string[] }>();
+  for (const problem of problems) {
+    const { metric, domain } = problem;
+    const key = `${metric.context} ${metric.name}`;
+    let group = groups.get(key);
+    if (group === undefined) groups.set(key, (group = { first: problem, count: 0, domains: [] }));
+    group.count += 1;
+    if (domain !== undefined && group.domains.length < NAMED) group.domains.push(domain.name);
+  }
+  return [...groups.values()].map(({ first: { metric, reason }, count, domains }) => ({
+    metric: metric.name,
+    context: metric.context,
+    count,
+    reason,
+    domains,
+  }));
+};
+
+/** A metric whose last value is kept although no new one comes: for the host, or for so many VMs. */
+export interface OldValue extends Omit<MissingValue, 'reason'> {
+  /** Age of the oldest of them: since the tick that it is of. */
+  readonly ageSeconds: number;
+}
+
+/** Values that are late by metric, in their order; `period` is that of the ticks, in milliseconds. */
+export const oldValues = ({ late = [], tick }: Snapshot, period: number): readonly OldValue[] => {
+  const groups = missingValues(late.map((value) => ({ ...value, stage: 'run', reason: '' })));
+  return groups.map(({ metric, context, count, domains }) => {
+    const ticks = late.filter(({ metric: of }) => of.name === metric && of.context === context).map((one) => one.tick);
+    return { metric, context, count, domains, ageSeconds: ((tick - Math.min(...ticks)) * period) / 1000 };
+  });
+};

@@ -1,0 +1,157 @@
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+} from 'node:fs';
+import type { Stats } from 'node:fs';
+
+import { tryLock } from '../../system/libc.ts';
+import { isRoot } from '../../system/process/privileges.ts';
+import type { Owner } from '../../system/process/privileges.ts';
+import { userText } from '../../system/path-trust.ts';
+import { causeOf, codeOf, isDenied } from '../../model/reason.ts';
+import { byOwnerOrRoot, makeFolder } from './folder.ts';
+import { CHUNK, wholeChunks } from './format.ts';
+import { MODE, takeFile, wrongOwner } from './ownership.ts';
+import { writeZeros } from './disk-writer.ts';
+import type { Pwrite } from './disk-writer.ts';
+
+/** An open, locked file that passed all checks; `dev` and `ino` tell whether the path still names it. */
+export interface DiskFile {
+  readonly fd: number;
+  readonly size: number;
+  readonly dev: number;
+  readonly ino: number;
+  readonly created: boolean;
+  /** It belonged to another user, or had another mode: for the log. */
+  readonly taken?: string;
+}
+
+/** Another vhostmd has the disk open. */
+export class DiskInUse extends Error {}
+
+/** From <fcntl.h>; Node lacks it. What is opened so is looked at only: neither a fifo nor a device notices. */
+export const O_PATH = 0o10000000;
+const LOOK = O_PATH | constants.O_NOFOLLOW;
+const OPEN = constants.O_RDWR | constants.O_NONBLOCK;
+const CREATE = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_CREAT | constants.O_EXCL;
+
+const kindOf = (stats: Stats): string | undefined => {
+  if (stats.isFile()) return undefined;
+  if (stats.isSymbolicLink()) return 'a symbolic link';
+  if (stats.isDirectory()) return 'a directory';
+  if (stats.isFIFO()) return 'a fifo';
+  if (stats.isSocket()) return 'a socket';
+  return stats.isBlockDevice() ? 'a block device' : 'a character device';
+};
+
+const refuse = (path: string, stats: Stats, owner: Owner): void => {
+  const advice = 'remove it, or name another <path> for the disk';
+  const kind = kindOf(stats);
+  if (kind !== undefined) throw new Error(`${path} is ${kind}, and a metrics disk must be a regular file: ${advice}`);
+  if (stats.nlink > 1)
+    throw new Error(`${path} has ${stats.nlink} hard links, and a metrics disk must have no second name: ${advice}`);
+  // Root takes it over.
+  if (!isRoot() && stats.uid !== 0 && stats.uid !== owner.uid) throw wrongOwner(path, stats, owner);
+};
+
+/** The metadata of what a path names, links not followed; undefined if there is nothing. */
+export const statPath = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false });
+
+const explain = (path: string, error: unknown, owner: Owner, found?: Stats): Error => {
+  const denied = isDenied(error);
+  if (denied && found !== undefined && found.uid !== owner.uid) return wrongOwner(path, found, owner, codeOf(error));
+  const whose = found === undefined ? '' : `. It belongs to ${userText(found.uid)}`;
+  return new Error(`${path} cannot be opened: ${causeOf(error)}${denied ? whose : ''}`, { cause: error });
+};
+
+/** Opens what is there, by way of a descriptor, so that it is the file that was looked at; undefined if there is nothing. */
+const openThere = (path: string, at: string, owner: Owner): number | undefined => {
+  let look: number;
+  try {
+    look = openSync(at, LOOK);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw explain(path, error, owner);
+  }
+  try {
+    const found = fstatSync(look);
+    refuse(path, found, owner);
+    const real = `/proc/self/fd/${look}`;
+    try {
+      // Of our own file that nobody may write to; root needs no leave.
+      if (!isRoot() && found.uid === owner.uid && (found.mode & 0o200) === 0) chmodSync(real, found.mode | MODE);
+      return openSync(real, OPEN);
+    } catch (error) {
+      throw explain(path, error, owner, found);
+    }
+  } finally {
+    closeSync(look);
+  }
+};
+
+const create = (path: string, owner: Owner): number => {
+  const make = (): number => {
+    const fd = openSync(path, CREATE, MODE);
+    if (isRoot()) fchownSync(fd, owner.uid, owner.gid);
+    return fd;
+  };
+  try {
+    makeFolder(path, owner);
+    return byOwnerOrRoot(path, owner, make);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST')
+      throw new Error(`${path} was replaced while it was being opened (EEXIST)`, { cause: error });
+    throw codeOf(error) === undefined ? error : explain(path, error, owner);
+  }
+};
+
+/** Makes a file `size` bytes long and backed by storage throughout, so that a full file system is met here and now. */
+export const allocate = (pwrite: Pwrite, fd: number, size: number): void => {
+  const stats = fstatSync(fd);
+  if (stats.blocks * 512 < stats.size) {
+    const chunk = Buffer.alloc(CHUNK);
+    const zeros = Buffer.alloc(CHUNK);
+    for (let at = 0; at < stats.size; at += CHUNK) {
+      const length = readSync(fd, chunk, 0, CHUNK, at);
+      if (chunk.compare(zeros, 0, length, 0, length) === 0) writeZeros(pwrite, fd, at, at + length);
+    }
+  }
+  writeZeros(pwrite, fd, stats.size, size);
+};
+
+/**
+ * Opens, makes or takes over the file of a metrics disk for the owner to be, without changing its content; locks it, and
+ * grows it to `size` bytes. `at` is where it is opened if that is another way to `path`.
+ */
+export const openFile = (path: string, size: number, owner: Owner, pwrite: Pwrite, at = path): DiskFile => {
+  const there = openThere(path, at, owner);
+  const fd = there ?? create(path, owner);
+  const created = there === undefined;
+  try {
+    if (!tryLock(fd))
+      throw new DiskInUse(
+        `${path} is already in use by another vhostmd: stop that one, or name another <path> for the disk`,
+      );
+    if (created) fchmodSync(fd, MODE);
+    const taken = created ? undefined : takeFile(fd, path, owner);
+    const stats = fstatSync(fd);
+    const whole = wholeChunks(Math.max(size, stats.size));
+    try {
+      allocate(pwrite, fd, whole);
+    } catch (cause) {
+      throw new Error(`${path} cannot be made ${whole} bytes long: ${causeOf(cause)}`, { cause });
+    }
+    const file = { fd, size: whole, dev: stats.dev, ino: stats.ino, created };
+    return taken === undefined ? file : { ...file, taken };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+};

@@ -1,0 +1,98 @@
+import { writeSync } from 'node:fs';
+
+import { emptyBody, seal } from './document-layout.ts';
+import type { Body } from './document-layout.ts';
+import { BUSY_OFFSET, HEADER_SIZE, SIGNATURE, SUM_OFFSET, words } from './format.ts';
+import { CLOSING } from '../../model/metrics-xml.ts';
+import { PADDING_MOST } from './checksum-padding.ts';
+import type { UniqueSums } from './checksum-padding.ts';
+
+/** pwrite(2): may write less than asked, and returns how much; throws on an error. */
+export type Pwrite = (fd: number, bytes: Uint8Array, offset: number, length: number, position: number) => number;
+
+const ZEROS = Buffer.alloc(1 << 20);
+const BUSY = words(1);
+const NOT_BUSY = words(0);
+
+/** Writes all of some bytes at a position of a file, however many calls that takes. */
+export const writeAll = (pwrite: Pwrite, fd: number, bytes: Uint8Array, length: number, position: number): void => {
+  for (let done = 0; done < length;) {
+    const written = pwrite(fd, bytes, done, length - done, position + done);
+    if (written <= 0) throw new Error('nothing could be written, and no reason was given');
+    done += written;
+  }
+};
+
+/** Writes zeros from one position of a file to another. */
+export const writeZeros = (pwrite: Pwrite, fd: number, from: number, to: number): void => {
+  for (let at = from; at < to; at += ZEROS.length) writeAll(pwrite, fd, ZEROS, Math.min(ZEROS.length, to - at), at);
+};
+
+/** Most bytes of an end: the white space that tells it from others, and the end tag on a line of its own. */
+const END_MOST = PADDING_MOST + CLOSING.length + 1;
+
+/** What stands on a disk after an update. */
+export interface Published {
+  readonly body: Body;
+  /** Of the content, as the header has them. */
+  readonly sum: number;
+  readonly bytes: number;
+}
+
+/** pwrite of this system. */
+export const systemPwrite: Pwrite = writeSync;
+
+/**
+ * Puts documents on an open disk, in place and in one synchronous run each: busy, the end, zeros over the rest of the
+ * old document, what stands before the end, sum and length in one write, not busy. `size` is that of the file: the first
+ * update clears all behind it.
+ */
+export const updater = (fd: number, size: number, sums: UniqueSums, pwrite: Pwrite) => {
+  let end = size - HEADER_SIZE;
+  const write = (bytes: Buffer, position: number): void => writeAll(pwrite, fd, bytes, bytes.length, position);
+  const release = (): void => write(NOT_BUSY, BUSY_OFFSET);
+
+  const put = (body: Body): Published => {
+    const padding = sums.next(body.sum);
+    const content = seal(body, padding);
+    const { length } = content;
+    const old = end;
+    write(BUSY, BUSY_OFFSET);
+    end = Math.max(old, length);
+    // The end first, and by itself: who reads any of the rest as it is now reads this end, or a later one, and never one
+    // from before. What earlier ends leave behind goes in the same write: with it this end could have the sum of another.
+    const cleared = Math.min(end, length + END_MOST);
+    write(Buffer.concat([content.subarray(body.length)], cleared - body.length), HEADER_SIZE + body.length);
+    writeZeros(pwrite, fd, HEADER_SIZE + cleared, HEADER_SIZE + old);
+    write(content.subarray(0, body.length), HEADER_SIZE);
+    write(words(padding.sum, length), SUM_OFFSET);
+    release();
+    end = length;
+    return { body, sum: padding.sum, bytes: length };
+  };
+
+  const attempt = <T>(work: () => T): T | undefined => {
+    try {
+      return work();
+    } catch {
+      return undefined;
+    }
+  };
+
+  return {
+    /** Makes a metrics disk of a file that is none (yet); readers wait until the next `put`. */
+    sign: (): void => write(words(SIGNATURE, 1), 0),
+    put,
+    /** Lets readers read. */
+    release,
+    /** After a failed `put`: brings back the previous document, else the empty one; at the least no reader may spin. */
+    putBack: (previous: Body | undefined): Published | undefined => {
+      const restored =
+        (previous === undefined ? undefined : attempt(() => put(previous))) ?? attempt(() => put(emptyBody()));
+      if (restored === undefined) attempt(release);
+      return restored;
+    },
+  };
+};
+
+export type Updater = ReturnType<typeof updater>;

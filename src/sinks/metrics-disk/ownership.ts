@@ -1,0 +1,87 @@
+import { fchmodSync, fchownSync, fstatSync, readSync } from 'node:fs';
+import type { Stats } from 'node:fs';
+
+import { isRoot, userName } from '../../system/process/privileges.ts';
+import type { Owner } from '../../system/process/privileges.ts';
+import { shellWord, userText } from '../../system/path-trust.ts';
+import { reasonOf } from '../../model/reason.ts';
+import { SIGNATURE } from './format.ts';
+
+/** Mode of a disk: QEMU, another user, must read it. */
+export const MODE = 0o644;
+const MODE_BITS = 0o7777;
+
+// The longest that a configuration can ask for, in bytes.
+const LONGEST = 256 << 20;
+
+// Of QEMU as Debian and RHEL number it, for hosts where the account is missing.
+const QEMU_UIDS: ReadonlySet<number> = new Set([64_055, 107]);
+const QEMU_NAME = /^(?:libvirt-)?qemu$/;
+
+const isQemu = (uid: number): boolean => {
+  const name = userName(uid);
+  return name === undefined ? QEMU_UIDS.has(uid) : QEMU_NAME.test(name);
+};
+
+const octal = (mode: number): string => (mode & MODE_BITS).toString(8);
+
+const seclabel = (uid: number): string =>
+  isQemu(uid)
+    ? ". libvirt gives it to QEMU's user at the start of a VM that has it without a label: " +
+      "put <seclabel model='dac' relabel='no'/> into the <source> of that disk (virsh edit VM)"
+    : '';
+
+/** A file that belongs to a user from whom this process cannot take it. */
+export const wrongOwner = (path: string, { uid }: Stats, owner: Owner, code?: string): Error => {
+  const to = userName(owner.uid) === undefined ? `${owner.uid}:${owner.gid}` : `${userName(owner.uid)}:`;
+  return new Error(
+    `${path} belongs to ${userText(uid)}, and must belong to ${userText(owner.uid)}` +
+      `${code === undefined ? '' : ` (${code})`}. Run as root: chown ${to} ${shellWord(path)}${seclabel(uid)}`,
+  );
+};
+
+// Nobody's letter is to be lost, nor given to another user, because a path is wrong.
+const isDiskOrBlank = (fd: number, { size }: Stats): boolean => {
+  const head = Buffer.alloc(64);
+  const length = readSync(fd, head, 0, head.length, 0);
+  if (size > LONGEST) return false;
+  return head.every((byte) => byte === 0) || (length >= 4 && head.readUInt32BE(0) === SIGNATURE);
+};
+
+// A mode that an administrator has chosen stays, if QEMU may read the file by it.
+const modeFor = (mode: number, foreign: boolean): number =>
+  foreign || (mode & 0o044) === 0 ? MODE : (mode & MODE_BITS) | 0o600;
+
+const change = (fd: number, path: string, stats: Stats, owner: Owner, mode: number): void => {
+  try {
+    if (stats.uid !== owner.uid) fchownSync(fd, owner.uid, owner.gid);
+    fchmodSync(fd, mode);
+  } catch (cause) {
+    if (stats.uid !== owner.uid) throw wrongOwner(path, stats, owner, reasonOf(cause));
+    throw new Error(`${path} cannot get mode ${octal(mode)}: ${reasonOf(cause)}`, { cause });
+  }
+};
+
+/**
+ * Makes an open, locked file the owner's, with a mode that lets QEMU read it. Only root can take a file from another
+ * user. Returns what had to be changed, for the log.
+ */
+export const takeFile = (fd: number, path: string, owner: Owner): string | undefined => {
+  const stats = fstatSync(fd);
+  const foreign = stats.uid !== owner.uid;
+  const mode = modeFor(stats.mode, foreign);
+  // Another user's disk that this one may write to, as is: only root can do more.
+  if (foreign ? !isRoot() : mode === (stats.mode & MODE_BITS)) return undefined;
+  if (foreign && !isDiskOrBlank(fd, stats))
+    throw new Error(
+      `${path} belongs to ${userText(stats.uid)} and is no metrics disk, so it is left as it is: ` +
+        'remove it, or name another <path> for the disk',
+    );
+  change(fd, path, stats, owner, mode);
+  if (!foreign)
+    return `${path} had mode ${octal(stats.mode)}, with which QEMU cannot read it, and has ${octal(mode)} now`;
+  return (
+    `${path} belonged to ${userText(stats.uid)} with mode ${octal(stats.mode)}, and was taken over: ` +
+    `it belongs to ${userText(owner.uid)} with mode ${octal(mode)} now${seclabel(stats.uid)}`
+  );
+};

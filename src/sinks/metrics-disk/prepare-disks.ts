@@ -1,0 +1,122 @@
+import { closeSync, constants, lstatSync, openSync, statSync } from 'node:fs';
+import { basename, dirname, join, relative, sep } from 'node:path';
+
+import { asOwner, isRoot } from '../../system/process/privileges.ts';
+import type { Owner } from '../../system/process/privileges.ts';
+import { isRootsOwn, shellWord, userText } from '../../system/path-trust.ts';
+import { reasonOf } from '../../model/reason.ts';
+import { DiskInUse, O_PATH, openFile } from './disk-file.ts';
+import type { DiskFile } from './disk-file.ts';
+import { makeFolder } from './folder.ts';
+import { openDisk } from './open-disk.ts';
+import { privatePaths } from './private-paths.ts';
+import { uniqueSums } from './checksum-padding.ts';
+import { systemPwrite } from './disk-writer.ts';
+
+/** A disk of the configuration. */
+export interface DiskPlace {
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** What was done, and what could not be done; both for the administrator. */
+export interface Prepared {
+  readonly notes: readonly string[];
+  readonly problems: readonly string[];
+}
+
+const NOTHING: Prepared = { notes: [], problems: [] };
+
+/** Runs one step. A disk that a running daemon keeps needs nothing. */
+const step = (work: () => readonly (string | undefined)[]): Prepared => {
+  try {
+    return { notes: work().filter((note) => note !== undefined), problems: [] };
+  } catch (error) {
+    return error instanceof DiskInUse ? NOTHING : { notes: [], problems: [reasonOf(error)] };
+  }
+};
+
+const all = (steps: readonly Prepared[]): Prepared => ({
+  notes: steps.flatMap(({ notes }) => notes),
+  problems: steps.flatMap(({ problems }) => problems),
+});
+
+/** Opens a disk for the owner to be; an empty document is published if no valid one is there. */
+const settle = ({ path, size }: DiskPlace, owner: Owner): readonly (string | undefined)[] => {
+  const disk = openDisk({ path, size, owner }, uniqueSums());
+  disk.close();
+  return [disk.found === 'nothing' ? `${path} was made for ${userText(owner.uid)}` : undefined, disk.taken];
+};
+
+/** Makes the shared disk, or takes it over, and closes it. */
+export const prepareShared = (place: DiskPlace, owner: Owner): Prepared => step(() => settle(place, owner));
+
+/** Opens the shared disk for a daemon that is about to become another user. Throws a clear message. */
+export const openEarly = ({ path, size }: DiskPlace, owner: Owner): DiskFile =>
+  openFile(path, size, owner, systemPwrite);
+
+const FOLDER = O_PATH | constants.O_DIRECTORY;
+
+/**
+ * Root takes a private disk from whom it belongs to (QEMU's user, root). The folder is the owner's, who can put anything
+ * there at any time: every step goes by a descriptor and follows no link.
+ */
+const takeBack = (path: string, folder: string, size: number, owner: Owner): string | undefined => {
+  const open = [openSync(folder, FOLDER)];
+  const here = (name: string): string => `/proc/self/fd/${open.at(-1)}/${name}`;
+  try {
+    for (const name of relative(folder, dirname(path)).split(sep)) {
+      if (name === '') continue;
+      if (lstatSync(here(name), { throwIfNoEntry: false }) === undefined) return undefined;
+      open.push(openSync(here(name), FOLDER | constants.O_NOFOLLOW));
+    }
+    const at = here(basename(path));
+    const stats = lstatSync(at, { throwIfNoEntry: false });
+    // What is the owner's, or is no file, is for the owner to open, or to refuse.
+    if (stats?.isFile() !== true || stats.uid === owner.uid) return undefined;
+    const file = openFile(path, size, owner, systemPwrite, at);
+    closeSync(file.fd);
+    return file.taken;
+  } finally {
+    open.forEach((fd) => closeSync(fd));
+  }
+};
+
+const checkFolder = (folder: string, owner: Owner): void => {
+  const { uid } = statSync(folder);
+  if (uid !== 0 && uid !== owner.uid)
+    throw new Error(
+      `The folder of the private disks, ${folder}, belongs to ${userText(uid)}, and must belong to ` +
+        `${userText(owner.uid)}. Run as root: chown ${owner.uid}:${owner.gid} ${shellWord(folder)}`,
+    );
+  if (!isRootsOwn(dirname(folder)))
+    throw new Error(`${dirname(folder)} can be changed by others than root, so root touches no private disk below it`);
+};
+
+/**
+ * Makes the folder of the private disks and takes over the disks in it, as root for the owner to be; then makes those of
+ * the domains with these UUIDs, with the rights of the owner.
+ */
+export const preparePrivate = ({ path, size }: DiskPlace, owner: Owner, uuids: readonly string[]): Prepared => {
+  const paths = privatePaths(path);
+  const folder = step(() => {
+    makeFolder(join(paths.folder, 'any'), owner);
+    if (isRoot() && owner.uid !== 0) checkFolder(paths.folder, owner);
+    return [];
+  });
+  if (folder.problems.length > 0) return folder;
+  const make = (uuid: string): readonly (string | undefined)[] =>
+    asOwner(owner, () => {
+      paths.makeOwnFolder(uuid);
+      return settle({ path: paths.pathOf(uuid), size }, owner);
+    });
+  const known = new Set(uuids);
+  const steps = [...new Set([...paths.found(), ...uuids])].map((uuid) =>
+    step(() => {
+      const taken = isRoot() ? takeBack(paths.pathOf(uuid), paths.folder, size, owner) : undefined;
+      return [taken, ...(known.has(uuid) ? make(uuid) : [])];
+    }),
+  );
+  return all(steps);
+};

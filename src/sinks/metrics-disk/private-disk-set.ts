@@ -1,0 +1,149 @@
+import type { KnownDomain, Snapshot } from '../../model/metric.ts';
+import { metricsXml } from '../../model/metrics-xml.ts';
+import { causeOf } from '../../model/reason.ts';
+import { escapeForLog } from '../../model/value.ts';
+import { privateDisk } from './private-disk.ts';
+import type { PrivateDisk, PrivateDiskOptions } from './private-disk.ts';
+import { isUuid } from './private-paths.ts';
+import type { PrivatePaths } from './private-paths.ts';
+import { removeStray } from './orphans.ts';
+
+/**
+ * Milliseconds that the disk of a domain that has gone stays: one that is started again at once finds it there, where
+ * the hook has seen it and left it alone.
+ */
+const GRACE = 3000;
+/** Milliseconds between two looks for disks that nobody needs. */
+const SWEEP = 60_000;
+
+/** What a snapshot came to on all disks. */
+export interface Round {
+  readonly count: number;
+  readonly changed: number;
+  readonly failed: number;
+  readonly removed: number;
+  readonly bytes: number;
+  readonly leftOut: number;
+  readonly warnings: readonly string[];
+}
+
+/** The work of a snapshot, step by step, for others to have turns in between. */
+export interface Steps {
+  readonly keeping: readonly (() => void)[];
+  /** To be asked for when the disks are kept. */
+  readonly strays: () => readonly (() => void)[];
+  readonly round: Round;
+}
+
+interface Entry {
+  readonly uuid: string;
+  readonly disk: PrivateDisk;
+  /** For messages; hostile. */
+  name: string;
+  /** `adopted`: found at the opening, and libvirt has not spoken of it; `gone`: it spoke of it, and does no more. */
+  role: 'adopted' | 'known' | 'gone';
+  /** Since when it is gone, by the clock of the snapshots. */
+  since: number;
+  /** Why it cannot be removed; told on change only. */
+  stuck: string;
+}
+
+/** All private disks: which there are follows what libvirt knows. */
+export const shelf = (paths: PrivatePaths, options: PrivateDiskOptions) => {
+  const entries = new Map<string, Entry>();
+  /** Texts that are no UUID, told once each. */
+  const refused = new Set<string>();
+  let domains: readonly KnownDomain[] | undefined;
+  let lastTick = -1;
+  let swept = -Infinity;
+
+  const add = (uuid: string, role: Entry['role']): Entry => {
+    const entry: Entry = { uuid, disk: privateDisk(uuid, paths, options), name: uuid, role, since: 0, stuck: '' };
+    entries.set(uuid, entry);
+    return entry;
+  };
+
+  const reconcile = (now: readonly KnownDomain[], at: number): readonly string[] => {
+    domains = now;
+    const valid = now.filter(({ uuid }) => isUuid(uuid));
+    for (const { uuid, name } of valid) {
+      const entry = entries.get(uuid) ?? add(uuid, 'known');
+      entry.role = 'known';
+      entry.name = name;
+    }
+    const there = new Set(valid.map(({ uuid }) => uuid));
+    for (const entry of entries.values()) {
+      if (entry.role !== 'known' || there.has(entry.uuid)) continue;
+      entry.role = 'gone';
+      entry.since = at;
+    }
+    const wrong = now.map(({ uuid }) => uuid).filter((uuid) => !isUuid(uuid) && !refused.has(uuid));
+    for (const uuid of wrong) refused.add(uuid);
+    return wrong.map((uuid) => `"${escapeForLog(uuid, 64)}" is no UUID, so this domain gets no private disk`);
+  };
+
+  return {
+    count: () => entries.size,
+    /** Takes over the disk of a domain that libvirt may or may not speak of. */
+    adopt: (uuid: string): void => {
+      if (!add(uuid, 'adopted').disk.adopt()) entries.delete(uuid);
+    },
+    steps: (snapshot: Snapshot): Steps => {
+      const { at } = snapshot;
+      // One tick may give way to a newer snapshot before it gets here.
+      const tick = snapshot.cause === 'tick' || snapshot.tick !== lastTick;
+      lastTick = snapshot.tick;
+      const xml = metricsXml(snapshot);
+      const own = new Map(xml.guests.map((guest) => [guest.domain.uuid, guest]));
+      const round = { count: 0, changed: 0, failed: 0, removed: 0, bytes: 0, leftOut: 0, warnings: [] as string[] };
+      if (snapshot.domains !== undefined && snapshot.domains !== domains)
+        round.warnings.push(...reconcile(snapshot.domains, at));
+      const warn = ({ name }: Entry, message: string): void =>
+        void round.warnings.push(`Private disk of "${escapeForLog(name, 64)}": ${message}`);
+
+      const keep = (entry: Entry): void => {
+        const { state, bytes, leftOut, warnings } = entry.disk.keep(xml, own.get(entry.uuid), tick);
+        for (const warning of warnings) warn(entry, warning);
+        round.count += 1;
+        if (state === 'changed') round.changed += 1;
+        if (state === 'failed') round.failed += 1;
+        round.bytes += bytes;
+        round.leftOut += leftOut;
+      };
+      const remove = (entry: Entry): void => {
+        try {
+          if (entry.disk.remove()) round.removed += 1;
+          entries.delete(entry.uuid);
+        } catch (error) {
+          const why = `${paths.pathOf(entry.uuid)} cannot be removed: ${causeOf(error)}; remove it by hand`;
+          if (why !== entry.stuck) warn(entry, why);
+          entry.stuck = why;
+        }
+      };
+      const removeUnknown = (uuid: string): void => {
+        if (!paths.isTrusted(uuid) || !removeStray(paths.pathOf(uuid))) return;
+        paths.removeOwnFolder(uuid);
+        round.removed += 1;
+      };
+      return {
+        keeping: [...entries.values()].flatMap((entry) => {
+          if (entry.role === 'known' || (entry.role === 'adopted' && domains === undefined)) return () => keep(entry);
+          return entry.role === 'gone' && tick && at - entry.since >= GRACE ? () => remove(entry) : [];
+        }),
+        strays: () => {
+          if (!tick || domains === undefined || at - swept < SWEEP) return [];
+          swept = at;
+          return paths.found().flatMap((uuid) => {
+            const entry = entries.get(uuid);
+            if (entry === undefined) return () => removeUnknown(uuid);
+            return entry.role === 'adopted' && entry.disk.leftBehind() ? () => remove(entry) : [];
+          });
+        },
+        round,
+      };
+    },
+    close: (): void => {
+      for (const { disk } of entries.values()) disk.close();
+    },
+  };
+};

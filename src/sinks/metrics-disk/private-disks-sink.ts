@@ -1,0 +1,74 @@
+import { concat, defer, finalize, from, NEVER, of } from 'rxjs';
+import type { Observable, SchedulerLike } from 'rxjs';
+
+import type { Snapshot } from '../../model/metric.ts';
+import { handOver } from '../delivery.ts';
+import type { Backoff } from '../delivery.ts';
+import type { Sink, SinkReport, Writer } from '../sink.ts';
+import { wholeChunks } from './format.ts';
+import type { PrivateDiskOptions } from './private-disk.ts';
+import { privatePaths } from './private-paths.ts';
+import { shelf } from './private-disk-set.ts';
+import type { Round } from './private-disk-set.ts';
+import { inSlices$ } from '../../rx/in-time-slices.ts';
+import { number } from './resilient-disk.ts';
+
+export interface PrivateDisksOptions extends PrivateDiskOptions {
+  /** Where the disk of a domain lies; the token `UUID` stands for its UUID. */
+  readonly path: string;
+  readonly scheduler: SchedulerLike;
+  readonly backoff?: Backoff;
+}
+
+/** So many warnings of one snapshot are told; a trouble that all disks share must not flood the log. */
+const TOLD = 10;
+
+const warnings = (all: readonly string[]): readonly SinkReport[] => {
+  const rest = all.length - TOLD;
+  const more = rest > 0 ? [`${number(rest)} more warnings about private disks at the same time`] : [];
+  return [...all.slice(0, TOLD), ...more].map((message) => ({ kind: 'warning', message }));
+};
+
+const disks = (count: number): string => `${number(count)} ${count === 1 ? 'disk' : 'disks'}`;
+
+const reports = (snapshot: Snapshot, round: Round): readonly SinkReport[] => {
+  const { count, changed, failed, removed, bytes, leftOut } = round;
+  const rest = [
+    ...(failed === 0 ? [] : [`${number(failed)} failed`]),
+    ...(removed === 0 ? [] : [`${number(removed)} removed`]),
+  ];
+  const message = [disks(count), `${number(changed)} changed`, `${number(bytes)} bytes written`, ...rest].join(', ');
+  return [...warnings(round.warnings), { kind: 'written', snapshot, message, bytes, leftOut }];
+};
+
+/**
+ * One metrics disk for each domain that libvirt knows, with the metrics of the host and of that domain only. What is
+ * wrong with one disk is a warning and touches no other; the sink fails only where the folder of all is not to be had.
+ */
+export const privateDisks = ({ path, scheduler, backoff, ...options }: PrivateDisksOptions): Sink => {
+  const paths = privatePaths(path, options.owner);
+  const open$ = defer(() => {
+    paths.makeFolder();
+    const kept = shelf(paths, options);
+    const write$ = (snapshot: Snapshot): Observable<SinkReport> =>
+      defer(() => {
+        paths.makeFolder();
+        const { keeping, strays, round } = kept.steps(snapshot);
+        return concat(
+          inSlices$(keeping, (step) => step(), scheduler),
+          defer(() => inSlices$(strays(), (step) => step(), scheduler)),
+          defer(() => from(reports(snapshot, round))),
+        );
+      });
+    const writer = (): Writer => ({
+      opened: `${path}, ${number(wholeChunks(options.size))} bytes each: ${disks(kept.count())} taken over`,
+      write$,
+    });
+    return concat(
+      inSlices$(paths.found(), kept.adopt, scheduler),
+      defer(() => of(writer())),
+      NEVER,
+    ).pipe(finalize(kept.close));
+  });
+  return handOver('private disks', open$, { scheduler, ...(backoff === undefined ? {} : { backoff }) });
+};

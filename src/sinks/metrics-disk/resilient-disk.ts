@@ -1,0 +1,89 @@
+import type { MetricsXml } from '../../model/metrics-xml.ts';
+import { fit } from './document-layout.ts';
+import type { Fit } from './document-layout.ts';
+import { openDisk } from './open-disk.ts';
+import type { Disk, DiskOptions, Publication } from './open-disk.ts';
+import { uniqueSums } from './checksum-padding.ts';
+
+/** What an update came to; `warnings` are about the file and what fits on it. */
+export interface Update extends Publication {
+  readonly chosen: Fit;
+  readonly warnings: readonly string[];
+}
+
+/** A file that is kept as a metrics disk, whatever others do to it. */
+export interface Target {
+  readonly opened: string;
+  /** What stood there at opening. */
+  readonly found: Disk['found'];
+  /** Whether the path names another file by now, or none. */
+  readonly gone: () => boolean;
+  /** Publishes what fits; throws if that was not possible, and the file holds the last document then. */
+  readonly write: (xml: MetricsXml) => Update;
+  readonly close: () => void;
+}
+
+/** A number with separators, as messages have it. */
+export const number = (value: number): string => value.toLocaleString('en-US');
+
+const FOUND: Readonly<Record<Disk['found'], string>> = {
+  nothing: 'created',
+  'a valid document': 'its document stays until the first new one',
+  'no valid document': 'held no valid document, so an empty one was published',
+};
+
+/** Says on change only whether all metrics fit. */
+const overflow = (path: string) => {
+  let over = false;
+  return ({ leftOut, guests, hostCount }: Fit, all: MetricsXml): readonly string[] => {
+    const before = over;
+    over = leftOut > 0;
+    if (over === before) return [];
+    if (!over) return [`${path} holds all metrics again`];
+    const kept = `${number(hostCount)} of ${number(all.hostCount)} host metrics and ${number(guests)} of ${number(all.guests.length)} VMs`;
+    return [`${path} is too small and holds ${kept} only; raise the <size> of the disk`];
+  };
+};
+
+const REOPENED = 'VMs that have the old file open see the new one when it is attached to them again';
+
+/** Opens a metrics disk and keeps it: one that was deleted or replaced is opened anew, one that was damaged is mended. */
+export const openTarget = (options: DiskOptions): Target => {
+  const { path } = options;
+  const sums = uniqueSums();
+  const overflowed = overflow(path);
+  const first = openDisk(options, sums);
+  let disk: Disk | undefined = first;
+  /** What happened to the file, to be said when it has been mended. */
+  let mended: readonly string[] = first.taken === undefined ? [] : [first.taken];
+
+  const usable = (): Disk => {
+    if (disk?.gone() === true) {
+      disk.close();
+      disk = undefined;
+      mended = [`${path} had been deleted or replaced and was opened anew. ${REOPENED}`];
+    }
+    if (disk === undefined) {
+      disk = openDisk(options, sums);
+      if (disk.taken !== undefined) mended = [...mended, disk.taken];
+    }
+    const damage = disk.repair();
+    if (damage !== undefined) mended = [`${path} ${damage} and was written anew`];
+    return disk;
+  };
+
+  return {
+    opened: `${path}, ${number(first.size)} bytes: ${FOUND[first.found]}`,
+    found: first.found,
+    gone: () => disk?.gone() ?? true,
+    write: (xml) => {
+      const { size, publish } = usable();
+      const chosen = fit(xml, size);
+      const publication = publish(chosen.parts);
+      const warnings = [...mended, ...overflowed(chosen, xml)];
+      mended = [];
+      return { ...publication, chosen, warnings };
+    },
+    close: () => disk?.close(),
+  };
+};

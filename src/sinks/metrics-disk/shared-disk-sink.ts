@@ -1,0 +1,37 @@
+import { defer, from, Observable } from 'rxjs';
+import type { SchedulerLike } from 'rxjs';
+
+import type { Snapshot } from '../../model/metric.ts';
+import { metricsXml } from '../../model/metrics-xml.ts';
+import { handOver } from '../delivery.ts';
+import type { Backoff } from '../delivery.ts';
+import type { Sink, SinkReport, Writer } from '../sink.ts';
+import type { Fit } from './document-layout.ts';
+import type { DiskOptions } from './open-disk.ts';
+import { number, openTarget } from './resilient-disk.ts';
+
+export interface MetricsDiskOptions extends DiskOptions {
+  readonly scheduler: SchedulerLike;
+  readonly backoff?: Backoff;
+}
+
+const contentOf = ({ hostCount, guestCount, guests }: Fit, bytes: number): string =>
+  `${number(hostCount)} host and ${number(guestCount)} VM metrics of ${number(guests)} ${guests === 1 ? 'VM' : 'VMs'}, ${number(bytes)} bytes`;
+
+const warning = (message: string): SinkReport => ({ kind: 'warning', message });
+
+/** The metrics disk that all guests share: a raw file that is updated in place, locked as long as it is open. */
+export const metricsDisk = (options: MetricsDiskOptions): Sink => {
+  const { path } = options;
+  const open$ = new Observable<Writer>((subscriber) => {
+    const target = openTarget(options);
+    const write = (snapshot: Snapshot): readonly SinkReport[] => {
+      const { chosen, bytes, warnings } = target.write(metricsXml(snapshot));
+      const message = `${path}: ${contentOf(chosen, bytes)}`;
+      return [...warnings.map(warning), { kind: 'written', snapshot, message, bytes, leftOut: chosen.leftOut }];
+    };
+    subscriber.next({ opened: target.opened, write$: (snapshot) => defer(() => from(write(snapshot))) });
+    return target.close;
+  });
+  return handOver('metrics disk', open$, options);
+};

@@ -1,0 +1,151 @@
+import { existsSync } from 'node:fs';
+import * as nodeModule from 'node:module';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+import { reasonOf } from '../../model/reason.ts';
+import { SINK_API, type OptionRule, type SinkDefinition } from '../definition.ts';
+import { resolve } from './resolve-hook.ts';
+
+/** A loaded sink, or what is wrong: a message goes on behind `Sink module ".." `. */
+export type LoadedModule =
+  | { readonly ok: true; readonly definition: SinkDefinition }
+  | { readonly ok: false; readonly message: string };
+
+/** Milliseconds that a module may take to load. */
+const PATIENCE = 10_000;
+
+const OPTION_TYPES: readonly OptionRule['type'][] = ['text', 'integer', 'seconds', 'boolean', 'choice'];
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+const ruleError = ([name, rule]: readonly [string, unknown]): string | undefined => {
+  const type = isRecord(rule) ? rule['type'] : undefined;
+  if (!OPTION_TYPES.some((known) => known === type))
+    return `its option "${name}" has no type, which is one of ${OPTION_TYPES.join(', ')}`;
+  if (type === 'choice' && isRecord(rule) && !Array.isArray(rule['values']))
+    return `its option "${name}" of type choice has no list of values`;
+  return undefined;
+};
+
+/** What is wrong with the default export of a module, if anything is. */
+const shapeError = (exported: unknown): string | undefined => {
+  if (exported === undefined) return 'has no default export; it must be what defineSink returns';
+  if (!isRecord(exported))
+    return `is no sink: its default export must be what defineSink returns, not a ${typeof exported}`;
+  const { api, name, options, make } = exported;
+  if (typeof name !== 'string' || name === '' || typeof make !== 'function' || !isRecord(options))
+    return 'is no sink: its default export must be what defineSink returns, with a name, options and make';
+  if (api !== SINK_API)
+    return `was written for interface ${String(api)} of sinks, and this version has ${SINK_API}; look for another version of it`;
+  const wrong = Object.entries(options)
+    .map(ruleError)
+    .find((error) => error !== undefined);
+  return wrong === undefined ? undefined : `is no sink that can be configured: ${wrong}`;
+};
+
+let hooked = false;
+const hook = (): void => {
+  if (hooked) return;
+  // Newer than the types: Node 22.15.
+  const { registerHooks } = nodeModule as {
+    readonly registerHooks?: (hooks: { readonly resolve: unknown }) => void;
+  };
+  if (registerHooks === undefined) nodeModule.register('./resolve-hook.js', import.meta.url);
+  else registerHooks({ resolve });
+  hooked = true;
+};
+
+// Where in the module it happened: a syntax error has that in front of its stack only.
+const lineOf = (error: unknown, url: string): string => {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  const [, line] = stack.split(`${url}:`);
+  return line === undefined ? '' : `, in line ${Number.parseInt(line, 10)}`;
+};
+
+const load = async (url: string): Promise<LoadedModule> => {
+  const waiting = new AbortController();
+  try {
+    hook();
+    // It keeps the process alive, which at the start has nothing else to do.
+    const late = sleep(PATIENCE, undefined, { signal: waiting.signal }).catch(() => undefined);
+    const loaded: unknown = await Promise.race([import(url), late]);
+    if (loaded === undefined)
+      return {
+        ok: false,
+        message: `does not load within ${PATIENCE / 1000} s: does it await something at its top level?`,
+      };
+    const exported = isRecord(loaded) ? loaded['default'] : undefined;
+    const error = shapeError(exported);
+    // Its shape has just been looked at.
+    return error === undefined ? { ok: true, definition: exported as SinkDefinition } : { ok: false, message: error };
+  } catch (error) {
+    return {
+      ok: false,
+      message: `fails when it is loaded: ${reasonOf(error)}${lineOf(error, url)}`,
+    };
+  } finally {
+    waiting.abort();
+  }
+};
+
+// A module is looked at once, also because after --user its file may be out of reach.
+const known = new Map<string, Promise<LoadedModule>>();
+const failures = new Map<string, number>();
+
+/**
+ * Loads the module of a `<sink module="..">`: a path (from the folder of the configuration, if it is not absolute), or the
+ * name of a package that is installed beside this one.
+ */
+export const loadModule = async (name: string, configuration: string): Promise<LoadedModule> => {
+  const isPath = /^\.{0,2}\//.test(name);
+  const file = path.resolve(path.dirname(configuration), name);
+  const url = isPath ? pathToFileURL(file).href : name;
+  const before = known.get(url);
+  if (before !== undefined) return await before;
+  if (isPath && !existsSync(file)) return { ok: false, message: `cannot be found: there is no ${file}` };
+  // Node remembers for ever what has failed at a URL.
+  const failed = failures.get(url) ?? 0;
+  const loading = load(failed === 0 || !isPath ? url : `${url}?${failed}`);
+  known.set(url, loading);
+  const loaded = await loading;
+  // What could not be loaded may be mended by the next reload.
+  if (!loaded.ok) {
+    known.delete(url);
+    failures.set(url, failed + 1);
+  }
+  return loaded;
+};
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+// Whose code an error has come out of: the file of the innermost frame that is neither Node's nor the daemon's nor RxJS's. Frames
+// of ES modules have URLs, those of others paths.
+const culprit = (error: unknown): string | undefined => {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  const files = stack.split('\n').flatMap((line) => {
+    const [, where] = /^\s+at (?:.*\()?((?:file:\/)?\/.*?)(?:\?\d+)?:\d+:\d+\)?$/.exec(line) ?? [];
+    if (where === undefined) return [];
+    return [where.startsWith('file:') ? fileURLToPath(where) : where];
+  });
+  return files.find((file) => !file.startsWith(ROOT) && !file.includes('/node_modules/rxjs/'));
+};
+
+/**
+ * The loaded module out of whose code an error has come, or a file or package beside it, as `<sink module="..">` or its URL
+ * names it; undefined if it is none of them.
+ */
+export const moduleOf = (error: unknown): string | undefined => {
+  // RxJS gathers what the ends of streams throw.
+  const inner: unknown = isRecord(error) ? error['errors'] : undefined;
+  const errors = [error, ...(Array.isArray(inner) ? (inner as readonly unknown[]) : [])];
+  const files = errors.map(culprit).filter((file) => file !== undefined);
+  const isIn = (part: string): boolean => files.some((file) => file.includes(part));
+  const modules = [...known.keys()].map((url) => {
+    const file = url.startsWith('file:') ? fileURLToPath(url) : `/node_modules/${url}/`;
+    return { url, file, folder: url.startsWith('file:') ? `${path.dirname(file)}/` : file };
+  });
+  return (modules.find(({ file }) => isIn(file)) ?? modules.find(({ folder }) => isIn(folder)))?.url;
+};

@@ -1,0 +1,143 @@
+import {
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  from,
+  map,
+  Observable,
+  retry,
+  tap,
+  throwError,
+  timer,
+} from 'rxjs';
+import type { SchedulerLike } from 'rxjs';
+
+import type { Snapshot } from '../../model/metric.ts';
+import { reasonOf } from '../../model/reason.ts';
+import { escapeForLog } from '../../model/value.ts';
+import type { Backoff } from '../delivery.ts';
+import type { Sink, SinkReport } from '../sink.ts';
+
+const DEFAULT_BACKOFF: Backoff = { first: 1000, most: 30_000 };
+const MESSAGE = 512;
+
+/** Freezes a value and all that it holds; what is frozen already is taken to be so throughout. */
+const frozen = <T>(value: T): T => {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const part of Object.values(value)) frozen(part);
+  return Object.freeze(value);
+};
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+// What comes from others may be anything; the log and the daemon rely on the shape.
+const reportOf = (report: unknown): SinkReport => {
+  const { kind, message, snapshot, stage, bytes, leftOut } = isRecord(report) ? report : {};
+  const text = escapeForLog(typeof message === 'string' ? message : '', MESSAGE);
+  if (kind === 'opened' || kind === 'warning') return { kind, message: text };
+  if (kind === 'failed') return { kind, stage: stage === 'write' ? 'write' : 'open', message: text };
+  if (kind === 'written' && isRecord(snapshot) && typeof snapshot['at'] === 'number') {
+    return {
+      kind,
+      // Its own snapshot, as it was given to it.
+      snapshot: snapshot as unknown as Snapshot,
+      message: text,
+      ...(typeof bytes === 'number' ? { bytes } : {}),
+      ...(typeof leftOut === 'number' ? { leftOut } : {}),
+    };
+  }
+  return {
+    kind: 'warning',
+    message: `The sink reported something that is no report: ${escapeForLog(String(kind), 64)}`,
+  };
+};
+
+/** Reports of trouble that go out at once, and how long each further one has to wait, in milliseconds. */
+const BURST = 5;
+const PAUSE = 60_000;
+
+// Who never ceases to report trouble would fill the log. What is `written` goes on, for it is said to who asks for it only.
+const quieter = (scheduler: SchedulerLike) => {
+  let allowed = BURST;
+  let at = scheduler.now();
+  let leftOut = 0;
+  return (report: SinkReport): readonly SinkReport[] => {
+    if (report.kind === 'written') return [report];
+    const now = scheduler.now();
+    allowed = Math.min(BURST, allowed + (now - at) / PAUSE);
+    at = now;
+    if (allowed < 1) {
+      leftOut += 1;
+      return [];
+    }
+    allowed -= 1;
+    if (leftOut === 0) return [report];
+    const message = `It reports too much: ${leftOut} reports are left out here`;
+    leftOut = 0;
+    return [{ kind: 'warning', message }, report];
+  };
+};
+
+// What the end of a stream throws goes to who ends it: here to nobody, since all the others are to be ended, too.
+const endingQuietly = <T>(value$: Observable<T>): Observable<T> =>
+  new Observable((subscriber) => {
+    const subscription = value$.subscribe({
+      next: (value) => subscriber.next(value),
+      error: (error: unknown) => subscriber.error(error),
+      complete: () => subscriber.complete(),
+    });
+    return () => {
+      try {
+        subscription.unsubscribe();
+      } catch {
+        // It is closed, as far as it can be.
+      }
+    };
+  });
+
+/**
+ * Somebody else's sink, from which nothing gets out: it sees frozen snapshots, its reports are checked, and if it throws,
+ * fails or ends by itself it is reported and run again with backoff.
+ */
+export const isolated = (
+  { name, run }: Sink,
+  { scheduler, backoff = DEFAULT_BACKOFF }: { readonly scheduler: SchedulerLike; readonly backoff?: Backoff },
+): Sink => ({
+  name,
+  run: (snapshot$) =>
+    defer(() => {
+      let failures = 0;
+      let said = '';
+      let completed = false;
+      const quiet = quieter(scheduler);
+      const frozen$ = snapshot$.pipe(map(frozen), tap({ complete: () => (completed = true) }));
+      const noted = (report: SinkReport): void => {
+        if (report.kind !== 'written') return;
+        failures = 0;
+        said = '';
+      };
+      const failed$ = (error: unknown): Observable<SinkReport> => {
+        const message = escapeForLog(reasonOf(error), MESSAGE);
+        if (message === said) return EMPTY;
+        said = message;
+        return from(quiet({ kind: 'failed', stage: 'open', message }));
+      };
+      // Its observables may be those of another copy of RxJS.
+      const attempt$ = defer(() => from(run(frozen$))).pipe(endingQuietly, map(reportOf), tap(noted), concatMap(quiet));
+      const ended$ = defer(() => (completed ? EMPTY : throwError(() => new Error('The sink has ended by itself'))));
+      return concat(attempt$, ended$).pipe(
+        catchError((error: unknown) =>
+          concat(
+            failed$(error),
+            throwError(() => error),
+          ),
+        ),
+        retry({
+          delay: () => timer(Math.min(backoff.first * 2 ** failures++, backoff.most), scheduler),
+        }),
+      );
+    }),
+});

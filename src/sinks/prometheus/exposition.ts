@@ -1,0 +1,64 @@
+import { type Metric, Registry } from 'prom-client';
+
+import type { Family, Labels } from '../../model/metric-family.ts';
+
+/** The text format 0.0.4 (prometheus.io, "Exposition formats"), or OpenMetrics 1.0 (openmetrics.io). */
+export type Format = 'text' | 'openmetrics';
+
+export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
+  text: Registry.PROMETHEUS_CONTENT_TYPE,
+  openmetrics: Registry.OPENMETRICS_CONTENT_TYPE,
+};
+
+/** What ends a whole page. */
+export const END: Readonly<Record<Format, string>> = { text: '', openmetrics: '# EOF\n' };
+
+// A page is looked at in terminals, too: no controls, no marks that turn the direction of writing, no lone surrogates.
+const UNWANTED = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu;
+// Most texts have none of it, and this is faster by far.
+const PLAIN = /^[ -~]*$/;
+const MOST = 512;
+
+const shown = (text: string): string => {
+  const visible = text.replaceAll(/[\t\n\r]/g, ' ').replaceAll(UNWANTED, '\u{fffd}');
+  const characters = visible.length > MOST ? [...visible] : [];
+  return characters.length > MOST ? `${characters.slice(0, MOST - 1).join('')}…` : visible;
+};
+
+/** Any text as the value of a label: in one line, without controls, 512 characters at most. */
+export const labelText = (text: string): string => (text.length <= MOST && PLAIN.test(text) ? text : shown(text));
+
+const labelTexts = (labels: Labels): Labels =>
+  Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, labelText(value)]));
+
+// OpenMetrics escapes a quotation mark in HELP, which prom-client does not, and calls untyped metrics unknown.
+const described = ({ help, type }: Family, format: Format) =>
+  format === 'text'
+    ? { help: shown(help), type }
+    : { help: shown(help).replaceAll('"', "'"), type: type === 'untyped' ? 'unknown' : type };
+
+// A registry asks its metrics for their values. Those of prom-client count by themselves; what is shown here has been
+// counted already. For OpenMetrics it writes `_total` behind each value of a counter, and not into the name of the family.
+const metricOf = (family: Family, format: Format): Metric => {
+  const { type, series } = family;
+  const name = format === 'openmetrics' && type === 'counter' ? family.name.replace(/_total$/, '') : family.name;
+  const values = series.map(({ suffix = '', labels = {}, shared = {}, value }) => ({
+    metricName: name + suffix,
+    labels: labelTexts(labels),
+    sharedLabels: shared,
+    value,
+  }));
+  const get = () => Promise.resolve({ name, ...described(family, format), aggregator: 'sum', values });
+  return { name, get } as unknown as Metric;
+};
+
+/** Whole families as text, without the end of a page; those without a series are left out. */
+export const familiesText = async (families: readonly Family[], format: Format = 'text'): Promise<string> => {
+  const registry = new Registry();
+  if (format === 'openmetrics') registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
+  const some = families.filter(({ series }) => series.length > 0);
+  if (some.length === 0) return '';
+  for (const family of some) registry.registerMetric(metricOf(family, format));
+  const text = await registry.metrics();
+  return format === 'text' ? text : text.slice(0, -END.openmetrics.length);
+};

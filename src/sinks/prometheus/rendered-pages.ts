@@ -1,0 +1,72 @@
+import { promisify } from 'node:util';
+import { constants, gzip } from 'node:zlib';
+
+import type { Family } from '../../model/metric-family.ts';
+import type { Snapshot } from '../../model/metric.ts';
+import type { Variant } from './content-negotiation.ts';
+import { snapshotFamilies } from './snapshot-families.ts';
+import { steadiedCounters } from './steady-counters.ts';
+import { END, familiesText, type Format } from './exposition.ts';
+
+const compressed = promisify(gzip);
+// Own figures change all the time; so many milliseconds they are good for every scrape.
+const FRESH = 1000;
+
+const NONE = { families: [], leftOut: 0 };
+
+// Rendered at the scrape: a metric that cannot be shown is no failure of a write.
+const unshown = (value: number): Family => ({
+  name: 'vhostmd_prometheus_unshown_values',
+  help: 'Values of the snapshot that are not on this page: a second one of the same name, or no number',
+  type: 'gauge',
+  series: [{ value }],
+});
+
+/** Makes each thing at most once, and only when it is asked for. */
+const once = <Key, T>(make: (key: Key) => Promise<T>): ((key: Key) => Promise<T>) => {
+  const made = new Map<Key, Promise<T>>();
+  return (key) => {
+    const found = made.get(key) ?? make(key);
+    made.set(key, found);
+    return found;
+  };
+};
+
+/** Sources of the page: the newest snapshot, the daemon's own figures and a clock in milliseconds. */
+interface Sources {
+  readonly newest: () => Snapshot | undefined;
+  readonly figures: () => readonly Family[];
+  readonly now: () => number;
+}
+
+/**
+ * The page, the same bytes for all who ask: of a snapshot each format is rendered once at most, and the page with the
+ * own figures is made, and compressed, once a second at most.
+ */
+export const answers = ({ newest, figures, now }: Sources): ((variant: Variant) => Promise<Buffer>) => {
+  const steadied = steadiedCounters();
+  const ofSnapshot = (snapshot: Snapshot | undefined) => {
+    const { families: shown, leftOut } = snapshot === undefined ? NONE : snapshotFamilies(snapshot, steadied);
+    return { snapshot, leftOut, text: once(async (format: Format) => await familiesText(shown, format)) };
+  };
+  const whole = (part: ReturnType<typeof ofSnapshot>) => {
+    const own = [unshown(part.leftOut), ...figures()];
+    const plain = once(async (format: Format) => {
+      const texts = [await part.text(format), await familiesText(own, format)].filter((text) => text !== '');
+      return Buffer.from(texts.join(format === 'text' ? '\n' : '') + END[format]);
+    });
+    const small = once(
+      async (format: Format) => await compressed(await plain(format), { level: constants.Z_BEST_SPEED }),
+    );
+    return { at: now(), part, bytes: ({ format, gzip: isSmall }: Variant) => (isSmall ? small : plain)(format) };
+  };
+  let page: ReturnType<typeof whole> | undefined;
+  return async (variant) => {
+    const snapshot = newest();
+    const isNewest = page !== undefined && page.part.snapshot === snapshot;
+    if (page === undefined || !isNewest || now() - page.at >= FRESH) {
+      page = whole(page !== undefined && isNewest ? page.part : ofSnapshot(snapshot));
+    }
+    return await page.bytes(variant);
+  };
+};

@@ -1,0 +1,67 @@
+import type { Family, Labels, Series } from '../../model/metric-family.ts';
+import type { Context, MetricDefinition, Sample, Snapshot } from '../../model/metric.ts';
+import { type Naming, naming, type Shown } from './metric-names.ts';
+import { HOST, runOf, type Steadied, steadiedCounters } from './steady-counters.ts';
+import { labelText } from './exposition.ts';
+
+/** A snapshot as Prometheus knows metrics. */
+export interface Page {
+  readonly families: readonly Family[];
+  /** Values that are not shown: two of one name, or no number. */
+  readonly leftOut: number;
+}
+
+const NONE: readonly MetricDefinition[] = [];
+const known = new WeakMap<readonly MetricDefinition[], Naming>();
+
+const namingOf = (definitions: readonly MetricDefinition[]): Naming => {
+  const found = known.get(definitions);
+  if (found !== undefined) return found;
+  const made = naming(definitions);
+  known.set(definitions, made);
+  return made;
+};
+
+const numberOf = (value: string, factor: number): number | undefined => {
+  const number = Number(value);
+  return value.trim() === '' || !Number.isFinite(number) ? undefined : number * factor;
+};
+
+interface Group {
+  readonly shown: Shown;
+  readonly series: Series[];
+  /** The target whose series came last: of two with the same name the first is shown. */
+  last: object | undefined;
+}
+
+/**
+ * All values of a snapshot: the host's, and those of each VM with the labels `domain` (its name) and `uuid`. `steadied`
+ * remembers the counters of one sink.
+ */
+export const snapshotFamilies = (snapshot: Snapshot, steadied: Steadied = steadiedCounters()): Page => {
+  const { host, guests, metrics = NONE } = snapshot;
+  const nameOf = namingOf(metrics);
+  const groups = new Map<string, Group>();
+  let leftOut = 0;
+
+  const add = (context: Context, target: object, run: string, shared: Labels) => (sample: Sample) => {
+    const shown = nameOf(context, sample);
+    let group = groups.get(shown.name);
+    if (group === undefined) groups.set(shown.name, (group = { shown, series: [], last: undefined }));
+    const number = shown.isText ? 1 : numberOf(sample.value, shown.factor);
+    if (number === undefined || group.last === target) {
+      leftOut += 1;
+      return;
+    }
+    group.last = target;
+    const value = shown.steady === undefined ? number : steadied.value(run, shown.name, number, shown.steady);
+    group.series.push(shown.isText ? { labels: { value: sample.value }, shared, value } : { shared, value });
+  };
+
+  host.forEach(add('host', host, HOST, {}));
+  for (const { domain, samples } of guests) {
+    samples.forEach(add('vm', domain, runOf(domain), { domain: labelText(domain.name), uuid: labelText(domain.uuid) }));
+  }
+  steadied.forget(snapshot);
+  return { families: [...groups.values()].map(({ shown, series }) => ({ ...shown, series })), leftOut };
+};

@@ -1,0 +1,52 @@
+import type { Snapshot } from '../../model/metric.ts';
+import type { Steady } from './statistic-kinds.ts';
+
+/** Counters of one sink, as they were shown last. */
+export interface Steadied {
+  /** What is shown of a counter of a run of a domain, or of the host. */
+  readonly value: (run: string, name: string, value: number, how: Steady) => number;
+  /** Forgets runs that have ended. */
+  readonly forget: (snapshot: Snapshot) => void;
+}
+
+interface Counter {
+  readonly value: number;
+  readonly carried: number;
+}
+
+export const HOST = 'host';
+
+/** The key of one run of a domain: what starts anew has a new id. */
+export const runOf = ({ uuid, id }: { readonly uuid: string; readonly id?: number }): string => `${uuid} ${id ?? ''}`;
+
+// A greater fall of the host's counters, and to less than half, is a new start. In base units (seconds, bytes).
+const JITTER = 10;
+
+const held = (before: Counter, value: number): Counter =>
+  value < before.value && (before.value - value <= JITTER || value >= before.value / 2)
+    ? before
+    : { value, carried: 0 };
+
+const carried = (before: Counter, value: number): Counter => ({
+  value,
+  carried: before.carried + Math.max(0, before.value - value),
+});
+
+/** Remembers counters whose sources may fall, so that what is shown never does, but when it starts anew. */
+export const steadiedCounters = (): Steadied => {
+  const runs = new Map<string, Map<string, Counter>>();
+  return {
+    value: (run, name, value, how) => {
+      let counters = runs.get(run);
+      if (counters === undefined) runs.set(run, (counters = new Map<string, Counter>()));
+      const before = counters.get(name) ?? { value, carried: 0 };
+      const now = how === 'hold' ? held(before, value) : carried(before, value);
+      counters.set(name, now);
+      return now.value + now.carried;
+    },
+    forget: ({ guests, domains = [] }) => {
+      const alive = new Set([HOST, ...guests.map(({ domain }) => runOf(domain)), ...domains.map(runOf)]);
+      for (const run of runs.keys()) if (!alive.has(run)) runs.delete(run);
+    },
+  };
+};

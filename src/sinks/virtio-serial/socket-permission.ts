@@ -1,0 +1,50 @@
+import { readFileSync, statSync, type Stats } from 'node:fs';
+import { userInfo } from 'node:os';
+import { dirname } from 'node:path';
+
+import { escapeForLog } from '../../model/value.ts';
+
+const SHOWN = 200;
+const GROUP_MAY_CONNECT = 0o020;
+const GROUP_MAY_ENTER = 0o010;
+
+/** The deepest part of a path that can be looked at: what forbids the rest. */
+const barrierOf = (path: string): { readonly at: string; readonly stats: Stats } | undefined => {
+  try {
+    return { at: path, stats: statSync(path) };
+  } catch {
+    return dirname(path) === path ? undefined : barrierOf(dirname(path));
+  }
+};
+
+/** Name of a group of this host; its number where another service has the names. */
+const groupName = (gid: number): string => {
+  try {
+    const lines = readFileSync('/etc/group', 'utf8').split('\n');
+    return lines.map((line) => line.split(':')).find(([, , id]) => Number(id) === gid)?.[0] ?? String(gid);
+  } catch {
+    return String(gid);
+  }
+};
+
+const ownName = (): string => {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.());
+  }
+};
+
+/** Why this user may not use a socket, and the command that changes it; the path comes before it. */
+export const permissionTrouble = (path: string): string => {
+  const barrier = barrierOf(path);
+  const user = ownName();
+  const refused = `may not be used by user ${user}`;
+  if (barrier === undefined) return refused;
+  const { at, stats } = barrier;
+  const what = at === path ? 'the socket' : `its folder ${escapeForLog(at, SHOWN)}`;
+  if ((stats.mode & (stats.isSocket() ? GROUP_MAY_CONNECT : GROUP_MAY_ENTER)) === 0)
+    return `${refused}: ${what} is for user ${stats.uid} only; give its group the right to use it: chmod g+rwx ${escapeForLog(at, SHOWN)}`;
+  const group = groupName(stats.gid);
+  return `${refused}: ${what} is for group ${group}; join it and restart vhostmd: usermod --append --groups ${group} ${user}`;
+};

@@ -1,0 +1,38 @@
+import type { Stage } from '../../model/metric.ts';
+import { decodeOutput, escapeForLog } from '../../model/value.ts';
+
+export type Failure = { readonly ok: false; readonly stage: Stage; readonly reason: string };
+export type Printed = { readonly ok: true; readonly output: string } | Failure;
+
+// What the log takes of text that an action can influence.
+const MAX_REASON = 512;
+
+const WHY: Readonly<Record<string, string>> = {
+  EMFILE: 'too many open files; raise LimitNOFILE',
+  ENFILE: 'too many open files in the system',
+  EAGAIN: 'too many processes; raise TasksMax',
+  ENOMEM: 'out of memory',
+  E2BIG: 'the command is too long for the kernel',
+  ENOENT: 'there is no /bin/sh',
+};
+
+/** Why there is no process, from the error of spawn. */
+export const startFailure = ({ cause }: { readonly cause?: unknown }): Failure => {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? '';
+  const why = WHY[code] ?? escapeForLog(String(cause), 128);
+  return { ok: false, stage: 'start', reason: `cannot be started: ${why}${code === '' ? '' : ` (${code})`}` };
+};
+
+/** What a run came to that ended by itself. */
+export const exitResult = (
+  code: number | null,
+  signal: string | null,
+  output: Uint8Array,
+  errors: Uint8Array,
+): Printed => {
+  if (code === 0) return { ok: true, output: decodeOutput(output) };
+  const line = decodeOutput(errors).trim().split('\n', 1)[0] ?? '';
+  const how = code === null ? `was ended by ${signal}` : `exited with status ${code}`;
+  const said = line === '' ? '' : `: ${escapeForLog(line, MAX_REASON - how.length - 2)}`;
+  return { ok: false, stage: 'run', reason: how + said };
+};

@@ -1,0 +1,67 @@
+import { map, type Observable, type SchedulerLike } from 'rxjs';
+
+import type { MetricDefinition, Outcome, Reading } from '../../model/metric.ts';
+import { escapeForLog, formatStat } from '../../model/value.ts';
+import { clockTicks, pageSize } from '../../system/libc.ts';
+import { hostFiles } from './proc-files.ts';
+import { rates } from './rates.ts';
+import { HOST_READERS, type HostView } from './host-readers.ts';
+import { factsFor } from './libvirt-facts.ts';
+import type { HostFact, HostFacts } from '../libvirt/types.ts';
+
+export interface HostStatsOptions {
+  /** Asks libvirt; emits undefined if it has never been reached. */
+  readonly facts$: (wanted: readonly HostFact[]) => Observable<HostFacts | undefined>;
+  /** Monotonic clock, for the rates. */
+  readonly scheduler: SchedulerLike;
+  /** Milliseconds since 1970. */
+  readonly wallClock?: () => number;
+  /** Where proc/, sys/ and etc/ are. */
+  readonly root?: string;
+  /** Of this machine: bytes of a page of memory, and ticks of a second of CPU time. */
+  readonly machine?: Pick<HostView, 'pageSize' | 'clockTicks'>;
+}
+
+/**
+ * The host's statistics: each subscription reads what these metrics need, each file once, emits one batch and
+ * completes; never an error. A rate counts from the previous batch with that metric, the first one from boot.
+ */
+export const hostStats = (
+  options: HostStatsOptions,
+): ((metrics: readonly MetricDefinition[]) => Observable<readonly Reading[]>) => {
+  const { facts$, scheduler, wallClock = Date.now, root = '/', machine = { pageSize, clockTicks } } = options;
+  const rateOf = rates();
+
+  return (metrics) =>
+    facts$(factsFor(metrics)).pipe(
+      map((libvirt) => {
+        const files = hostFiles(root);
+        const at = scheduler.now();
+        const sinceBoot = (): number => Number.parseFloat(files.text('proc/uptime')) * 1000;
+        const viewFor = (metric: MetricDefinition, stat: string): HostView => ({
+          files,
+          libvirt,
+          wallClock,
+          ...machine,
+          rate: (count) => rateOf(`${metric.index} ${stat}`, count, at, sinceBoot),
+        });
+        return metrics.map((metric) => ({ metric, outcome: readStat(metric, viewFor) }));
+      }),
+    );
+};
+
+const readStat = (metric: MetricDefinition, viewFor: (metric: MetricDefinition, stat: string) => HostView): Outcome => {
+  const { source, type, name, unit } = metric;
+  if (source.kind !== 'stat' || type === 'group' || type === 'xml') return failed('not a statistic of one value');
+  const read = HOST_READERS.get(source.stat);
+  if (read === undefined) return failed(`the host has no statistic ${escapeForLog(source.stat, 64)}`);
+  try {
+    const checked = formatStat(type, read(viewFor(metric, source.stat)), source.scale);
+    if (!checked.ok) return failed(checked.reason);
+    return { ok: true, samples: [{ name, type, ...(unit === undefined ? {} : { unit }), value: checked.value }] };
+  } catch (error) {
+    return failed((error as Error).message);
+  }
+};
+
+const failed = (reason: string): Outcome => ({ ok: false, stage: 'stat', reason });

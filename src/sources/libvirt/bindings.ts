@@ -1,0 +1,226 @@
+import type { KoffiFunc } from 'koffi';
+
+import { bridge } from '../../system/libc.ts';
+
+const koffi = bridge();
+
+/** Address of a native object; never leaves this folder. */
+export type Pointer = bigint;
+
+/** What virDomainGetInfo fills in; sizes in KiB, `cpuTime` in ns. */
+export interface NativeDomainInfo {
+  state: number;
+  maxMem: number | bigint;
+  memory: number | bigint;
+  nrVirtCpu: number;
+  cpuTime: number | bigint;
+}
+
+interface NativeNodeInfo {
+  cpus: number;
+}
+
+type Out<T> = [T | null];
+type LifecycleCallback = (
+  conn: Pointer,
+  domain: Pointer,
+  event: number,
+  detail: number,
+  opaque: Pointer | null,
+) => number;
+type DeviceCallback = (conn: Pointer, domain: Pointer, alias: string | null, opaque: Pointer | null) => void;
+type CloseCallback = (conn: Pointer, reason: number, opaque: Pointer | null) => void;
+type ErrorCallback = (opaque: Pointer | null, error: Pointer) => void;
+type TimeoutCallback = (timer: number, opaque: Pointer | null) => void;
+
+// One function for each entry point that is used, with the C declaration that libvirt's headers give it.
+const bind = () => {
+  const lib = koffi.load('libvirt.so.0');
+  for (const handle of ['virConnect', 'virDomain']) koffi.opaque(handle);
+  koffi.struct('virDomainInfo', {
+    state: 'uchar',
+    maxMem: 'ulong',
+    memory: 'ulong',
+    nrVirtCpu: 'ushort',
+    cpuTime: 'ulonglong',
+  });
+  koffi.struct('virNodeInfo', {
+    model: koffi.array('char', 32),
+    memory: 'ulong',
+    cpus: 'uint',
+    mhz: 'uint',
+    nodes: 'uint',
+    sockets: 'uint',
+    cores: 'uint',
+    threads: 'uint',
+  });
+  koffi.struct('virDomainStatsRecord', { dom: 'void *', params: 'void *', nparams: 'int' });
+  koffi.struct('virConnectAuth', { credtype: 'void *', ncredtype: 'uint', cb: 'void *', cbdata: 'void *' });
+  koffi.struct('virErrorHead', { code: 'int', domain: 'int', message: 'const char *' });
+  koffi.proto('int LifecycleCallback(void *conn, void *domain, int event, int detail, void *opaque)');
+  koffi.proto('void DeviceCallback(void *conn, void *domain, const char *alias, void *opaque)');
+  koffi.proto('void CloseCallback(void *conn, int reason, void *opaque)');
+  koffi.proto('void ErrorCallback(void *opaque, void *error)');
+  koffi.proto('void TimeoutCallback(int timer, void *opaque)');
+  // koffi types every function `any`; the declared TypeScript type of each stands beside its C declaration.
+  const func = <T extends (...args: never[]) => unknown>(definition: string): KoffiFunc<T> =>
+    lib.func(definition) as KoffiFunc<T>;
+  return {
+    setErrorFunc: func<(opaque: null, handler: Pointer) => void>(
+      'void virSetErrorFunc(void *opaque, ErrorCallback *handler)',
+    ),
+    registerEventImpl: func<() => number>('int virEventRegisterDefaultImpl()'),
+    runEvents: func<() => number>('int virEventRunDefaultImpl()'),
+    addTimeout: func<(ms: number, callback: Pointer, opaque: null, free: null) => number>(
+      'int virEventAddTimeout(int ms, TimeoutCallback *callback, void *opaque, void *free)',
+    ),
+    updateTimeout: func<(timer: number, ms: number) => void>('void virEventUpdateTimeout(int timer, int ms)'),
+    getLibVersion: func<(conn: Pointer, version: Out<number | bigint>) => number>(
+      'int virConnectGetLibVersion(virConnect *conn, _Out_ ulong *version)',
+    ),
+    getHypervisorVersion: func<(conn: Pointer, version: Out<number | bigint>) => number>(
+      'int virConnectGetVersion(virConnect *conn, _Out_ ulong *version)',
+    ),
+    hostname: func<(conn: Pointer) => Pointer | null>('void *virConnectGetHostname(virConnect *conn)'),
+    open: func<(uri: string | null, auth: Pointer, flags: number) => Pointer | null>(
+      'virConnect *virConnectOpenAuth(const char *uri, void *auth, uint flags)',
+    ),
+    // A variable, which holds the address of libvirt's own callbacks.
+    defaultAuth: koffi.decode(lib.symbol('virConnectAuthPtrDefault'), 'void *') as Pointer,
+    close: func<(conn: Pointer) => number>('int virConnectClose(virConnect *conn)'),
+    setKeepAlive: func<(conn: Pointer, seconds: number, count: number) => number>(
+      'int virConnectSetKeepAlive(virConnect *conn, int seconds, uint count)',
+    ),
+    capabilities: func<(conn: Pointer) => Pointer | null>('void *virConnectGetCapabilities(virConnect *conn)'),
+    getType: func<(conn: Pointer) => string | null>('const char *virConnectGetType(virConnect *conn)'),
+    nodeInfo: func<(conn: Pointer, info: Partial<NativeNodeInfo>) => number>(
+      'int virNodeGetInfo(virConnect *conn, _Out_ virNodeInfo *info)',
+    ),
+    onClose: func<(conn: Pointer, callback: Pointer, opaque: null, free: null) => number>(
+      'int virConnectRegisterCloseCallback(virConnect *conn, CloseCallback *callback, void *opaque, void *free)',
+    ),
+    offClose: func<(conn: Pointer, callback: Pointer) => number>(
+      'int virConnectUnregisterCloseCallback(virConnect *conn, CloseCallback *callback)',
+    ),
+    onEvent: func<(conn: Pointer, domain: null, event: number, callback: Pointer, opaque: null, free: null) => number>(
+      'int virConnectDomainEventRegisterAny(virConnect *conn, void *domain, int event, LifecycleCallback *callback, void *opaque, void *free)',
+    ),
+    onDeviceEvent: func<
+      (conn: Pointer, domain: null, event: number, callback: Pointer, opaque: null, free: null) => number
+    >(
+      'int virConnectDomainEventRegisterAny(virConnect *conn, void *domain, int event, DeviceCallback *callback, void *opaque, void *free)',
+    ),
+    offEvent: func<(conn: Pointer, callbackId: number) => number>(
+      'int virConnectDomainEventDeregisterAny(virConnect *conn, int callbackId)',
+    ),
+    listDomains: func<(conn: Pointer, domains: Out<Pointer>, flags: number) => number>(
+      'int virConnectListAllDomains(virConnect *conn, _Out_ void **domains, uint flags)',
+    ),
+    domainName: func<(domain: Pointer) => string | null>('const char *virDomainGetName(virDomain *domain)'),
+    domainUuid: func<(domain: Pointer, text: Uint8Array) => number>(
+      'int virDomainGetUUIDString(virDomain *domain, _Out_ uint8_t *text)',
+    ),
+    domainId: func<(domain: Pointer) => number>('uint virDomainGetID(virDomain *domain)'),
+    domainRef: func<(domain: Pointer) => number>('int virDomainRef(virDomain *domain)'),
+    domainFree: func<(domain: Pointer) => number>('int virDomainFree(virDomain *domain)'),
+    domainXml: func<(domain: Pointer, flags: number) => Pointer | null>(
+      'void *virDomainGetXMLDesc(virDomain *domain, uint flags)',
+    ),
+    domainByName: func<(conn: Pointer, name: string) => Pointer | null>(
+      'virDomain *virDomainLookupByName(virConnect *conn, const char *name)',
+    ),
+    domainByUuid: func<(conn: Pointer, uuid: string) => Pointer | null>(
+      'virDomain *virDomainLookupByUUIDString(virConnect *conn, const char *uuid)',
+    ),
+    domainById: func<(conn: Pointer, id: number) => Pointer | null>(
+      'virDomain *virDomainLookupByID(virConnect *conn, int id)',
+    ),
+    isPersistent: func<(domain: Pointer) => number>('int virDomainIsPersistent(virDomain *domain)'),
+    attachDevice: func<(domain: Pointer, xml: string, flags: number) => number>(
+      'int virDomainAttachDeviceFlags(virDomain *domain, const char *xml, uint flags)',
+    ),
+    detachDevice: func<(domain: Pointer, xml: string, flags: number) => number>(
+      'int virDomainDetachDeviceFlags(virDomain *domain, const char *xml, uint flags)',
+    ),
+    domainInfo: func<(domain: Pointer, info: Partial<NativeDomainInfo>) => number>(
+      'int virDomainGetInfo(virDomain *domain, _Out_ virDomainInfo *info)',
+    ),
+    listStats: func<
+      (domains: readonly (Pointer | null)[], groups: number, records: Out<Pointer>, flags: number) => number
+    >('int virDomainListGetStats(void **domains, uint groups, _Out_ void **records, uint flags)'),
+    freeStats: func<(records: Pointer) => void>('void virDomainStatsRecordListFree(void *records)'),
+  };
+};
+
+export type Library = ReturnType<typeof bind>;
+
+let library: Library | undefined;
+
+/** The libvirt C library, loaded at first use. Throws with what to install where it is missing. */
+export const libvirt = (): Library => {
+  try {
+    return (library ??= bind());
+  } catch (cause) {
+    throw new Error('The library libvirt.so.0 cannot be loaded; install it (Debian: apt-get install libvirt0)', {
+      cause,
+    });
+  }
+};
+
+/** libvirt asks at the terminal for what auth.conf does not give. */
+export const terminalAuth = (): Pointer => libvirt().defaultAuth;
+
+// libvirt-host.h: VIR_CRED_AUTHNAME, VIR_CRED_PASSPHRASE, VIR_CRED_REALM.
+const CREDENTIALS = [2, 5, 8];
+
+let ofFile: Pointer | undefined;
+
+/** libvirt has these credentials from auth.conf or not at all: without a callback it asks nobody. */
+export const fileAuth = (): Pointer => {
+  if (ofFile !== undefined) return ofFile;
+  libvirt();
+  // Never freed: libvirt keeps the address with the connection.
+  const credtype = koffi.alloc('int', CREDENTIALS.length) as Pointer;
+  koffi.encode(credtype, koffi.array('int', CREDENTIALS.length), CREDENTIALS);
+  const auth = koffi.alloc('virConnectAuth', 1) as Pointer;
+  koffi.encode(auth, 'virConnectAuth', { credtype, ncredtype: CREDENTIALS.length, cb: null, cbdata: null });
+  return (ofFile = auth);
+};
+
+/** Native callbacks live until `unregister` is called with what this returns. */
+export const callback = {
+  lifecycle: (handler: LifecycleCallback): Pointer => koffi.register(handler, 'LifecycleCallback *'),
+  device: (handler: DeviceCallback): Pointer => koffi.register(handler, 'DeviceCallback *'),
+  close: (handler: CloseCallback): Pointer => koffi.register(handler, 'CloseCallback *'),
+  error: (handler: ErrorCallback): Pointer => koffi.register(handler, 'ErrorCallback *'),
+  timeout: (handler: TimeoutCallback): Pointer => koffi.register(handler, 'TimeoutCallback *'),
+  unregister: (pointer: Pointer): void => koffi.unregister(pointer),
+};
+
+/** Number and text of a virError; the pointer is valid inside the error callback only. */
+export const errorAt = (error: Pointer): { readonly code: number; readonly message: string } => {
+  const { code, message } = koffi.decode(error, 'virErrorHead') as { code: number; message: string | null };
+  return { code, message: message ?? 'unknown error' };
+};
+
+/** A C array of pointers. */
+export const pointers = (array: Pointer, count: number): readonly Pointer[] =>
+  count === 0 ? [] : (koffi.decode(array, 'void *', count) as Pointer[]);
+
+export const statsRecord = (record: Pointer): { dom: Pointer; params: Pointer; nparams: number } =>
+  koffi.decode(record, 'virDomainStatsRecord') as { dom: Pointer; params: Pointer; nparams: number };
+
+/** A copy of native memory. */
+export const bytesAt = (pointer: Pointer, length: number): Buffer =>
+  Buffer.from(new Uint8Array(koffi.view(pointer, length)));
+
+export const stringAt = (pointer: Pointer): string => koffi.decode.string(pointer);
+
+/** A C string that libvirt has allocated for us; frees it. */
+export const takeString = (pointer: Pointer): string => {
+  const text = stringAt(pointer);
+  koffi.free(pointer);
+  return text;
+};
+
+export const freeMemory = (pointer: Pointer): void => koffi.free(pointer);

@@ -1,0 +1,132 @@
+import { catchError, EMPTY, from, map, mergeMap, type Observable, type SchedulerLike, switchMap, take } from 'rxjs';
+
+import type { Domain, MetricDefinition, Outcome, Reading } from '../../model/metric.ts';
+import { STATS_GROUP, type StatsGroup } from '../../model/statistics.ts';
+import { formatStat } from '../../model/value.ts';
+import { patientStats } from './hedged-stats.ts';
+import { isBusy, isGoing, LibvirtError } from './call.ts';
+import type { StatValue } from './typed-params.ts';
+import type { Connection, DomainStats } from './types.ts';
+import type { Link } from './reconnect.ts';
+import type { DomainCollector } from '../source.ts';
+
+// Answered by virDomainGetInfo, the cheapest call by far, which needs no answer from QEMU.
+const INFO = new Set(['state.state', 'cpu.time', 'vcpu.current', 'balloon.current', 'balloon.maximum']);
+// With a frozen libvirtd all calls hang, each on a worker thread; of those (16) one must stay free for the event loop.
+const INFO_AT_ONCE = 8;
+const QUICK_CALLS = 2;
+const MONITORED_CALLS = 4;
+// libvirt takes these groups from its own memory; all others ask QEMU's monitor, which a frozen QEMU never answers.
+const QUICK = new Set<StatsGroup>(['state', 'net', 'perf', 'memory']);
+
+const statOf = ({ source }: MetricDefinition): string => (source.kind === 'stat' ? source.stat : '');
+const groupOf = (metric: MetricDefinition): StatsGroup => statOf(metric).split('.', 1)[0] as StatsGroup;
+
+const failure = (reason: string): Outcome => ({ ok: false, stage: 'stat', reason });
+
+// `*` stands for all numbers at that place: the values found are summed.
+const finder = (stat: string): ((fields: ReadonlyMap<string, StatValue>) => StatValue | undefined) => {
+  if (!stat.includes('*')) return (fields) => fields.get(stat);
+  const pattern = new RegExp(`^${stat.replaceAll('.', '\\.').replaceAll('*', '\\d+')}$`);
+  return (fields) => {
+    const found = [...fields].filter(([name]) => pattern.test(name)).map(([, value]) => value);
+    if (found.length === 0) return undefined;
+    if (found.some((value) => typeof value === 'string')) return found.join(',');
+    return found.every((value) => typeof value === 'bigint' || Number.isInteger(value))
+      ? found.reduce<bigint>((sum, value) => sum + BigInt(value), 0n)
+      : found.reduce<number>((sum, value) => sum + Number(value), 0);
+  };
+};
+
+/** Turns the statistics of one domain into readings; a statistic that the domain does not have is a failure, unless it may come later. */
+const reader = (metrics: readonly MetricDefinition[]): ((stats: DomainStats) => readonly Reading[]) => {
+  const wanted = metrics.map((metric) => {
+    const scale = metric.source.kind === 'stat' ? metric.source.scale : undefined;
+    return {
+      metric,
+      find: finder(statOf(metric)),
+      scale,
+      type: metric.type as Exclude<typeof metric.type, 'group' | 'xml'>,
+    };
+  });
+  return ({ domain, fields, partial }) =>
+    wanted.flatMap(({ metric, find, scale, type }): Reading | readonly Reading[] => {
+      const found = find(fields);
+      if (found === undefined && partial === true) return [];
+      if (found === undefined)
+        return { metric, domain, outcome: failure(`the domain has no statistic ${statOf(metric)}`) };
+      const value = formatStat(type, found, scale);
+      if (!value.ok) return { metric, domain, outcome: failure(value.reason) };
+      const unit = metric.unit === undefined ? {} : { unit: metric.unit };
+      return {
+        metric,
+        domain,
+        outcome: { ok: true, samples: [{ name: metric.name, type, ...unit, value: value.value }] },
+      };
+    });
+};
+
+const onError =
+  (metrics: readonly MetricDefinition[], domains: readonly Domain[]) =>
+  (error: unknown): Observable<readonly Reading[]> => {
+    if (!(error instanceof LibvirtError)) throw error;
+    // What the values are then is up to the inventory; a busy domain is only late.
+    if (isGoing(error) || isBusy(error)) return EMPTY;
+    return from(
+      domains.map((domain) => metrics.map((metric) => ({ metric, domain, outcome: failure(error.message) }))),
+    );
+  };
+
+type Ask = (connection: Connection, domains: readonly Domain[]) => Observable<readonly Reading[]>;
+
+const infoAsk = (metrics: readonly MetricDefinition[]): Ask => {
+  const read = reader(metrics);
+  return (connection, domains) =>
+    from(domains).pipe(
+      mergeMap(
+        (domain) => connection.info$(domain).pipe(map(read), catchError(onError(metrics, [domain]))),
+        INFO_AT_ONCE,
+      ),
+    );
+};
+
+const bulkAsk = (metrics: readonly MetricDefinition[], mostCalls: number, scheduler: SchedulerLike): Ask => {
+  const read = reader(metrics);
+  const groups = [...new Set(metrics.map(groupOf))].reduce((flags, group) => flags | STATS_GROUP[group], 0);
+  const finders = metrics.map((metric) => finder(statOf(metric)));
+  const found = ({ fields }: DomainStats): number => finders.filter((find) => find(fields) !== undefined).length;
+  const stats$ = patientStats({ groups, wanted: finders.length, found, mostCalls, scheduler });
+  return (connection, domains) =>
+    stats$(connection, domains).pipe(
+      map((stats) => stats.flatMap(read)),
+      catchError(onError(metrics, domains)),
+    );
+};
+
+/**
+ * The cheapest way to all statistics that the metrics name: virDomainGetInfo for what it has, and bulk calls for
+ * the groups of the rest, those that need QEMU's answer apart from those that do not.
+ */
+export const domainCollectors = (
+  metrics: readonly MetricDefinition[],
+  link$: Observable<Link>,
+  scheduler: SchedulerLike,
+): readonly DomainCollector[] => {
+  const stats = metrics.filter(({ context, source }) => context === 'vm' && source.kind === 'stat');
+  const info = stats.filter((metric) => INFO.has(statOf(metric)));
+  const quick = stats.filter((metric) => !INFO.has(statOf(metric)) && QUICK.has(groupOf(metric)));
+  const monitored = stats.filter((metric) => !INFO.has(statOf(metric)) && !QUICK.has(groupOf(metric)));
+  const collector = (part: readonly MetricDefinition[], ask: Ask): DomainCollector => ({
+    metrics: part,
+    collect$: (domains) =>
+      link$.pipe(
+        take(1),
+        switchMap((link) => (link.up ? ask(link.connection, domains) : EMPTY)),
+      ),
+  });
+  return [
+    ...(info.length > 0 ? [collector(info, infoAsk(info))] : []),
+    ...(quick.length > 0 ? [collector(quick, bulkAsk(quick, QUICK_CALLS, scheduler))] : []),
+    ...(monitored.length > 0 ? [collector(monitored, bulkAsk(monitored, MONITORED_CALLS, scheduler))] : []),
+  ];
+};

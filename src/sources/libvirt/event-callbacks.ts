@@ -1,0 +1,95 @@
+import { catchError, concat, defer, EMPTY, type Observable, type OperatorFunction } from 'rxjs';
+
+import { call$, isRefused } from './call.ts';
+import { callback, type Pointer } from './bindings.ts';
+import { checked } from './queries.ts';
+import type { Connection } from './types.ts';
+
+// libvirt-domain.h
+const EVENT_ID = { lifecycle: 0, deviceRemoved: 15, deviceAdded: 19 } as const;
+
+/** What a connection reports by itself; called on the main thread, `domain` is borrowed. */
+export interface Listener {
+  readonly lifecycle: (domain: Pointer, event: number) => void;
+  /** A device was added to the domain, or removed from it. */
+  readonly devices: (domain: Pointer) => void;
+  readonly closed: (reason: number) => void;
+}
+
+// One native callback of each kind serves all connections: unregistering one that may still be on its way is unsafe.
+const listeners = new Map<Pointer, Listener>();
+let callbacks: { readonly lifecycle: Pointer; readonly device: Pointer; readonly close: Pointer } | undefined;
+const nativeCallbacks = () =>
+  (callbacks ??= {
+    lifecycle: callback.lifecycle((conn, domain, event) => {
+      listeners.get(conn)?.lifecycle(domain, event);
+      return 0;
+    }),
+    device: callback.device((conn, domain) => listeners.get(conn)?.devices(domain)),
+    close: callback.close((conn, reason) => listeners.get(conn)?.closed(reason)),
+  });
+
+/**
+ * Registers for a connection's events, and takes that back. Each registration holds a reference to the connection:
+ * without `end$` virConnectClose would close nothing. One call at a time, so that after an error none is on its way.
+ */
+export const listening = (
+  conn: Pointer,
+  listener: Listener,
+): {
+  readonly begin$: Observable<unknown>;
+  /** Which events are reported; known when `begin$` has completed. */
+  readonly reports: () => Connection['reports'];
+  readonly end$: Observable<unknown>;
+} => {
+  let closeRegistered = false;
+  const eventIds: number[] = [];
+  const refused = new Set<keyof Connection['reports']>();
+  const registered = (result: number): void => void eventIds.push(checked(result));
+  const unlessRefused = (kind: keyof Connection['reports']): OperatorFunction<unknown, unknown> =>
+    catchError((error: unknown) => {
+      if (!isRefused(error)) throw error;
+      refused.add(kind);
+      return EMPTY;
+    });
+  const ignore = (): void => undefined;
+  return {
+    begin$: defer(() => {
+      listeners.set(conn, listener);
+      const { close, lifecycle, device } = nativeCallbacks();
+      return concat(
+        call$(
+          'virConnectRegisterCloseCallback',
+          (lib) => lib.onClose,
+          [conn, close, null, null],
+          // Drivers without a socket refuse: their connections are never lost.
+          (result) => (closeRegistered = result >= 0),
+        ),
+        call$(
+          'virConnectDomainEventRegisterAny',
+          (lib) => lib.onEvent,
+          [conn, null, EVENT_ID.lifecycle, lifecycle, null, null],
+          registered,
+        ).pipe(unlessRefused('lifecycle')),
+        ...[EVENT_ID.deviceAdded, EVENT_ID.deviceRemoved].map((event) =>
+          call$(
+            'virConnectDomainEventRegisterAny',
+            (lib) => lib.onDeviceEvent,
+            [conn, null, event, device, null, null],
+            registered,
+          ).pipe(unlessRefused('devices')),
+        ),
+      );
+    }),
+    reports: () => ({ lifecycle: !refused.has('lifecycle'), devices: !refused.has('devices') }),
+    end$: defer(() => {
+      listeners.delete(conn);
+      return concat(
+        ...eventIds.map((id) => call$('virConnectDomainEventDeregisterAny', (lib) => lib.offEvent, [conn, id], ignore)),
+        closeRegistered
+          ? call$('virConnectUnregisterCloseCallback', (lib) => lib.offClose, [conn, nativeCallbacks().close], ignore)
+          : EMPTY,
+      );
+    }),
+  };
+};

@@ -1,0 +1,98 @@
+import type { LateValue, MetricDefinition, Problem, Reading, Sample, Stage } from '../model/metric.ts';
+
+/** A value that is not renewed for this many of its periods is late; where its source has gone it is not shown any more. */
+export const KEPT_PERIODS = 3;
+
+interface Value {
+  readonly samples: readonly Sample[];
+  readonly failure?: { readonly stage: Stage; readonly reason: string };
+  readonly tick: number;
+}
+
+/** What a target shows now: immutable, and the same object as before if nothing changed. */
+export interface View {
+  readonly samples: readonly Sample[];
+  /** Without the domain. */
+  readonly problems: readonly Problem[];
+  /** Without the domain. */
+  readonly late: readonly LateValue[];
+}
+
+/** The latest values of the host or of one domain. */
+export interface Values {
+  /** Takes a reading of a tick; one that is older than what is known is dropped. */
+  readonly put: (reading: Reading, tick: number) => void;
+  /** `keepsLate`: whether the source is there, so that a late value is better than none. */
+  readonly view: (tick: number, keepsLate: boolean) => View;
+  /** Whether each metric has had an outcome. */
+  readonly isComplete: () => boolean;
+}
+
+const sameSamples = (a: readonly Sample[], b: readonly Sample[]): boolean =>
+  a.length === b.length &&
+  a.every((sample, at) => {
+    const other = b[at];
+    return (
+      sample.value === other?.value &&
+      sample.name === other.name &&
+      sample.type === other.type &&
+      sample.unit === other.unit
+    );
+  });
+
+const NONE: readonly never[] = [];
+
+/** `metrics` are those of the target's context, in the order of the configuration. */
+export const values = (metrics: readonly MetricDefinition[]): Values => {
+  const latest = new Map<MetricDefinition, Value>();
+  let view: View = { samples: NONE, problems: NONE, late: NONE };
+  let changed = false;
+  let kept = true;
+  let goodUntil = Infinity;
+
+  const build = (tick: number, keepsLate: boolean): View => {
+    const samples: Sample[] = [];
+    const problems: Problem[] = [];
+    const late: LateValue[] = [];
+    goodUntil = Infinity;
+    for (const metric of metrics) {
+      const value = latest.get(metric);
+      if (value === undefined) continue;
+      const end = value.tick + KEPT_PERIODS * metric.every;
+      if (value.failure !== undefined) problems.push({ metric, ...value.failure });
+      else if (tick >= end && !keepsLate)
+        problems.push({ metric, stage: 'run', reason: `no new value for ${KEPT_PERIODS} periods` });
+      else {
+        for (const sample of value.samples) samples.push(sample);
+        if (tick >= end) late.push({ metric, tick: value.tick });
+        else goodUntil = Math.min(goodUntil, end);
+      }
+    }
+    return { samples, problems, late };
+  };
+
+  return {
+    isComplete: () => metrics.every((metric) => latest.has(metric)),
+    put: ({ metric, outcome }, tick) => {
+      const known = latest.get(metric);
+      if (known !== undefined && known.tick > tick) return;
+      const value: Value = outcome.ok
+        ? { samples: outcome.samples, tick }
+        : { samples: NONE, failure: { stage: outcome.stage, reason: outcome.reason }, tick };
+      latest.set(metric, value);
+      changed = true;
+    },
+    view: (tick, keepsLate) => {
+      if (!changed && keepsLate === kept && tick < goodUntil) return view;
+      changed = false;
+      kept = keepsLate;
+      const next = build(tick, keepsLate);
+      const samples = sameSamples(view.samples, next.samples) ? view.samples : next.samples;
+      const problems = next.problems.length === 0 && view.problems.length === 0 ? view.problems : next.problems;
+      const late = next.late.length === 0 && view.late.length === 0 ? view.late : next.late;
+      if (samples !== view.samples || problems !== view.problems || late !== view.late)
+        view = { samples, problems, late };
+      return view;
+    },
+  };
+};

@@ -1,0 +1,69 @@
+import { lstatSync, readlinkSync, type Stats } from 'node:fs';
+import path from 'node:path';
+
+import { type Owner, ownUser, userName } from './process/privileges.ts';
+
+/** A folder, or a link on the way to it, by which others can lead astray whoever goes by the name. */
+export interface Distrusted {
+  readonly at: string;
+  /** What is wrong, where, and the command that mends it. */
+  readonly reason: string;
+}
+
+// As many links as the kernel follows (path_resolution(7)).
+const LINKS = 40;
+const STICKY = 0o1000;
+const OTHERS_WRITE = 0o022;
+
+/** A user by number, and by name if it has one. */
+export const userText = (uid: number): string => {
+  const name = userName(uid);
+  return `user ${uid}${name === undefined ? '' : ` (${name})`}`;
+};
+
+/** A path as one word of a shell command. */
+export const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+
+const fault = (at: string, stats: Stats, { uid: own, gid }: Owner): Distrusted | undefined => {
+  const { uid, mode } = stats;
+  if (uid !== 0 && uid !== own) {
+    const mend = `chown -h ${own}:${gid} ${shellWord(at)}`;
+    return { at, reason: `${at} belongs to ${userText(uid)}. Run as root: ${mend}` };
+  }
+  if (stats.isSymbolicLink() || (mode & OTHERS_WRITE) === 0 || (mode & STICKY) !== 0) return undefined;
+  return { at, reason: `${at} may be written to by others than its owner. Run as root: chmod go-w ${shellWord(at)}` };
+};
+
+/**
+ * Whether nobody but root and this user decides what a folder's name leads to and what lies in it: undefined if so. Every
+ * folder and link on the way is looked at, link by link: a link of another user's may change after any look at what it
+ * leads to. In a sticky folder, such as /dev/shm, others can add names but replace none. What is missing is no fault.
+ */
+export const distrusted = (folder: string, owner: Owner = ownUser()): Distrusted | undefined => {
+  let at = '/';
+  let links = 0;
+  let rest = ['', ...path.resolve(folder).split('/')];
+  for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
+    if (name === '.') continue;
+    const from = at;
+    // `from` holds no link any more, so `..` is what stands before it.
+    at = path.join(from, name);
+    const stats = lstatSync(at, { throwIfNoEntry: false });
+    if (stats === undefined) return undefined;
+    const wrong = fault(at, stats, owner);
+    if (wrong !== undefined) return wrong;
+    if (stats.isDirectory()) continue;
+    // Nothing lies below a file.
+    if (!stats.isSymbolicLink()) return undefined;
+    links += 1;
+    if (links > LINKS) return { at, reason: `${at} is a link that leads to itself` };
+    const to = readlinkSync(at);
+    rest = [...to.split('/'), ...rest];
+    at = to.startsWith('/') ? '/' : from;
+  }
+  return undefined;
+};
+
+/** Whether root alone decides what a folder's name leads to. */
+export const isRootsOwn = (folder: string): boolean => distrusted(folder, { uid: 0, gid: 0 }) === undefined;

@@ -1,0 +1,178 @@
+import { concat, EMPTY, NEVER, Observable, of, Subject, throwError } from 'rxjs';
+import { TestScheduler } from 'rxjs/testing';
+import { describe, expect, it } from 'vitest';
+
+import type { Snapshot } from '../../src/model/metric.ts';
+import { handOver, newestWins } from '../../src/sinks/delivery.ts';
+import type { Opener, SinkReport, Writer } from '../../src/sinks/sink.ts';
+import { snapshot } from '../../src/testing/snapshots.ts';
+
+const scheduler = (): TestScheduler => new TestScheduler((actual, expected) => expect(actual).toEqual(expected));
+const failed = (stage: 'open' | 'write', message: string): SinkReport => ({ kind: 'failed', stage, message });
+const [one, two, three] = [snapshot(1), snapshot(2), snapshot(3)];
+const inputs: Readonly<Record<string, Snapshot>> = { 1: one, 2: two, 3: three };
+const values = {
+  O: { kind: 'opened', message: 'Opened' },
+  W: { kind: 'written', snapshot: one, message: '' },
+  X: { kind: 'written', snapshot: two, message: '' },
+  Y: { kind: 'written', snapshot: three, message: '' },
+  f: failed('open', 'no'),
+  g: failed('write', 'full'),
+} as const;
+const written = (of1: Snapshot): SinkReport => ({ kind: 'written', snapshot: of1, message: '' });
+
+/** The report of a write, so many frames later. */
+const later = (test: TestScheduler, frames: number) => (value: Snapshot) =>
+  test.createColdObservable<SinkReport>(`${'-'.repeat(frames)}(a|)`, { a: written(value) });
+
+/** An opener whose attempts have the given results, the last for ever. */
+const attempts = (...results: readonly Opener[]): Opener => {
+  let attempt = 0;
+  return new Observable((subscriber) =>
+    (results[Math.min(attempt++, results.length - 1)] ?? EMPTY).subscribe(subscriber),
+  );
+};
+const opened = (writer: Writer): Opener => concat(of(writer), NEVER);
+
+describe('newestWins', () => {
+  it('takes the newest of what arrived while it was busy, and drops the older', () => {
+    const test = scheduler();
+    test.run(({ cold, expectObservable }) => {
+      const inner$ = newestWins((value: string) => cold('---(a|)', { a: value }));
+      expectObservable(cold('abcd-------e-|').pipe(inner$)).toBe('---a--d-------(e|)');
+    });
+  });
+
+  it('passes an error on', () => {
+    const test = scheduler();
+    test.run(({ cold, expectObservable }) => {
+      expectObservable(cold('a-#').pipe(newestWins(() => NEVER))).toBe('--#');
+    });
+  });
+});
+
+describe('the hand-over', () => {
+  const backoff = { first: 4, most: 10 };
+
+  it('writes the newest snapshot when the target is open at last', () => {
+    const test = scheduler();
+    test.run(({ cold, expectObservable }) => {
+      const writer: Writer = { write$: later(test, 1) };
+      const sink = handOver('x', cold('-----w', { w: writer }), { scheduler: test, backoff });
+      expectObservable(sink.run(cold('1-2----3|', inputs))).toBe('-----OX-(Y|)', values);
+    });
+  });
+
+  it('tries to open again with doubling waits up to the longest, and says the same failure once', () => {
+    const test = scheduler();
+    test.run(({ cold, expectObservable }) => {
+      const no$ = throwError(() => new Error('no'));
+      const open$ = attempts(no$, no$, no$, no$, opened({ write$: later(test, 0) }));
+      const sink = handOver('x', open$, { scheduler: test, backoff });
+      expectObservable(sink.run(cold('1', inputs)), '41ms !').toBe('f 31ms (OW)', values);
+    });
+  });
+
+  it('says a different failure again', () => {
+    const test = scheduler();
+    test.run(({ cold, expectObservable }) => {
+      const open$ = attempts(...['no', 'no', 'other', 'no'].map((text) => throwError(() => new Error(text))));
+      const sink = handOver('x', open$, { scheduler: test, backoff: { first: 2, most: 2 } });
+      expectObservable(sink.run(cold('1', inputs)), '9ms !').toBe('f---p-f', { ...values, p: failed('open', 'other') });
+    });
+  });
+
+  it('after a failed write the next snapshot goes out at once, and the target stays open', () => {
+    const test = scheduler();
+    test.run(({ cold, expectObservable }) => {
+      let writes = 0;
+      const write$ = (value: Snapshot) => (writes++ === 0 ? throwError(() => new Error('full')) : of(written(value)));
+      const sink = handOver('x', attempts(opened({ write$ })), { scheduler: test, backoff: { first: 20, most: 20 } });
+      expectObservable(sink.run(cold('1----2', inputs))).toBe('(Og)-X', values);
+    });
+  });
+
+  it('after a failed write the same snapshot is tried again after the wait, if none is newer', () => {
+    const test = scheduler();
+    test.run(({ cold, expectObservable }) => {
+      let writes = 0;
+      const write$ = (value: Snapshot) => (writes++ < 2 ? throwError(() => new Error('full')) : of(written(value)));
+      const sink = handOver('x', attempts(opened({ write$ })), { scheduler: test, backoff });
+      expectObservable(sink.run(cold('1', inputs))).toBe('(Og) 8ms W', values);
+    });
+  });
+
+  it('a snapshot that came while the failing one was written goes out without a wait', () => {
+    const test = scheduler();
+    test.run(({ cold, expectObservable }) => {
+      let writes = 0;
+      const write$ = (value: Snapshot) =>
+        writes++ === 0 ? cold<SinkReport>('---#', {}, new Error('full')) : of(written(value));
+      const sink = handOver('x', attempts(opened({ write$ })), { scheduler: test, backoff });
+      expectObservable(sink.run(cold('12', inputs))).toBe('O--(gX)', values);
+    });
+  });
+
+  it('a target that is lost in the middle of a write is one failure, though closing it fails the write, too', () => {
+    const test = scheduler();
+    test.run(({ cold, expectObservable }) => {
+      const open$ = new Observable<Writer>((subscriber) => {
+        const closed$ = new Subject<never>();
+        subscriber.add(() => closed$.error(new Error('closed')));
+        return cold('w--#', { w: { write$: () => closed$ } }, new Error('no')).subscribe(subscriber);
+      });
+      const sink = handOver('x', open$, { scheduler: test, backoff: { first: 20, most: 20 } });
+      expectObservable(sink.run(cold('1', inputs)), '9ms !').toBe('O--f', values);
+    });
+  });
+
+  it('a target that is lost is opened again and gets the newest snapshot, also what it had already', () => {
+    const test = scheduler();
+    test.run(({ cold, expectObservable }) => {
+      const writer: Writer = { write$: later(test, 0) };
+      const open$ = attempts(cold('w------#', { w: writer }, new Error('no')), opened(writer));
+      const sink = handOver('x', open$, { scheduler: test, backoff });
+      expectObservable(sink.run(cold('1', inputs))).toBe('(OW)---f---(OW)', values);
+    });
+  });
+
+  it('passes reports of the target on, before and while it is open', () => {
+    const test = scheduler();
+    test.run(({ cold, expectObservable }) => {
+      const warning: SinkReport = { kind: 'warning', message: 'old' };
+      const open$: Opener = cold('a-w-a', { a: warning, w: { write$: later(test, 1), opened: 'here' } });
+      const sink = handOver('x', open$, { scheduler: test, backoff });
+      const expected = { ...values, a: warning, O: { kind: 'opened', message: 'here' } } as const;
+      expectObservable(sink.run(cold('1--2', inputs))).toBe('a-OW(aX)', expected);
+    });
+  });
+
+  it('an error of the snapshots is a bug and passes, open or not', () => {
+    const test = scheduler();
+    test.run(({ cold, expectObservable }) => {
+      expectObservable(handOver('x', NEVER, { scheduler: test }).run(cold('1-#', inputs))).toBe('--#');
+    });
+  });
+
+  it('closes the target when it is unsubscribed from, also in mid-write', () => {
+    const snapshots = new Subject<Snapshot>();
+    const log: string[] = [];
+    const open$ = new Observable<Writer>((subscriber) => {
+      log.push('open');
+      subscriber.next({
+        write$: () =>
+          new Observable(() => {
+            log.push('write');
+            return () => log.push('cut');
+          }),
+      });
+      return () => log.push('close');
+    });
+    const running = handOver('x', open$, { scheduler: scheduler() }).run(snapshots).subscribe();
+    snapshots.next(one);
+    running.unsubscribe();
+    expect(log.slice(0, 2)).toEqual(['open', 'write']);
+    expect(log.slice(2).sort()).toEqual(['close', 'cut']);
+    expect(snapshots.observed).toBe(false);
+  });
+});
