@@ -1,8 +1,16 @@
 import type { FiguresView, NamedSink } from '../telemetry/telemetry.ts';
 import { type MissingValue, missingValues, type OldValue, oldValues } from '../telemetry/missing-values.ts';
 import { escapeForLog } from '../../model/value.ts';
-import type { About } from './status.ts';
 import { duration } from '../../model/duration.ts';
+
+/** What is known besides the figures. */
+export interface About {
+  readonly version: string;
+  readonly pid: number;
+  readonly file: string;
+  /** The last reload failed: when, on the clock of the figures, and why. */
+  readonly notReloaded?: { readonly at: number; readonly message: string };
+}
 
 /** Something that is not as it should be, as one line. */
 export interface Trouble {

@@ -4,16 +4,7 @@ import { type MissingValue, missingValues, type OldValue, oldValues } from '../t
 import type { OutcomeView } from '../telemetry/outcome-counts.ts';
 import type { ProcessView } from '../telemetry/process-usage.ts';
 import type { Snapshot } from '../../model/metric.ts';
-import { type Trouble, troublesOf } from './health.ts';
-
-/** What is known besides the figures. */
-export interface About {
-  readonly version: string;
-  readonly pid: number;
-  readonly file: string;
-  /** The last reload failed: when, on the clock of the figures, and why. */
-  readonly notReloaded?: { readonly at: number; readonly message: string };
-}
+import { type About, type Trouble, troublesOf } from './health.ts';
 
 interface SinkStatus extends Pick<NamedSink, 'name' | 'writes' | 'failures' | 'warnings'> {
   readonly failing?: { readonly sinceSeconds: number; readonly stage: string; readonly message: string };

@@ -29,7 +29,7 @@ const drawn = (
     .map(({ text, look }) => `${text}|${look === 'plain' ? '' : ` ${look}`}\n`)
     .join('');
 
-const golden = (name: string): string => `../../watch/frames/${name}.txt`;
+const golden = (name: string): string => `frames/${name}.txt`;
 
 describe('a frame', () => {
   it.each([
