@@ -10,6 +10,7 @@ import { daemon$ } from '../../src/client/follow-daemon.ts';
 import type { DiskEvent } from '../../src/client/follow-disk.ts';
 import { until } from '../support/daemon.ts';
 import { socketStage } from '../support/sockets.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const { left, place } = socketStage();
 
@@ -109,7 +110,7 @@ describe('the daemon that is followed', () => {
     expect(brief(events)).toEqual([message]);
   });
 
-  it('that never ends a line is left', { timeout: 30_000 }, async () => {
+  it('that never ends a line is left', { timeout: 30_000 * PATIENCE }, async () => {
     const file = place();
     const { say } = await serve(file);
     const events = followed(file);

@@ -24,6 +24,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDisk } from '../../src/sinks/metrics-disk/open-disk.ts';
 import { lookAtDisk } from '../../src/client/read-disk.ts';
 import { uniqueSums } from '../../src/sinks/metrics-disk/checksum-padding.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const HOOK = fileURLToPath(new URL('../../conf/libvirt-hook', import.meta.url));
 const ME = '11111111-2222-4333-8444-555555555555';
@@ -102,7 +103,7 @@ const hook = (
       ...env,
     },
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 30_000 * PATIENCE,
     maxBuffer: 1 << 30,
   });
   expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
@@ -119,7 +120,12 @@ const hookWithDefaults = (text: string, folder: string, [, command, busybox]: Sh
     ['--mount', 'sh', '-c', 'mount --bind "$0" /etc/default && PATH=$1 && shift && exec "$@"', defaults]
       .concat(busybox ? applets : (process.env['PATH'] ?? ''), '/usr/bin/env', ...command)
       .concat(HOOK, 'vm', 'prepare', 'begin', '-'),
-    { input: domain(source(pathOf(folder))), env: { PATH: process.env['PATH'] }, encoding: 'utf8', timeout: 30_000 },
+    {
+      input: domain(source(pathOf(folder))),
+      env: { PATH: process.env['PATH'] },
+      encoding: 'utf8',
+      timeout: 30_000 * PATIENCE,
+    },
   );
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   return pathOf(folder);
@@ -463,7 +469,7 @@ describe("libvirt's hook", () => {
     const folder = newFolder();
     const run = `VHOSTMD_VM_DISK='${folder}/UUID.disk' sh '${HOOK}' vm prepare begin -; echo "ended with $?"; kill "$sleep"`;
     const script = `mkfifo '${folder}/in'; sleep 300 >'${folder}/in' & sleep=$!; { ${run}; } <'${folder}/in'`;
-    const { stdout } = spawnSync('sh', ['-c', script], { encoding: 'utf8', timeout: 50_000 });
+    const { stdout } = spawnSync('sh', ['-c', script], { encoding: 'utf8', timeout: 50_000 * PATIENCE });
     expect(stdout).toBe('ended with 0\n');
     expect(readdirSync(folder)).toEqual(['in']);
   });

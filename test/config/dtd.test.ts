@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { GRAMMAR } from '../../src/config/grammar.ts';
 import { libxml2Verdict, ourVerdict, readConf } from './oracle.ts';
 import type { Verdict } from './oracle.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 interface Element {
   readonly name: string;
@@ -104,7 +105,7 @@ const SNIPPETS = [
   .concat(' a="1"', ' type="x"', '<!DOCTYPE vhostmd>', '<?a b?>', ' ', '\n', '\r', '\t')
   .concat('\u0001', '\uFFFE', '\u00E4', '\u00A0');
 
-describe('the grammar and conf/vhostmd.dtd', { timeout: 60_000 }, () => {
+describe('the grammar and conf/vhostmd.dtd', { timeout: 60_000 * PATIENCE }, () => {
   it('accept and refuse exactly the same trees', () => {
     const verdicts = { valid: 0, invalid: 0, malformed: 0 };
     fc.assert(

@@ -10,6 +10,7 @@ import { stage } from '../integration/process-stage.ts';
 import { until, valueOf } from '../support/daemon.ts';
 import { faultOf, hold, isBusy } from './disks.ts';
 import { breakWrites, runWith } from './strace.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const { place, start } = stage();
 
@@ -44,7 +45,7 @@ const isPublished = (disks: readonly string[]): boolean =>
     (path) => existsSync(path) && faultOf(path) === undefined && readFileSync(path, 'latin1').includes('Vcpus'),
   );
 
-describe('the daemon', { timeout: 180_000 }, () => {
+describe('the daemon', { timeout: 180_000 * PATIENCE }, () => {
   it('FAULTS 46: killed at any write of its start and of its first update leaves disks that are valid after the restart', async () => {
     const killedInUpdate = { times: 0, writes: 0 };
     const lane = async (from: number): Promise<void> => {
@@ -103,7 +104,7 @@ describe('the daemon', { timeout: 180_000 }, () => {
   });
 });
 
-describe('writes that fail while the daemon runs', { timeout: 60_000 }, () => {
+describe('writes that fail while the daemon runs', { timeout: 60_000 * PATIENCE }, () => {
   it.each([
     ['FAULTS 39: no space', 'ENOSPC', 'no space left on device'],
     ['FAULTS 40: read-only', 'EROFS', 'read-only file system'],
@@ -149,7 +150,7 @@ describe('writes that fail while the daemon runs', { timeout: 60_000 }, () => {
   );
 });
 
-describe('a small file system', { timeout: 60_000 }, () => {
+describe('a small file system', { timeout: 60_000 * PATIENCE }, () => {
   const mount = (directory: string, options: string): void =>
     void execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'none', directory]);
   const onTmpfs = async (options: string, work: (folder: string) => Promise<void>): Promise<void> => {

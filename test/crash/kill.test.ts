@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
 import { faultOf, hold, isBusy, valuesOn, withFolder } from './disks.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 /** Kills at random: CRASH_KILLS of the environment, or what takes half a minute. */
 const KILLS = Number(process.env['CRASH_KILLS'] ?? 200);
@@ -60,19 +61,23 @@ const inTwoLanes = async (lane: (number: number) => Promise<void>): Promise<void
   await Promise.all([lane(0), lane(1)]);
 };
 
-it('FAULTS 46: killed at any write of the start or of an update, both kinds of disk are valid right after the restart', async () => {
-  await withFolder(async (folder) => {
-    const { found, live, close } = disks(folder);
-    // The next one starts on what the one before has left, so half of the starts repair.
-    for (let write = 1; write <= WRITES; write += 1) await live(write, 0);
-    await live(0, 5);
-    close();
-    expect(found.faults).toEqual([]);
-    expect(found.killed).toBe(WRITES + 1);
-    expect(found.inUpdate).toBeGreaterThan(WRITES / 3);
-    expect(found.opened).toBeGreaterThan(WRITES / 2);
-  });
-}, 120_000);
+it(
+  'FAULTS 46: killed at any write of the start or of an update, both kinds of disk are valid right after the restart',
+  async () => {
+    await withFolder(async (folder) => {
+      const { found, live, close } = disks(folder);
+      // The next one starts on what the one before has left, so half of the starts repair.
+      for (let write = 1; write <= WRITES; write += 1) await live(write, 0);
+      await live(0, 5);
+      close();
+      expect(found.faults).toEqual([]);
+      expect(found.killed).toBe(WRITES + 1);
+      expect(found.inUpdate).toBeGreaterThan(WRITES / 3);
+      expect(found.opened).toBeGreaterThan(WRITES / 2);
+    });
+  },
+  120_000 * PATIENCE,
+);
 
 it(
   `FAULTS 46: killed at ${KILLS} moments at random, both kinds of disk are valid right after each restart`,

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { substitute } from '../../src/sources/action/substitute.ts';
 import { domainOf, PATH, UUID } from '../sources/action/requests.ts';
 import { fuzz, joined, TIMEOUT } from './fuzz.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 /** A shell takes milliseconds to start, so one reads the commands of so many names. */
 const BATCH = 1000;
@@ -141,7 +142,7 @@ const run = (shell: readonly string[], commands: readonly string[]): readonly st
   const env = { PATH: `${directory}:${PATH}`, LC_ALL: 'C' };
   const file = join(directory, 'script');
   writeFileSync(file, script);
-  const { stdout, stderr, error } = spawnSync(program, [...args, file], { cwd: work, env, timeout: 30_000 });
+  const { stdout, stderr, error } = spawnSync(program, [...args, file], { cwd: work, env, timeout: 30_000 * PATIENCE });
   if (error !== undefined) throw error;
   if (stderr.length > 0) return [`stderr: ${stderr.toString()}`];
   return stdout.toString().split('\n');

@@ -8,6 +8,7 @@ import { action, stat } from '../integration/libvirt-stage.ts';
 import { PROGRAM } from '../support/daemon.ts';
 import { guestStage, squeezed } from './guest-stage.ts';
 import { startVirtualMachine } from './virtual-machine.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const run = promisify(execFile);
 const stage = guestStage(() => stat('host', 'host.cpus', 'uint32') + action('vm', 'Name', 'echo "$VHOSTMD_VM_NAME"'));
@@ -48,7 +49,7 @@ describe('A guest that runs already', () => {
     await attach('--detach');
     printed = await guest.ended();
     console.log('What vhostmd attach said, and what the guest saw:\n', said.join('\n'), printed);
-  }, 120_000);
+  }, 120_000 * PATIENCE);
 
   it('gets its metrics through the disk and the channel that vhostmd attach gives it', () => {
     const [document, reply] = [printed.get('disk'), printed.get('channel')];

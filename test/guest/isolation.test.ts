@@ -7,6 +7,7 @@ import { parseMetrics } from '../../src/client/read-metrics.ts';
 import { action, stat } from '../integration/libvirt-stage.ts';
 import { cpuOf, documentOn, guestStage, squeezed } from './guest-stage.ts';
 import { channelXml, diskXml, startVirtualMachine } from './virtual-machine.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 // Nothing here moves by itself, so that what a guest reads can be compared with what the host has.
 const stage = guestStage(
@@ -104,7 +105,7 @@ describe('Two guests with disks and channels', () => {
     await two.destroy();
     console.log(`The guest ${ALPHA.name}:\n`, alpha, `\nThe guest ${BETA.name}:\n`, beta);
     console.log(`CPU of the daemon from the garbage until the answer behind it: ${cpu} ms`);
-  }, 120_000);
+  }, 120_000 * PATIENCE);
 
   const names = (document: string | undefined): readonly string[] =>
     parseMetrics(document ?? '').map(({ name }) => name);

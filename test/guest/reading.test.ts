@@ -10,6 +10,7 @@ import { action } from '../integration/libvirt-stage.ts';
 import { sample, snapshot } from '../../src/testing/snapshots.ts';
 import { guestStage } from './guest-stage.ts';
 import { channelXml, diskXml, startVirtualMachine } from './virtual-machine.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 // All of these are one run of one command, so a document in which they differ is torn.
 const SAME = 30;
@@ -106,7 +107,7 @@ describe('A guest that reads all the time', () => {
     result = counts(printed.get('result'));
     console.log(`Of a disk that was written ${updates} times:`, flatOut);
     console.log(`While ${lives} VMs started and stopped and the daemon restarted twice:`, result);
-  }, 150_000);
+  }, 150_000 * PATIENCE);
 
   it('gets no torn document from a disk that is written 20 times a second, as often as the daemon ever does', () => {
     expect(flatOut).toEqual({ reads: 20, torn: 0, failed: 0 });

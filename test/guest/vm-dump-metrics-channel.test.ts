@@ -159,7 +159,7 @@ describe.each(SHELLS)('vm-dump-metrics in $name, on a channel', ({ shell }) => {
     expect(neither.stderr).toMatch(/no metrics: there is no metrics disk.*; there is no virtio-serial channel/);
   });
 
-  it('leaves no process behind, however it ends', { timeout: 200_000 }, async () => {
+  it('leaves no process behind, however it ends', { timeout: 200_000 * PATIENCE }, async () => {
     const { device } = await openChannel(() => undefined);
     const remain = (): number => processesWith('cmdline', `\0${device}\0`).length;
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL'] as const) {

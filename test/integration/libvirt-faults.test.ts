@@ -33,41 +33,45 @@ const withStatus = (folder: string) => {
 };
 
 describe('With libvirtd in trouble', () => {
-  it('FAULTS 33: restarted again and again, VMs are back at once, host metrics never stop, no descriptor or memory is lost', async () => {
-    const { libvirtd, folder, run } = stage();
-    const ticks = path.join(folder, 'ticks');
-    const uuids = [await libvirtd.create('a'), await libvirtd.create('b')];
-    const { env, status } = withStatus(folder);
-    const { daemon, disk } = await run(action('host', 'Ticks', counting(ticks)) + QUICK + MONITORED, { env });
-    const { pid } = daemon.child;
-    const start = performance.now();
-    const waits: number[] = [];
-    let descriptors = 0;
-    let memory = 0;
-    for (let round = 1; round <= 50; round += 1) {
-      libvirtd.kill('SIGKILL');
-      await until('the daemon has noticed', async () => (await status())?.libvirt?.up === false);
-      await libvirtd.start();
-      const back = performance.now();
-      await until('the daemon is connected again', async () => (await status())?.reconnects === round, 5000);
-      waits.push(performance.now() - back);
-      if (round === 10) {
-        descriptors = descriptorsOf(pid);
-        memory = memoryOf(pid);
+  it(
+    'FAULTS 33: restarted again and again, VMs are back at once, host metrics never stop, no descriptor or memory is lost',
+    async () => {
+      const { libvirtd, folder, run } = stage();
+      const ticks = path.join(folder, 'ticks');
+      const uuids = [await libvirtd.create('a'), await libvirtd.create('b')];
+      const { env, status } = withStatus(folder);
+      const { daemon, disk } = await run(action('host', 'Ticks', counting(ticks)) + QUICK + MONITORED, { env });
+      const { pid } = daemon.child;
+      const start = performance.now();
+      const waits: number[] = [];
+      let descriptors = 0;
+      let memory = 0;
+      for (let round = 1; round <= 50; round += 1) {
+        libvirtd.kill('SIGKILL');
+        await until('the daemon has noticed', async () => (await status())?.libvirt?.up === false);
+        await libvirtd.start();
+        const back = performance.now();
+        await until('the daemon is connected again', async () => (await status())?.reconnects === round, 5000);
+        waits.push(performance.now() - back);
+        if (round === 10) {
+          descriptors = descriptorsOf(pid);
+          memory = memoryOf(pid);
+        }
       }
-    }
-    expect(waits.toSorted((x, y) => x - y)[25]).toBeLessThan(1000 * PATIENCE);
-    await sleep(1500);
-    expect(await domainsOn(disk)).toEqual(new Set(uuids));
-    expect((await readMetrics(disk)).filter(({ context }) => context === 'vm')).toHaveLength(10);
-    expect(descriptorsOf(pid)).toBeLessThanOrEqual(descriptors + 3);
-    expect(memoryOf(pid)).toBeLessThan(memory + 40);
-    expect(linesOf(ticks).length).toBeGreaterThanOrEqual(Math.floor((performance.now() - start) / 1000) - 2);
-    // The first of each, and one in each of the two minutes that this may last.
-    expect(times(daemon.output(), / libvirt: (Not connected|Connected)/g)).toBeLessThanOrEqual(5);
-    // What a domain's monitor cannot answer while libvirtd is just starting is no failure of the metric.
-    expect(daemon.output()).not.toMatch(/ err /);
-  }, 120_000);
+      expect(waits.toSorted((x, y) => x - y)[25]).toBeLessThan(1000 * PATIENCE);
+      await sleep(1500);
+      expect(await domainsOn(disk)).toEqual(new Set(uuids));
+      expect((await readMetrics(disk)).filter(({ context }) => context === 'vm')).toHaveLength(10);
+      expect(descriptorsOf(pid)).toBeLessThanOrEqual(descriptors + 3);
+      expect(memoryOf(pid)).toBeLessThan(memory + 40);
+      expect(linesOf(ticks).length).toBeGreaterThanOrEqual(Math.floor((performance.now() - start) / 1000) - 2);
+      // The first of each, and one in each of the two minutes that this may last.
+      expect(times(daemon.output(), / libvirt: (Not connected|Connected)/g)).toBeLessThanOrEqual(5);
+      // What a domain's monitor cannot answer while libvirtd is just starting is no failure of the metric.
+      expect(daemon.output()).not.toMatch(/ err /);
+    },
+    120_000 * PATIENCE,
+  );
 
   it('and the daemon reloaded again and again, no connection, descriptor or memory is lost', async () => {
     const { libvirtd, run } = stage();

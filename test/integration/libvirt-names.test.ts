@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import { readMetrics, until } from '../support/daemon.ts';
 import { action, libvirtStage, linesOf } from './libvirt-stage.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const stage = libvirtStage();
 
@@ -44,42 +45,46 @@ const ACTIONS = {
 } as const;
 
 describe('Domains with hostile names', () => {
-  it('FAULTS 30: inject nothing into actions, and each gets the values of its own', async () => {
-    const { libvirtd, folder, run } = stage();
-    // An injected command is the program "canary": it stands first in the PATH and leaves a trace.
-    const trace = path.join(folder, 'trace');
-    const bin = path.join(folder, 'bin');
-    mkdirSync(bin);
-    writeFileSync(path.join(bin, 'canary'), `#!/bin/sh\necho "injected $*" >>${trace}\n`);
-    chmodSync(path.join(bin, 'canary'), 0o755);
-    const names = path.join(folder, 'names');
-    mkdirSync(names);
-    const first = await libvirtd.create('victim');
-    const metrics =
-      Object.entries(ACTIONS)
-        .map(([name, command]) => action('vm', name, `PATH=${bin}:$PATH; ${command}`))
-        .join('') +
-      // That it is found at all is shown by a host metric that calls it.
-      action('host', 'Control', `PATH=${bin}:$PATH; canary control; echo 1`) +
-      // The real name is for programs that can deal with it.
-      action('vm', 'RealName', `printf %s "$VHOSTMD_VM_NAME" >${names}/UUID; echo 1`);
-    const { disk } = await run(metrics, { period: 60 });
-    const created = new Map<string, string>([[first, 'victim']]);
-    for (const name of hostile('canary', first)) created.set(await libvirtd.create(name), name);
+  it(
+    'FAULTS 30: inject nothing into actions, and each gets the values of its own',
+    async () => {
+      const { libvirtd, folder, run } = stage();
+      // An injected command is the program "canary": it stands first in the PATH and leaves a trace.
+      const trace = path.join(folder, 'trace');
+      const bin = path.join(folder, 'bin');
+      mkdirSync(bin);
+      writeFileSync(path.join(bin, 'canary'), `#!/bin/sh\necho "injected $*" >>${trace}\n`);
+      chmodSync(path.join(bin, 'canary'), 0o755);
+      const names = path.join(folder, 'names');
+      mkdirSync(names);
+      const first = await libvirtd.create('victim');
+      const metrics =
+        Object.entries(ACTIONS)
+          .map(([name, command]) => action('vm', name, `PATH=${bin}:$PATH; ${command}`))
+          .join('') +
+        // That it is found at all is shown by a host metric that calls it.
+        action('host', 'Control', `PATH=${bin}:$PATH; canary control; echo 1`) +
+        // The real name is for programs that can deal with it.
+        action('vm', 'RealName', `printf %s "$VHOSTMD_VM_NAME" >${names}/UUID; echo 1`);
+      const { disk } = await run(metrics, { period: 60 });
+      const created = new Map<string, string>([[first, 'victim']]);
+      for (const name of hostile('canary', first)) created.set(await libvirtd.create(name), name);
 
-    const count = Object.keys(ACTIONS).length + 1;
-    await until(
-      'all values of all domains are on the disk',
-      async () => (await readMetrics(disk)).length === 1 + created.size * count,
-      30_000,
-    );
-    for (const { name, uuid, value } of await readMetrics(disk)) {
-      if (uuid !== undefined && name !== 'RealName') expect(`${name}: ${value}`).toBe(`${name}: ${uuid}`);
-    }
-    expect(linesOf(trace)).toEqual(['injected control']);
-    const told = readdirSync(names).map((uuid) => [uuid, readFileSync(path.join(names, uuid), 'utf8')] as const);
-    expect(new Map(told)).toEqual(created);
-  }, 120_000);
+      const count = Object.keys(ACTIONS).length + 1;
+      await until(
+        'all values of all domains are on the disk',
+        async () => (await readMetrics(disk)).length === 1 + created.size * count,
+        30_000,
+      );
+      for (const { name, uuid, value } of await readMetrics(disk)) {
+        if (uuid !== undefined && name !== 'RealName') expect(`${name}: ${value}`).toBe(`${name}: ${uuid}`);
+      }
+      expect(linesOf(trace)).toEqual(['injected control']);
+      const told = readdirSync(names).map((uuid) => [uuid, readFileSync(path.join(names, uuid), 'utf8')] as const);
+      expect(new Map(told)).toEqual(created);
+    },
+    120_000 * PATIENCE,
+  );
 
   it('CASE B12: a program that looks up by name only finds a VM of any name by the environment, not by NAME', async () => {
     const { libvirtd, run } = stage();

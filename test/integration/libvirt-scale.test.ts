@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { readMetrics, until } from '../support/daemon.ts';
 import { memoryOf } from '../support/processes.ts';
 import { libvirtStage, stat } from './libvirt-stage.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const stage = libvirtStage();
 
@@ -15,7 +16,7 @@ const DOMAINS = 10_000;
 describe('A host', () => {
   it(
     'FAULTS 31: with 10,000 VMs goes on: memory grows with their number, and the disk holds whole VMs as far as it reaches',
-    { timeout: 180_000 },
+    { timeout: 180_000 * PATIENCE },
     async () => {
       const { libvirtd, folder, run } = stage();
       const uri = libvirtd.uri.replace('qemu+unix:///session', 'test+unix:///default');

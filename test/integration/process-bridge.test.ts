@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { PROGRAM, scratch, type Scratch } from '../support/daemon.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));
 
@@ -36,7 +37,7 @@ let preload = '';
 const vhostmd = (...args: readonly string[]) =>
   spawnSync(process.execPath, [path.join(folder, 'dist/vhostmd.cjs'), ...args], {
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 60_000 * PATIENCE,
     env: { ...process.env, NODE_OPTIONS: preload },
   });
 afterEach(() => void (preload = ''));

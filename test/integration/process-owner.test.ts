@@ -19,6 +19,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { HOST, TEST_URI, vhostmd } from '../cli/commands/program.ts';
 import { PROGRAM, readMetrics, type RunningDaemon, type Scratch, until } from '../support/daemon.ts';
 import { stage } from './process-stage.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const NOBODY = 65_534;
 const QEMU = 64_055;
@@ -48,7 +49,10 @@ const asNobody = (config: string): { readonly code: number | null; readonly outp
   const drop = ['--reuid', String(NOBODY), '--regid', String(NOBODY), '--clear-groups'];
   const args = [...drop, process.execPath, PROGRAM, '-d', ...TEST_URI, '-f', config];
   try {
-    return { code: 0, output: execFileSync('setpriv', args, { encoding: 'utf8', stdio: 'pipe', timeout: 30_000 }) };
+    return {
+      code: 0,
+      output: execFileSync('setpriv', args, { encoding: 'utf8', stdio: 'pipe', timeout: 30_000 * PATIENCE }),
+    };
   } catch (error) {
     const { status, stderr } = error as { status: number | null; stderr: string };
     return { code: status, output: stderr };

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { action, HOST, TEST_URI, vhostmd } from '../cli/commands/program.ts';
 import { PROGRAM, readMetrics, type Scratch, until, valueOf } from '../support/daemon.ts';
 import { stage } from './process-stage.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const NOBODY = 65534;
 const { place: placeAnywhere, start } = stage();
@@ -132,7 +133,7 @@ describe.runIf(process.getuid?.() === 0)('--user, and the groups of that user', 
     scratch: Scratch,
   ): { readonly code: number | null; readonly output: string } => {
     const command = withAccounts(args, scratch);
-    const { status, stdout, stderr } = spawnSync('unshare', command, { encoding: 'utf8', timeout: 50_000 });
+    const { status, stdout, stderr } = spawnSync('unshare', command, { encoding: 'utf8', timeout: 50_000 * PATIENCE });
     return { code: status, output: stdout + stderr };
   };
 

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PATIENCE } from '../support/patience.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PROGRAM = path.join(ROOT, 'scripts/docs-commands.mjs');
@@ -19,7 +20,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const readme = (...lines: readonly string[]): void => writeFileSync(path.join(folder, 'README.md'), lines.join('\n'));
 const program = (...args: readonly string[]) =>
-  spawnSync(process.execPath, [PROGRAM, ...args], { cwd: folder, encoding: 'utf8', timeout: 50_000 });
+  spawnSync(process.execPath, [PROGRAM, ...args], { cwd: folder, encoding: 'utf8', timeout: 50_000 * PATIENCE });
 
 describe('CASE A6: the commands of the documentation', () => {
   it('are each run, or the reader sees why not', () => {

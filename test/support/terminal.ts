@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { PATIENCE } from './patience.ts';
 
 const quoted = (word: string): string => `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
@@ -9,7 +10,7 @@ export const atTerminal = (
 ): { readonly status: number | null; readonly text: string } => {
   const { status, stdout, error } = spawnSync('/usr/bin/script', ['-qec', words.map(quoted).join(' '), '/dev/null'], {
     stdio: ['ignore', 'pipe', 'ignore'],
-    timeout: 50_000,
+    timeout: 50_000 * PATIENCE,
     env: { ...process.env, SHELL: '/bin/sh', ...env },
   });
   if (error !== undefined) throw error;

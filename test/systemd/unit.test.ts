@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { PROGRAM } from '../support/daemon.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 const run = promisify(execFile);
 const UNIT = fileURLToPath(new URL('../../conf/vhostmd.service', import.meta.url));
@@ -81,7 +82,7 @@ describe('CASE D7: a reload', () => {
       .replace('/etc/vhostmd/vhostmd.conf', file)
       .replace(/^vhostmd\b/, PROGRAM)
       .split(' ');
-    return spawnSync(program ?? '', args, { encoding: 'utf8', timeout: 50_000 });
+    return spawnSync(program ?? '', args, { encoding: 'utf8', timeout: 50_000 * PATIENCE });
   };
 
   it('CASE D7: asks for what the daemon runs with, and then signals the daemon', () => {

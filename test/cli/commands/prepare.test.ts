@@ -21,6 +21,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { PROGRAM, readMetrics, scratch, type Scratch, startDaemon } from '../../support/daemon.ts';
 import { type Ended, HOST, TEST_URI, vhostmd } from './program.ts';
+import { PATIENCE } from '../../support/patience.ts';
 
 const NOBODY = 65_534;
 const QEMU = 64_055;
@@ -57,7 +58,7 @@ const prepareWith = (files: Readonly<Record<string, string>>, config: string, th
   const all = [defined, process.execPath, PROGRAM, config];
   const { status, signal, stdout, stderr } = spawnSync('unshare', ['-m', 'sh', '-c', script, 'sh', ...all], {
     encoding: 'utf8',
-    timeout: 50_000,
+    timeout: 50_000 * PATIENCE,
   });
   return { code: status, signal, stdout, stderr };
 };

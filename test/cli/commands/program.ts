@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 
 import { PROGRAM } from '../../support/daemon.ts';
+import { PATIENCE } from '../../support/patience.ts';
 
 export interface Ended {
   readonly code: number | null;
@@ -17,7 +18,7 @@ export const vhostmd = (
   const { status, signal, stdout, stderr, error } = spawnSync(process.execPath, [PROGRAM, ...args], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 50_000,
+    timeout: 50_000 * PATIENCE,
     killSignal: 'SIGKILL',
     maxBuffer: 1 << 28,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
