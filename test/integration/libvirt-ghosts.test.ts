@@ -37,20 +37,28 @@ describe('Domains that libvirt lists no more', () => {
   // libvirt keeps such a domain, so that calls about it do not fail.
   it('CASE F2: also if they are defined, and libvirt knows them as shut off', async () => {
     const { libvirtd, run, folder } = stage();
-    const { disk } = await run(stat('vm', 'cpu.time') + stat('vm', 'vcpu.current'));
-    const uuid = await libvirtd.create('d');
-    const xml = path.join(folder, 'd.xml');
-    writeFileSync(xml, await libvirtd.virsh('dumpxml', '--inactive', 'd'));
-    await libvirtd.virsh('define', xml);
-    await until('it is on the disk', async () => (await domainsOn(disk)).has(uuid), 30_000);
-    const pid = libvirtd.qemuPid(uuid);
+    const { disk } = await run(stat('vm', 'cpu.time') + stat('vm', 'vcpu.current') + action('vm', 'Act', 'echo 1'));
+    const [uuid, other] = [await libvirtd.create('d'), await libvirtd.create('e')];
+    for (const name of ['d', 'e']) {
+      const xml = path.join(folder, `${name}.xml`);
+      writeFileSync(xml, await libvirtd.virsh('dumpxml', '--inactive', name));
+      await libvirtd.virsh('define', xml);
+    }
+    await until('both are on the disk', async () => (await domainsOn(disk)).size === 2, 30_000);
+    const pids = { d: libvirtd.qemuPid(uuid), e: libvirtd.qemuPid(other) };
+    for (const pid of Object.values(pids)) process.kill(pid, 'SIGSTOP');
     libvirtd.kill('SIGKILL');
-    const started = libvirtd.start();
-    process.kill(pid, 'SIGKILL');
-    await started;
-    await until('it is not on the disk', async () => !(await domainsOn(disk)).has(uuid), 30_000);
-    expect(await libvirtd.virsh('domstate', 'd')).toBe('shut off');
-    await libvirtd.virsh('undefine', 'd');
+    process.kill(pids.e, 'SIGKILL');
+    await libvirtd.start();
+    await until(
+      'the daemon is connected again, and has a list',
+      async () => [...(await domainsOn(disk))].join() === uuid,
+      30_000,
+    );
+    process.kill(pids.d, 'SIGKILL');
+    await until('it is shut off', async () => (await libvirtd.virsh('domstate', 'd')) === 'shut off', 60_000);
+    await until('it is not on the disk', async () => (await domainsOn(disk)).size === 0, 30_000);
+    for (const name of ['d', 'e']) await libvirtd.virsh('undefine', name);
   });
 });
 
