@@ -1,5 +1,5 @@
 import koffi from 'koffi';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { decodeTypedParams, typedParameter } from '../../../src/sources/libvirt/typed-params.ts';
 
@@ -52,6 +52,42 @@ describe('Typed parameters', () => {
       ['double', 0.5],
     ]);
     koffi.free(at);
+  });
+
+  it('CASE D6: are read in the layout and in the byte order of another machine', async () => {
+    // One with pointers of 4 bytes, which aligns to 4, and writes the highest byte first.
+    const there = {
+      sizeof: (type: unknown) => (type === 'void *' ? 4 : 92),
+      offsetof: (_: unknown, part: string) => (part === 'type' ? 80 : 84),
+    };
+    vi.resetModules();
+    vi.doMock(import('node:os'), async (original) => ({ ...(await original()), endianness: () => 'BE' }));
+    vi.doMock(import('../../../src/system/libc.ts'), async (original) => {
+      const { bridge, ...rest } = await original();
+      return { ...rest, bridge: () => ({ ...bridge(), ...there }) };
+    });
+    vi.doMock(import('../../../src/sources/libvirt/bindings.ts'), async (original) => ({
+      ...(await original()),
+      stringAt: (address) => `text at ${address}`,
+    }));
+    const other = await import('../../../src/sources/libvirt/typed-params.ts');
+    const all = Buffer.alloc(3 * 92);
+    const put = (index: number, name: string, type: number): number => {
+      all.write(name, index * 92, 'latin1');
+      all.writeInt32BE(type, index * 92 + 80);
+      return index * 92 + 84;
+    };
+    all.writeInt32BE(-5, put(0, 'int', 1));
+    all.writeBigUInt64BE(9_007_199_254_740_993n, put(1, 'ullong', 4));
+    all.writeUInt32BE(4_294_967_295, put(2, 'string', 7));
+    expect([...other.decodeTypedParams(koffi.address(all), 3)]).toEqual([
+      ['int', -5],
+      ['ullong', 9_007_199_254_740_993n],
+      ['string', 'text at 4294967295'],
+    ]);
+    vi.doUnmock('node:os');
+    vi.doUnmock('../../../src/system/libc.ts');
+    vi.doUnmock('../../../src/sources/libvirt/bindings.ts');
   });
 
   it('that are none are an empty map, whatever the address', () => {
