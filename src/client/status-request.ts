@@ -5,7 +5,7 @@ import { catchError, defer, map, Observable, of, tap, throwError } from 'rxjs';
 import { codeOf } from '../model/reason.ts';
 import { STATUS } from '../daemon/status/socket.ts';
 
-/** What a daemon said, or for each socket why none did. */
+/** The daemon's reply, or why each socket failed. */
 export type Answer =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly problems: readonly string[] };

@@ -10,7 +10,7 @@ const linkChange =
     const component = 'libvirt';
     if (!link.up) {
       const { reason } = link;
-      const message = `Not connected, trying again: ${reason}. Host metrics go on`;
+      const message = `Not connected, trying again: ${reason}; host metrics continue`;
       return { kind: 'down', detail: reason, level: 'warning', component, messages: [message] };
     }
     const { product, reports } = link.connection;

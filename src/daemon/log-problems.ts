@@ -79,7 +79,7 @@ const lineOf = (logged: Logged, now: ReadonlyMap<string, Fault>): ProblemLine | 
       message:
         reason === undefined
           ? `${what} keeps its last value for ${whom}: no new one for ${KEPT_PERIODS} periods`
-          : `${what} is left out for ${whom}: ${reason}`,
+          : `${what} has no value for ${whom}: ${reason}`,
     };
   }
   const back = [...logged.faults].filter(([key]) => !now.has(key));

@@ -33,7 +33,7 @@ export const logReports =
           return { kind: `failed ${report.stage}`, detail: message, level: 'err', component, messages: [message] };
         }
         if (failingSince === undefined) return undefined;
-        const after = `Works again, after ${((scheduler.now() - failingSince) / 1000).toFixed(1)} s`;
+        const after = `Recovered after ${((scheduler.now() - failingSince) / 1000).toFixed(1)} s`;
         failingSince = undefined;
         return { kind: 'works', detail: '', level: 'notice', component, messages: [after] };
       };

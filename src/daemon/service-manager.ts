@@ -27,7 +27,7 @@ export type Reload =
   | { readonly kind: 'loaded'; readonly setup: Setup }
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** What the service manager is to be told; `stuck` is for the log, too: the watchdog gets no sign of life. */
+/** Notifications for the service manager. `stuck` is also logged, because watchdog pings stop. */
 export type Notice =
   | { readonly kind: 'ready' | 'reloading' | 'watchdog' }
   | { readonly kind: 'status' | 'stuck'; readonly text: string };
@@ -50,7 +50,7 @@ export interface AtWork {
 const STATUS_PAUSE = 1000;
 // A tick is late by a period and this, in milliseconds, before it counts as missing: collections and sinks take time.
 const LATE = 5000;
-// So often it is looked, within an interval, whether there is a sign of life.
+// Health checks per watchdog interval.
 const LOOKS = 8;
 
 /** The state in words, without anything that changes by itself; undefined before the first snapshot. */
@@ -86,7 +86,7 @@ const requiredOf = ({ sinks }: Setup): readonly string[] =>
   sinks.filter(({ required }) => required).map(({ key }) => key);
 
 /**
- * What the service manager is to be told of the daemon after its start. READY after a reload comes when every required
+ * Notifications for the service manager after the start. READY after a reload comes when every required
  * sink has written a snapshot of the new configuration, or has failed to. Signs of life come only while ticks are
  * published and the required sinks deliver them or say why not: a daemon that hangs is to be restarted, one whose disk is
  * full is not.

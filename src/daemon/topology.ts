@@ -145,7 +145,7 @@ export const daemon$ = (setup$: Observable<Setup>, options: DaemonOptions): Obse
     pairwise(),
     mergeMap(([before, now]) => merge(...now.filter((sink) => !has(before, sink)).map(run$))),
   );
-  // Anew for each setup: which of its metrics are left out is news then.
+  // Restarted per configuration: a reload reports missing metrics again.
   const problems$ = phase$.pipe(
     filter(({ starts }) => starts),
     switchMap(() => problemLines$(snapshots$)),

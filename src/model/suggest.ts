@@ -42,7 +42,7 @@ export const didYouMean = (
   return candidate === undefined ? '' : `; did you mean ${show(candidate)}?`;
 };
 
-/** Text of the file as it may stand in a message: one line, escaped, at most so many characters of it. */
+/** Quotes untrusted text for a message: one line, escaped, truncated to `most` characters. */
 export const quote = (text: string, most = 60): string => {
   const cut = text.length > most ? `${text.slice(0, most)}...` : text;
   return JSON.stringify(cut).replace(

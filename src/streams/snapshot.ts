@@ -82,7 +82,7 @@ const board = (metrics: readonly MetricDefinition[]) => {
     return now.some((domain) => !old.has(domain) && isTold(domain));
   };
 
-  /** Whether there is something to tell at once; what is to be collected has a snapshot of its own when that is done. */
+  /** True if a snapshot is due now. Domains still being collected follow in their own. */
   const onTrigger = ({ cause, tick: current, inventory, due, gone }: Trigger): boolean => {
     if (cause === 'tick') silent += 1;
     if (!inventory.connected || !connected || inventory.domains.size === 0) silent = 0;

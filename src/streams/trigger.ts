@@ -19,7 +19,7 @@ export interface Trigger {
   readonly gone: ReadonlySet<string>;
 }
 
-/** A domain's name for one of its runs: an id that is used again by another domain, or a domain that restarts, mixes nothing. */
+/** Key of one run of a domain: libvirt reuses ids and domains restart, so both UUID and id are needed. */
 export const lifeOf = ({ uuid, id }: Domain): string => `${uuid}/${id}`;
 
 const START: Trigger = {

@@ -126,8 +126,8 @@ describe('writes that fail while the daemon runs', { timeout: 60_000 * PATIENCE 
     await until('new documents', async () => (await count(disk)) > before && (await count(own)) > before);
     expect(daemon.child.exitCode).toBeNull();
     await daemon.printed(`${own} works again`);
-    await daemon.printed('metrics disk: Works again');
-    expect(daemon.output().match(/ metrics disk: Works again, after \d+\.\d s/g)).toHaveLength(1);
+    await daemon.printed('metrics disk: Recovered');
+    expect(daemon.output().match(/ metrics disk: Recovered after \d+\.\d s/g)).toHaveLength(1);
     expect(daemon.output().split(`${own} works again`)).toHaveLength(2);
     await daemon.stop();
   });
@@ -181,7 +181,7 @@ describe('a small file system', { timeout: 60_000 * PATIENCE }, () => {
       await until('the other disk goes on', async () => (await count(own)) > later);
       rmSync(join(folder, 'filler'));
       await until('the disk, whole again', () => isPublished([disk]));
-      await daemon.printed(/ metrics disk: Works again, after /);
+      await daemon.printed(/ metrics disk: Recovered after /);
       await daemon.stop();
       expect([disk, own].map(faultOf)).toEqual([undefined, undefined]);
     });

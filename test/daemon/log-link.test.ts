@@ -25,9 +25,9 @@ describe('The log of the link to libvirt', () => {
     expect(seen).toEqual(Array.from({ length: 36 }, (_, nth) => [(nth + 1) * 7000, nth % 2 === 0]));
     expect(lines).toEqual([
       '7 notice libvirt: Connected to FAKE through libvirt 1.2.3 at qemu:///system',
-      '14 warning libvirt: Not connected, trying again: connection lost. Host metrics go on',
+      '14 warning libvirt: Not connected, trying again: connection lost; host metrics continue',
       '134 notice libvirt: Connected to FAKE through libvirt 1.2.3 at qemu:///system (16 changes before it not logged)',
-      '254 warning libvirt: Not connected, trying again: connection lost. Host metrics go on (16 changes before it not logged)',
+      '254 warning libvirt: Not connected, trying again: connection lost; host metrics continue (16 changes before it not logged)',
     ]);
   });
 

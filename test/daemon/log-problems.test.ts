@@ -42,9 +42,9 @@ describe('problems of metrics', () => {
     const bad = snapshot([problem(metric(0))]);
     const good = snapshot([]);
     expect(await said(good, bad, bad, at(1, bad), at(2, good), at(2, good), at(3, bad))).toEqual([
-      'warning: "M0" (/etc/x.conf:10) is left out for the host: exit status 1',
+      'warning: "M0" (/etc/x.conf:10) has no value for the host: exit status 1',
       'info: "M0" is back for the host',
-      'warning: "M0" (/etc/x.conf:10) is left out for the host: exit status 1',
+      'warning: "M0" (/etc/x.conf:10) has no value for the host: exit status 1',
     ]);
   });
 
@@ -64,7 +64,7 @@ describe('problems of metrics', () => {
         at(1, snapshot([], domains)),
       ),
     ).toEqual([
-      'warning: "M1" (/etc/x.conf:11) is left out for the domains "vm1", "vm2", "vm3" and 2 more: empty value',
+      'warning: "M1" (/etc/x.conf:11) has no value for the domains "vm1", "vm2", "vm3" and 2 more: empty value',
       'info: "M1" is back for the domains "vm1", "vm2", "vm3" and 2 more',
     ]);
   });
@@ -73,7 +73,7 @@ describe('problems of metrics', () => {
     const [bad, good] = [snapshot([problem(metric(0))]), snapshot([])];
     const minute = [good, bad, good, bad, good];
     expect(await said(bad, ...minute, at(0.9, bad), at(1, good), at(1.1, bad), at(1.9, good), at(2, good))).toEqual([
-      'warning: "M0" (/etc/x.conf:10) is left out for the host: exit status 1',
+      'warning: "M0" (/etc/x.conf:10) has no value for the host: exit status 1',
       'info: "M0" is back for the host',
     ]);
     expect(await said(bad, good, at(0.99, good), at(1, good))).toHaveLength(2);
@@ -88,8 +88,8 @@ describe('problems of metrics', () => {
         domains,
       );
     expect(await said(failing(1), failing(2), at(0.5, failing(3)), at(1, failing(3)), at(9, failing(3)))).toEqual([
-      'warning: "M1" (/etc/x.conf:11) is left out for the domain "vm1": x',
-      'warning: "M1" (/etc/x.conf:11) is left out for the domains "vm2", "vm3": x',
+      'warning: "M1" (/etc/x.conf:11) has no value for the domain "vm1": x',
+      'warning: "M1" (/etc/x.conf:11) has no value for the domains "vm2", "vm3": x',
     ]);
   });
 
@@ -102,7 +102,7 @@ describe('problems of metrics', () => {
     ];
     expect(await said(late, late, at(1, late), at(2, snapshot([], [domain(1)])))).toEqual(lines);
     const missing = snapshot([problem(of, 'x', domain(1))], [domain(1)]);
-    expect(await said(late, at(1, missing))).toEqual([lines[0], expect.stringContaining('is left out')]);
+    expect(await said(late, at(1, missing))).toEqual([lines[0], expect.stringContaining('has no value')]);
   });
 
   it('CASE B10: of more metrics than twenty at once are counted', async () => {

@@ -48,7 +48,7 @@ describe('The log of a sink', () => {
       'err disk: no space',
       'warning disk: full',
       'warning disk: full',
-      'notice disk: Works again, after 3.0 s',
+      'notice disk: Recovered after 3.0 s',
     ]);
   });
 
@@ -56,13 +56,13 @@ describe('The log of a sink', () => {
     const { lines, passed, reports, wait } = stage();
     for (let turn = 0; turn < 20; turn += 1) reports(FAILED, written());
     reports(FAILED);
-    expect(lines).toEqual(['err disk: no space', 'notice disk: Works again, after 1.0 s']);
+    expect(lines).toEqual(['err disk: no space', 'notice disk: Recovered after 1.0 s']);
     expect(passed).toHaveLength(41);
     wait(60);
     expect(lines.slice(2)).toEqual(['err disk: no space (38 changes before it not logged)']);
     reports(written());
     wait(600);
-    expect(lines.slice(3)).toEqual([expect.stringMatching(/^notice disk: Works again, after \d+\.0 s$/)]);
+    expect(lines.slice(3)).toEqual([expect.stringMatching(/^notice disk: Recovered after \d+\.0 s$/)]);
   });
 
   it('CASE B10: has nothing of a sink that is closed', () => {

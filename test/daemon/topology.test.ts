@@ -81,7 +81,7 @@ describe('the daemon', () => {
     await has('b gets A');
     expect(said.filter((line) => line.startsWith('flaps ') && !/opens|gets/.test(line))).toEqual([
       'flaps err No space',
-      expect.stringMatching(/^flaps notice Works again, after \d+\.\d s$/),
+      expect.stringMatching(/^flaps notice Recovered after \d+\.\d s$/),
     ]);
   });
 

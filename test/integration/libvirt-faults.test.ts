@@ -89,7 +89,7 @@ describe('With libvirtd in trouble', () => {
     expect(await domainsOn(disk)).toEqual(new Set([a]));
   });
 
-  it('killed, its VMs stay for 3 periods, then go, host metrics go on; when it is back all VMs are', async () => {
+  it('killed, its VMs stay for 3 periods, then go, host metrics continue; when it is back all VMs are', async () => {
     const { libvirtd, run } = stage();
     const a = await libvirtd.create('a');
     const { disk } = await run(HOST + QUICK);
@@ -100,12 +100,12 @@ describe('With libvirtd in trouble', () => {
     await until('the VM is off the disk', async () => (await domainsOn(disk)).size === 0);
     expect(performance.now() - killed).toBeGreaterThan(1800);
     const before = Number(await valueOf(disk, 'host.time'));
-    await until('host metrics go on', async () => Number(await valueOf(disk, 'host.time')) >= before + 2);
+    await until('host metrics continue', async () => Number(await valueOf(disk, 'host.time')) >= before + 2);
     await libvirtd.start();
     await until('the VM is back', async () => (await domainsOn(disk)).has(a), 3000);
   });
 
-  it('FAULTS 34: frozen, host metrics go on and VM values leave after 3 periods; when it goes on VMs are back', async () => {
+  it('FAULTS 34: frozen, host metrics continue and VM values leave after 3 periods; when it goes on VMs are back', async () => {
     const { libvirtd, run } = stage();
     const a = await libvirtd.create('a');
     const { disk } = await run(HOST + QUICK + MONITORED + stat('vm', 'state.reason'));
@@ -113,7 +113,7 @@ describe('With libvirtd in trouble', () => {
     try {
       await until('the VM is off the disk', async () => (await domainsOn(disk)).size === 0);
       const before = Number(await valueOf(disk, 'host.time'));
-      await until('host metrics go on', async () => Number(await valueOf(disk, 'host.time')) >= before + 3);
+      await until('host metrics continue', async () => Number(await valueOf(disk, 'host.time')) >= before + 3);
     } finally {
       libvirtd.kill('SIGCONT');
     }
@@ -145,7 +145,7 @@ describe('With libvirtd in trouble', () => {
     libvirtd.kill('SIGKILL');
     await sleep(100);
     const { daemon, disk } = await run(HOST + QUICK, { period: 60 });
-    await daemon.printed(/Not connected, trying again: .+\. Host metrics go on/);
+    await daemon.printed(/Not connected, trying again: .+; host metrics continue/);
     expect((await readMetrics(disk)).map(({ name }) => name)).toEqual(['host.time']);
     await libvirtd.start();
     await until('the VM is on the disk', async () => (await domainsOn(disk)).has(a), 5000);

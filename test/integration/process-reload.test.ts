@@ -194,7 +194,7 @@ describe('a reload', () => {
     );
     add(config, action('Other', 'exit 4'));
     daemon.child.kill('SIGHUP');
-    await daemon.printed(/"Other" \(.*is left out for the host/);
+    await daemon.printed(/"Other" \(.*has no value for the host/);
     await until('the mended metric', async () => (await valueOf(disk, 'Mended')) === '1');
     expect(daemon.output()).not.toContain('is back');
     expect(times(daemon, '"Broken"')).toBe(1);

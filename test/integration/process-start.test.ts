@@ -109,9 +109,9 @@ describe('a daemon in the foreground', () => {
     const made = place(action('Flag', `cat ${flag}`));
     rmSync(config);
     const daemon = await start([...TEST_URI, '-f', made.config]);
-    await daemon.printed('is left out for the host: ');
+    await daemon.printed('has no value for the host: ');
     await new Promise((resolve) => setTimeout(resolve, 2500));
-    expect(daemon.output().match(/"Flag" \([^)]*\) is left out for the host: /g)).toHaveLength(1);
+    expect(daemon.output().match(/"Flag" \([^)]*\) has no value for the host: /g)).toHaveLength(1);
     for (let times = 0; times < 3; times += 1) {
       writeFileSync(flag, 'up');
       await until('the value is back', async () => (await valueOf(made.disk, 'Flag')) === 'up');

@@ -56,7 +56,7 @@ export const toAttach = (config: Config, asked: readonly DeviceKind[]): Choice =
   return { ok: true, kinds };
 };
 
-/** What to detach: what is asked, or all of which it is known how to find it. */
+/** Devices to detach: those requested, or all that this configuration can locate. */
 export const toDetach = (config: Config, asked: readonly DeviceKind[]): Choice => {
   const findable = known(config);
   const missing = asked.find((kind) => !findable[kind]);

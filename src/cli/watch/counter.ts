@@ -1,8 +1,8 @@
-/** When a document was written, as well as that is known. */
+/** Best-known write time of a document. */
 export interface Stamp {
   /** Milliseconds of a monotonic clock. */
   readonly at: number;
-  /** Whether it is that, and not only that it was then at the latest. */
+  /** True if `at` is exact, false if it is an upper bound. */
   readonly sure: boolean;
   /** The metric of the host's time, in seconds. */
   readonly time?: number;

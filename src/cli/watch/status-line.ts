@@ -13,7 +13,7 @@ const seconds = (milliseconds: number): string => {
   return `${value.toFixed(whole ? 0 : 1)} s`;
 };
 
-/** What is said of the disk. `silence` is for how many milliseconds it has not changed, if that is for too long. */
+/** Status line. `silence`: milliseconds without an update, set once over the limit. */
 export const stateOf = (
   path: string,
   model: Model,

@@ -19,7 +19,7 @@ export interface Size {
   readonly rows: number;
 }
 
-/** What is said of the disk, and whether that is bad news. */
+/** Status line, and whether it is bad news. */
 export interface State {
   readonly text: string;
   readonly bad: boolean;

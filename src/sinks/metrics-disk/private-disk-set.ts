@@ -40,7 +40,7 @@ interface Entry {
   readonly disk: PrivateDisk;
   /** For messages; hostile. */
   name: string;
-  /** `adopted`: found at the opening, and libvirt has not spoken of it; `gone`: it spoke of it, and does no more. */
+  /** `adopted`: found on start, not reported by libvirt yet; `gone`: no longer reported. */
   role: 'adopted' | 'known' | 'gone';
   /** Since when it is gone, by the clock of the snapshots. */
   since: number;

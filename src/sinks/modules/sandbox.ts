@@ -59,7 +59,7 @@ const reportOf = (report: unknown): SinkReport => {
 const BURST = 5;
 const PAUSE = 60_000;
 
-// Who never ceases to report trouble would fill the log. What is `written` goes on, for it is said to who asks for it only.
+// Rate-limits reports so that a faulty sink cannot flood the log. `written` passes: it is logged at debug level only.
 const quieter = (scheduler: SchedulerLike) => {
   let allowed = BURST;
   let at = scheduler.now();
@@ -81,7 +81,7 @@ const quieter = (scheduler: SchedulerLike) => {
   };
 };
 
-// What the end of a stream throws goes to who ends it: here to nobody, since all the others are to be ended, too.
+// Swallows errors thrown during teardown; otherwise one sink could keep the others from closing.
 const endingQuietly = <T>(value$: Observable<T>): Observable<T> =>
   new Observable((subscriber) => {
     const subscription = value$.subscribe({

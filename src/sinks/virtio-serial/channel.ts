@@ -6,7 +6,7 @@ import type { Backoff } from '../delivery.ts';
 import { connection$ } from './connection.ts';
 import { allowance } from './guest-session.ts';
 
-/** Whether a channel is connected; with what is to be said about that, which goes on behind its path. */
+/** State of a channel. `say` completes "Channel PATH ..". */
 export interface ChannelState {
   readonly connected: boolean;
   readonly say?: string;
@@ -19,7 +19,7 @@ export interface ChannelOptions {
   readonly backoff: Backoff;
 }
 
-/** First waits, for which a connection that was lost is not yet worth a word: its VM may be ending. */
+/** Silent retries after a disconnect: the VM may be shutting down. */
 const GRACE = 10;
 
 /**

@@ -4,7 +4,7 @@ import { decodeOutput, escapeForLog } from '../../model/value.ts';
 export type Failure = { readonly ok: false; readonly stage: Stage; readonly reason: string };
 export type Printed = { readonly ok: true; readonly output: string } | Failure;
 
-// What the log takes of text that an action can influence.
+// Longest untrusted text copied into a log line.
 const MAX_REASON = 512;
 
 const WHY: Readonly<Record<string, string>> = {

@@ -8,7 +8,7 @@ import type { Connection } from './types.ts';
 // libvirt-domain.h
 const EVENT_ID = { lifecycle: 0, deviceRemoved: 15, deviceAdded: 19 } as const;
 
-/** What a connection reports by itself; called on the main thread, `domain` is borrowed. */
+/** Event callbacks of a connection. Called on the main thread; `domain` is valid during the call only. */
 export interface Listener {
   readonly lifecycle: (domain: Pointer, event: number) => void;
   /** A device was added to the domain, or removed from it. */

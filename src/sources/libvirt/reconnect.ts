@@ -24,7 +24,7 @@ export type Link =
   | { readonly up: true; readonly connection: Connection }
   | { readonly up: false; readonly reason: string };
 
-// The most that a domain's return after a restart of libvirtd may be delayed by us.
+// Upper bound on the delay we add after libvirtd restarts.
 const FIRST_RETRY = 100;
 const MOST_RETRY = 500;
 // A libvirt that answers and refuses is seldom persuaded, and logs each attempt.

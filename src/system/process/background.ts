@@ -9,7 +9,7 @@ const BACKGROUND = 'VHOSTMD_BACKGROUND';
 const READY = 'ready';
 const STDERR = 2;
 
-/** Whether this process is the background half; asks once, then the actions see nothing of it. */
+/** True in the detached child. Consumes the variable so that actions do not inherit it. */
 export const isBackground = (): boolean => {
   const background = process.env[BACKGROUND] !== undefined && process.send !== undefined;
   delete process.env[BACKGROUND];

@@ -45,9 +45,9 @@ describe('vhostmd once', () => {
       'Slow=slow',
     ]);
     expect(stderr.trimEnd().split('\n')).toEqual([
-      expect.stringMatching(/"Hangs" \(.*:1\) is left out for the host: no end after 3 s; killed$/),
-      expect.stringMatching(/"Wrong" \(.*:1\) is left out for the host: "abc" is not a number for int32$/),
-      expect.stringMatching(/"Fails" \(.*:1\) is left out for the host: .*3.*why/),
+      expect.stringMatching(/"Hangs" \(.*:1\) has no value for the host: no end after 3 s; killed$/),
+      expect.stringMatching(/"Wrong" \(.*:1\) has no value for the host: "abc" is not a number for int32$/),
+      expect.stringMatching(/"Fails" \(.*:1\) has no value for the host: .*3.*why/),
     ]);
     expect(code).toBe(0);
   });
