@@ -9,14 +9,40 @@ import { DEFAULT_PID_FILE } from '../src/system/process/pid-file.ts';
 
 const file = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
 /** A page as a reader sees it: without macros and escapes. */
-const text = (name: string): string =>
-  readFileSync(file(`docs/man/${name}`), 'utf8')
+const readable = (source: string): string =>
+  source
     .replaceAll('\\-', '-')
     .replaceAll(/\\f./g, '')
     .replaceAll(/^\.[A-Z]{1,2} /gm, '')
     .replaceAll(/["\s]+/g, ' ');
+const text = (name: string): string => readable(readFileSync(file(`docs/man/${name}`), 'utf8'));
+
+/** The entries of a section, without those that an entry has in itself, and as a reader sees them: first what they are about. */
+const entriesOf = (name: string, section: string): readonly string[] => {
+  const source = readFileSync(file(`docs/man/${name}`), 'utf8');
+  const start = source.indexOf(`\n.SH ${section}\n`);
+  const end = source.indexOf('\n.SH ', start + 1);
+  const whole = source.slice(start, end).replaceAll(/^\.RS\n.*?^\.RE$/gms, '');
+  return whole.split('\n.TP\n').slice(1).map(readable);
+};
 
 describe('the man page of the program', () => {
+  it('CASE E3: has options only under OPTIONS, and files only under FILES', async () => {
+    const options = entriesOf('vhostmd.8', 'OPTIONS');
+    const help = await parseCommandLine(['--help']);
+    const own = 'text' in help ? help.text.split('\nOptions:\n')[1]?.match(/(?<=^ .*)--[a-z-]+(?= )/gm) : [];
+    const tags = options.map((entry) => /^(?:-\w , )?(--[a-z-]+)/.exec(entry)?.[1] ?? entry);
+    expect(tags.toSorted()).toEqual(own?.toSorted());
+    const files = entriesOf('vhostmd.8', 'FILES').map((entry) => /^\/\S+ /.exec(entry)?.[0].trim() ?? entry);
+    expect(files.length).toBeGreaterThan(3);
+    expect(files.every((name) => name.startsWith('/'))).toBe(true);
+    // What an option says of a file is about that option.
+    expect(options.filter((entry) => entry.includes('status.sock'))).toEqual([]);
+    expect(options.find((entry) => entry.includes('--pid-file'))).toMatch(
+      / The default is \/run\/vhostmd\.pid in the background, and no file in the foreground\. /,
+    );
+  });
+
   it('has every option and command that --help has, and no other option', async () => {
     const help = await parseCommandLine(['--help']);
     const commands = ['check', 'prepare', 'once', 'attach', 'dump', 'status', 'watch'];
