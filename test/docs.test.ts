@@ -1,0 +1,65 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+const root = path.join(import.meta.dirname, '..');
+const read = (name: string): string => readFileSync(path.join(root, name), 'utf8');
+const pages = ['.', 'docs', 'examples', 'marbles', 'bench'].flatMap((folder) =>
+  readdirSync(path.join(root, folder))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => path.join(folder, name)),
+);
+// Code is no prose: a link in it leads nowhere.
+const prose = (text: string): string => text.replace(/^```[\s\S]*?^```/gm, '').replace(/`[^`\n]*`/g, 'x');
+/** The anchor that GitHub gives a heading. */
+const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-');
+const anchorsOf = (name: string): readonly string[] =>
+  [...read(name).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading));
+
+describe('the documentation', () => {
+  it.each(pages)('%s has links that lead somewhere', (page) => {
+    const broken = [...prose(read(page)).matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, link = '']) => link)
+      .filter((link) => !/^[a-z]+:/.test(link))
+      .filter((link) => {
+        const [file = '', anchor] = link.split('#');
+        const target = file === '' ? page : path.join(path.dirname(page), file);
+        if (!existsSync(path.join(root, target))) return true;
+        return anchor !== undefined && !anchorsOf(target).includes(anchor);
+      });
+    expect(broken).toEqual([]);
+  });
+
+  it('has each page of docs in its index', () => {
+    const index = read('docs/README.md');
+    const missing = readdirSync(path.join(root, 'docs')).filter(
+      (name) => name.endsWith('.md') && name !== 'README.md' && !index.includes(`](${name})`),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  it('explains each error and warning of the log', () => {
+    const page = read('docs/troubleshooting.md');
+    const sources = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+      /^(?:sinks\/(?!modules\/load)|daemon\/|system\/(?:process\/|unix-socket)|cli\/commands\/run).*\.ts$/.test(name),
+    );
+    const MESSAGE =
+      /(?:log\(\s*'(?:err|warning)', '[^']+', |new Error\(\s*|warning\()(?:`((?:\\.|[^`])*)`|'((?:\\.|[^'])*)')/g;
+    const fixed = sources.flatMap((name) =>
+      [...read(`src/${name}`).matchAll(MESSAGE)].map(([, template, text]) =>
+        // The longest part that no value interrupts.
+        (template ?? text ?? '')
+          .split(/\$\{[^}]*\}/)
+          .reduce((one, other) => (other.length > one.length ? other : one))
+          .replace(/^[\s,]+|[\s:]+$/g, ''),
+      ),
+    );
+    expect(fixed.length).toBeGreaterThan(30);
+    expect(fixed.filter((text) => text.length >= 12 && !page.includes(text))).toEqual([]);
+  });
+});
