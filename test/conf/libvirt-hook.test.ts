@@ -24,6 +24,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDisk } from '../../src/sinks/metrics-disk/open-disk.ts';
 import { lookAtDisk } from '../../src/client/read-disk.ts';
 import { uniqueSums } from '../../src/sinks/metrics-disk/checksum-padding.ts';
+import { canLoop, loopDevice } from '../support/loop-device.ts';
 import { PATIENCE } from '../support/patience.ts';
 
 const HOOK = fileURLToPath(new URL('../../conf/libvirt-hook', import.meta.url));
@@ -339,6 +340,23 @@ describe.each(SHELLS)("libvirt's hook as root under %s, in a folder of the servi
     expect(statSync(pathOf(folder))).toMatchObject({ uid: ATTACKER, gid: ATTACKER, nlink: 1, size: 65_536 });
   });
 
+  it.runIf(canLoop)('CASE F1: changes no byte and no owner of a block device, wherever links to it are planted', () => {
+    const { path: device, end } = loopDevice(Buffer.alloc(1 << 20, 'precious '));
+    const { uid, gid, mode } = statSync(device);
+    // For the drafts of the next processes, and for the disk itself.
+    const [drafts, disk] = [ownedFolder(), ownedFolder()];
+    try {
+      const { pid } = spawnSync('true');
+      for (let next = pid; next < pid + 500; next += 1) symlinkSync(device, join(drafts, `.vhostmd-hook.${next}`));
+      symlinkSync(device, pathOf(disk));
+      for (const folder of [drafts, disk]) hook(folder, domain(source(pathOf(folder))), { shell });
+    } finally {
+      expect(end()).toEqual({ changed: false, uid, gid, mode });
+    }
+    expect(statSync(pathOf(drafts))).toMatchObject({ uid: ATTACKER, gid: ATTACKER, nlink: 1, size: 65_536 });
+    expect(readlinkSync(pathOf(disk))).toBe(device);
+  });
+
   it('CASE F1: leaves a fifo, a device, a hard link and a link to a folder at the name of the disk alone', () => {
     const treasure = newFolder();
     writeFileSync(join(treasure, 'file'), 'precious');
@@ -444,6 +462,44 @@ describe("libvirt's hook", () => {
       await ended;
     }
   });
+
+  it.runIf(canLoop)(
+    'CASE F1: changes no block device while that user puts links to it in the place of drafts',
+    async () => {
+      const folder = ownedFolder();
+      const content = Buffer.alloc(1 << 20, 'precious ');
+      const { path: device, end } = loopDevice(content);
+      const { uid, gid, mode } = statSync(device);
+      // The folder of a draft is replaced by one in which the draft is the device.
+      const swap = `const { mkdirSync, readdirSync, renameSync, symlinkSync } = require('node:fs');
+      const seen = new Set();
+      for (;;) for (const name of readdirSync('.')) {
+        if (!name.startsWith('.vhostmd-hook.') || seen.has(name)) continue;
+        seen.add(name);
+        const evil = 'evil' + seen.size;
+        mkdirSync(evil);
+        symlinkSync('${device}', evil + '/disk');
+        try { renameSync(name, 'draft' + seen.size); symlinkSync(evil, name); } catch {}
+      }`;
+      const attacker = spawn(process.execPath, ['-e', swap], {
+        cwd: folder,
+        uid: ATTACKER,
+        gid: ATTACKER,
+        stdio: 'ignore',
+      });
+      const ended = new Promise((resolve) => attacker.once('exit', resolve));
+      try {
+        for (let tries = 0; tries < 20; tries += 1) {
+          hook(folder, domain(source(pathOf(folder))));
+          rmSync(pathOf(folder), { force: true });
+        }
+      } finally {
+        attacker.kill('SIGKILL');
+        await ended;
+        expect(end()).toEqual({ changed: false, uid, gid, mode });
+      }
+    },
+  );
 
   it.each(['true', 'mktemp'])('CASE F1: holds no start up where that user stops what it runs: %s', (command) => {
     const folder = ownedFolder();
