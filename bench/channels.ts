@@ -198,7 +198,7 @@ const run = async ({ machines, directory, say }: Bench): Promise<Result> => {
       count: values.length,
     });
     return {
-      figures: [
+      telemetry: [
         { ...ms(`a request until its whole answer, ${ASKED} channels, median`, answers, 0.5), target: 5 },
         ms('the same, p99', answers, 0.99),
         { ...ms("a VM's start until its channel is connected, median", delays.start, 0.5), target: 100 },

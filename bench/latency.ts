@@ -5,7 +5,7 @@ import { median, percentile } from './statistics.ts';
 
 const TIMES = 100;
 
-const figures = (what: string, delays: readonly number[], formerly: string): readonly Figure[] => [
+const telemetry = (what: string, delays: readonly number[], formerly: string): readonly Figure[] => [
   { what: `${what}, median`, value: median(delays), unit: 'ms', target: 20, formerly, count: delays.length },
   { what: `${what}, p99`, value: percentile(delays, 0.99), unit: 'ms', target: 50, count: delays.length },
 ];
@@ -15,9 +15,9 @@ const run = async (bench: Bench): Promise<Result> => {
   const files = configuration('conf/vhostmd.xml', bench.directory, 'latency');
   const { starts, stops } = await startsAndStops(bench, files, 'latency', TIMES);
   return {
-    figures: [
-      ...figures('start until it is on the disk', starts, '4500 ms'),
-      ...figures('stop until it is off the disk', stops, '2700 ms'),
+    telemetry: [
+      ...telemetry('start until it is on the disk', starts, '4500 ms'),
+      ...telemetry('stop until it is off the disk', stops, '2700 ms'),
     ],
   };
 };

@@ -35,10 +35,10 @@ const outcomeOf = async ({ name, about, run }: Row, bench: Bench): Promise<Outco
     seconds: (performance.now() - from) / 1000,
   });
   try {
-    const { figures, notes = [] } = await run(bench);
-    return { ...facts(), figures, notes };
+    const { telemetry, notes = [] } = await run(bench);
+    return { ...facts(), telemetry, notes };
   } catch (error) {
-    return { ...facts(), figures: [], notes: [], failure: reasonOf(error) };
+    return { ...facts(), telemetry: [], notes: [], failure: reasonOf(error) };
   }
 };
 

@@ -51,7 +51,7 @@ const run = async ({ machines, directory, say }: Bench): Promise<Result> => {
   ]);
   const [first = NaN, last = NaN] = [reached.get(FIRST), reached.get(LAST)];
   return {
-    figures: [
+    telemetry: [
       { ...memory(`RSS of the daemon after ${REAL / 1000} s`, real.all), target: TARGET },
       memory(`of that its own (anonymous)`, real.anonymous),
       { ...memory(`RSS after ${FIRST} accelerated ticks`, first), target: TARGET },

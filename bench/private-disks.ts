@@ -25,7 +25,7 @@ const run = async ({ directory, say }: Bench): Promise<Result> => {
   });
   const memory = (what: string, value: number): Figure => ({ what: `RSS ${what}`, value, unit: 'MiB' });
   return {
-    figures: [
+    telemetry: [
       { ...cpu('all changed', costs.changed), target: 100 },
       cpu('a tick, none changed', costs.touched),
       cpu('between ticks, none changed', costs.skipped),

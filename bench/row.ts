@@ -16,7 +16,7 @@ export interface Figure {
 }
 
 export interface Result {
-  readonly figures: readonly Figure[];
+  readonly telemetry: readonly Figure[];
   /** What one must know to judge the figures. */
   readonly notes?: readonly string[];
 }

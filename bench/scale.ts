@@ -22,7 +22,7 @@ const run = async ({ directory, say }: Bench): Promise<Result> => {
     count: SNAPSHOTS,
   });
   return {
-    figures: [
+    telemetry: [
       { ...figure('median', costs.all), target: 250 },
       figure('streams', costs.streams),
       figure('XML', costs.xml),

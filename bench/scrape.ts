@@ -62,10 +62,10 @@ const scrapes = async ({ directory, say }: Bench): Promise<readonly Figure[]> =>
   ];
 };
 
-const STUCK = `import { defineSink, handOver } from 'vhostmd';
+const STUCK = `import { defineSink, deliverLatest } from 'vhostmd';
 import { NEVER, of } from 'rxjs';
 export default defineSink({ name: 'stuck', options: {},
-  make: (_options, { scheduler }) => handOver('stuck', of({ write$: () => NEVER }), { scheduler }) });
+  make: (_options, { scheduler }) => deliverLatest('stuck', of({ write$: () => NEVER }), { scheduler }) });
 `;
 
 const withSink = (file: string, module: string): void => {
@@ -103,9 +103,9 @@ const blocked = async (bench: Bench): Promise<readonly Figure[]> => {
 };
 
 const run = async (bench: Bench): Promise<Result> => ({
-  figures: [...(await scrapes(bench)), ...(await blocked(bench))],
+  telemetry: [...(await scrapes(bench)), ...(await blocked(bench))],
   notes: [
-    `scrape: CPU of all threads of the process, the own figures of the daemon included; each scrape finds a new snapshot of which nothing is rendered yet.`,
+    `scrape: CPU of all threads of the process, the own telemetry of the daemon included; each scrape finds a new snapshot of which nothing is rendered yet.`,
   ],
 });
 

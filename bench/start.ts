@@ -40,7 +40,7 @@ const run = async ({ machines, directory, say }: Bench): Promise<Result> => {
     }
   }
   return {
-    figures: [
+    telemetry: [
       {
         what: 'process start to the first snapshot, median',
         value: median(times),

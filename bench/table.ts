@@ -9,7 +9,7 @@ export interface Outcome {
   readonly about: string;
   readonly load: number;
   readonly seconds: number;
-  readonly figures: readonly Figure[];
+  readonly telemetry: readonly Figure[];
   readonly notes: readonly string[];
   /** Why it could not run. */
   readonly failure?: string;
@@ -72,7 +72,7 @@ export const table = (outcomes: readonly Outcome[]): string => {
       .map(([name, value]) => `${name}: ${value}`)
       .join('; '),
     '',
-    aligned([HEAD, ...outcomes.flatMap(({ row, figures }) => figures.map((figure) => line(row, figure)))]),
+    aligned([HEAD, ...outcomes.flatMap(({ row, telemetry }) => telemetry.map((figure) => line(row, figure)))]),
     '',
     ...failures.map(({ row, failure }) => `${row}: could not run: ${failure}`),
     ...outcomes.map(

@@ -69,7 +69,7 @@ const measure = async (daemon: BenchDaemon, libvirtd: PrivateLibvirtd, idle: num
   return { ticks, daemon: own, children, libvirtd: libvirt, all: own + children + libvirt, wall };
 };
 
-const figures = (
+const telemetry = (
   what: string,
   { ticks, all, daemon, children, libvirtd, wall }: Cost,
   goal: Pick<Figure, 'target' | 'formerly'>,
@@ -119,7 +119,10 @@ const run = async ({ machines, directory, say }: Bench): Promise<Result> => {
   const stats = await costOf('conf/vhostmd.xml', 'stat', STAT_TICKS, true);
   const actions = await costOf('test/fixtures/config/rhel-style.xml', 'action', ACTION_TICKS, false);
   return {
-    figures: [...figures('<stat>', stats, { target: 15 }), ...figures('<action>', actions, { formerly: '4100 ms' })],
+    telemetry: [
+      ...telemetry('<stat>', stats, { target: 15 }),
+      ...telemetry('<action>', actions, { formerly: '4100 ms' }),
+    ],
     notes: [
       `ticks: libvirtd's idle ${idle} ms per period are subtracted; <stat> is measured after ${WARM_UP_TICKS} ticks at a period of ` +
         `${WARM_UP_PERIOD / 1000} s, because a young process compiles; -v is on, for the wall time of <stat>; ` +

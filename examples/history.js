@@ -12,7 +12,7 @@ import { rmSync, statSync } from 'node:fs';
 
 import sqlite from 'node-sqlite3-wasm';
 import { defer, Observable, of } from 'rxjs';
-import { defineSink, handOver } from 'vhostmd';
+import { defineSink, deliverLatest } from 'vhostmd';
 
 // Times are milliseconds since 1970. `until` is null while a value is valid; `uuid` and `domain` are '' for the host.
 const SCHEMA = `
@@ -34,9 +34,9 @@ const removeOldLock = (file) => {
 const HOST = { uuid: '', name: '' };
 
 /** The rows that a snapshot asks for, by uuid and metric. */
-const rowsOf = ({ host, guests }) =>
+const rowsOf = ({ host, domainMetrics }) =>
   new Map(
-    [{ domain: HOST, samples: host }, ...guests].flatMap(({ domain, samples }) =>
+    [{ domain: HOST, samples: host }, ...domainMetrics].flatMap(({ domain, samples }) =>
       samples.map((sample) => [JSON.stringify([domain.uuid, sample.name]), { domain, sample }]),
     ),
   );
@@ -141,6 +141,6 @@ export default defineSink({
       });
       return () => database.close();
     });
-    return handOver('history', open$, context);
+    return deliverLatest('history', open$, context);
   },
 });

@@ -8,7 +8,7 @@ import https from 'node:https';
 import os from 'node:os';
 
 import { concat, map, Observable, of, throwError, timeout, timer } from 'rxjs';
-import { defineSink, handOver } from 'vhostmd';
+import { defineSink, deliverLatest } from 'vhostmd';
 
 // In front of a comma, versions of InfluxDB differ in what a backslash means, and no text may end in one. Nor is there any
 // way to write a control character. Names of VMs are hostile, so neither gets through.
@@ -49,12 +49,12 @@ const packed = (texts, separator, most) => {
 };
 
 /** The lines of a snapshot at a time in ms since 1970. One of more than `most` bytes is divided, which means the same. */
-export const toLines = ({ host, guests }, { hostName, time, unsigned = false, most = Infinity }) => {
+export const toLines = ({ host, domainMetrics }, { hostName, time, unsigned = false, most = Infinity }) => {
   const stamp = `${Math.round(time)}000000`;
   const hostTag = `host=${key(hostName)}`;
   const points = [
     { start: `vhostmd_host,${hostTag}`, samples: host },
-    ...guests.map(({ domain, samples }) => ({
+    ...domainMetrics.map(({ domain, samples }) => ({
       start: `vhostmd_vm,${hostTag},name=${key(domain.name)},uuid=${key(domain.uuid)}`,
       samples,
     })),
@@ -166,6 +166,6 @@ export default defineSink({
       },
     });
     const open$ = isUdp ? udp$(url, context) : http$(url, { where, token });
-    return handOver('influx', open$.pipe(map(writer)), context);
+    return deliverLatest('influx', open$.pipe(map(writer)), context);
   },
 });

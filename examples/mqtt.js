@@ -12,7 +12,7 @@ import os from 'node:os';
 
 import mqtt from 'mqtt';
 import { concat, defer, from, mergeAll, Observable, of, tap, throwError, timeout } from 'rxjs';
-import { defineSink, handOver } from 'vhostmd';
+import { defineSink, deliverLatest } from 'vhostmd';
 
 // Whatever a name holds, this is neither `/` nor a wildcard nor a control character, and no two names become one.
 const level = (text) => encodeURIComponent(text.toWellFormed());
@@ -21,11 +21,11 @@ const level = (text) => encodeURIComponent(text.toWellFormed());
 const LONGEST_TOPIC = 65_535;
 
 /** What the broker is to hold: values by their topics. */
-export const messagesOf = ({ host, guests }, base) => {
+export const messagesOf = ({ host, domainMetrics }, base) => {
   const inFolder = (folder) => (sample) => [`${base}/${folder}/${level(sample.name)}`, sample.value];
   const messages = [
     ...host.map(inFolder('host')),
-    ...guests.flatMap(({ domain, samples }) => samples.map(inFolder(`vm/${level(domain.uuid)}`))),
+    ...domainMetrics.flatMap(({ domain, samples }) => samples.map(inFolder(`vm/${level(domain.uuid)}`))),
   ];
   return new Map(messages.filter(([topic]) => topic.length <= LONGEST_TOPIC));
 };
@@ -65,7 +65,7 @@ const writer = (client, held, { base, patience, scheduler }) => {
     });
 };
 
-/** Connects when it is subscribed to. Loss of the connection is an error, upon which handOver connects anew. */
+/** Connects when it is subscribed to. Loss of the connection is an error, upon which deliverLatest connects anew. */
 const connection$ = ({ url, username, password, base, patience, scheduler }) =>
   new Observable((opened) => {
     const { protocol, host } = new URL(url);
@@ -76,7 +76,7 @@ const connection$ = ({ url, username, password, base, patience, scheduler }) =>
     const client = mqtt.connect(url, {
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
-      // handOver does that; two that did would be in each other's way.
+      // deliverLatest does that; two that did would be in each other's way.
       reconnectPeriod: 0,
       connectTimeout: patience,
       will: { topic: status, payload: Buffer.from('offline'), qos: 1, retain: true },
@@ -130,6 +130,6 @@ export default defineSink({
   make({ host, timeout: patience, ...options }, context) {
     const { scheduler } = context;
     const base = `vhostmd/${level(host)}`;
-    return handOver('mqtt', connection$({ ...options, base, patience, scheduler }), context);
+    return deliverLatest('mqtt', connection$({ ...options, base, patience, scheduler }), context);
   },
 });

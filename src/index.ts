@@ -2,16 +2,16 @@
 export type {
   Context,
   Domain,
-  GuestMetrics,
+  DomainMetrics,
   KnownDomain,
   MetricDefinition,
-  Problem,
+  MissingValue,
   Sample,
   Snapshot,
   Stage,
   ValueType,
 } from './model/metric.ts';
-export { document, escapeXml, metricsXml, type GuestXml, type MetricsXml } from './model/metrics-xml.ts';
+export { document, escapeXml, metricsXml, type DomainXml, type MetricsXml } from './model/metrics-xml.ts';
 export {
   defineSink,
   SINK_API,
@@ -21,5 +21,6 @@ export {
   type SinkContext,
   type SinkDefinition,
 } from './sinks/definition.ts';
-export { handOver, newestWins, type Backoff } from './sinks/delivery.ts';
+export { exhaustMapLatest } from './rx/exhaust-map-latest.ts';
+export { deliverLatest, type Backoff } from './sinks/delivery.ts';
 export type { Opener, Sink, SinkReport, Writer } from './sinks/sink.ts';

@@ -8,7 +8,7 @@ import { loadSetup } from '../../src/daemon/load-setup.ts';
 import { pipeline$ } from '../../src/daemon/topology.ts';
 import { createLog } from '../../src/system/log.ts';
 import { monotonicScheduler } from '../../src/system/monotonic.ts';
-import { problemLines$ } from '../../src/daemon/log-problems.ts';
+import { missingLines$ } from '../../src/daemon/log-missing-values.ts';
 
 export interface Reached {
   readonly ticks: number;
@@ -28,9 +28,9 @@ const { config, sinks } = loaded.setup;
 const quick = { ...config, updatePeriod: Number(period) };
 const snapshot$ = pipeline$(quick, { connect, scheduler: monotonicScheduler, log }, PATIENCE).pipe(share());
 const reports$ = merge(...sinks.map((sink) => sink.run(snapshot$)));
-const problems$ = problemLines$(snapshot$).pipe(ignoreElements());
+const missing$ = missingLines$(snapshot$).pipe(ignoreElements());
 
-merge(reports$, problems$)
+merge(reports$, missing$)
   .pipe(
     tap((report) => {
       if (report.kind === 'failed' || report.kind === 'warning') throw new Error(report.message);

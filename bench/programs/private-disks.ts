@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Subject } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 
-import type { Domain, GuestMetrics, KnownDomain, Sample, Snapshot } from '../../src/model/metric.ts';
+import type { Domain, DomainMetrics, KnownDomain, Sample, Snapshot } from '../../src/model/metric.ts';
 import { monotonicScheduler } from '../../src/system/monotonic.ts';
 import { privateDisks } from '../../src/sinks/metrics-disk/private-disks-sink.ts';
 import { memoryOf } from '../proc.ts';
@@ -51,16 +51,20 @@ const OWN = ['TotalCPUTime', 'ResourceProcessorLimit', 'ResourceMemoryLimit', 'P
 
 const hostAt = (round: number): readonly Sample[] =>
   HOST.slice(hasty ? -1 : 0).map((name, index) => sample(name, round * index + 10_000));
-const guestsAt = (round: number): readonly GuestMetrics[] =>
+const guestsAt = (round: number): readonly DomainMetrics[] =>
   domains.map((domain) => ({
     domain,
     samples: OWN.slice(hasty ? -1 : 0).map((name, at) => sample(name, (round * 7 + domain.id) * at)),
   }));
 
 let tick = 0;
-const snapshotOf = (host: readonly Sample[], guests: readonly GuestMetrics[], cause: Snapshot['cause']): Snapshot => {
+const snapshotOf = (
+  host: readonly Sample[],
+  domainMetrics: readonly DomainMetrics[],
+  cause: Snapshot['cause'],
+): Snapshot => {
   if (cause === 'tick') tick += 1;
-  return { cause, tick, at: tick * 5000, host, guests, problems: [], domains };
+  return { cause, tick, at: tick * 5000, host, domainMetrics, missing: [], domains };
 };
 
 const cpu = (): number => process.cpuUsage().user / 1000 + process.cpuUsage().system / 1000;
@@ -106,11 +110,11 @@ const before = memoryOf(process.pid).all;
 const made = (await publish(snapshotOf(hostAt(0), guestsAt(0), 'tick'))).cpu;
 const after = memoryOf(process.pid).all;
 const costs = { changed: [] as number[], touched: [] as number[], skipped: [] as number[], heldUp: [] as number[] };
-let [host, guests] = [hostAt(0), guestsAt(0)];
+let [host, domainMetrics] = [hostAt(0), guestsAt(0)];
 for (let round = 1; round <= Number(updateCount); round += 1) {
   hasty = round <= Number(updateCount) - MEASURED;
-  [host, guests] = [hostAt(round), guestsAt(round)];
-  const cost = await publish(snapshotOf(host, guests, 'tick'));
+  [host, domainMetrics] = [hostAt(round), guestsAt(round)];
+  const cost = await publish(snapshotOf(host, domainMetrics, 'tick'));
   if (hasty) continue;
   costs.changed.push(cost.cpu);
   costs.heldUp.push(cost.heldUp);
@@ -118,7 +122,7 @@ for (let round = 1; round <= Number(updateCount); round += 1) {
 const last = memoryOf(process.pid).all;
 writes = 0;
 for (let round = 0; round < MEASURED; round += 1) {
-  costs.touched.push((await publish(snapshotOf([...host], [...guests], 'tick'))).cpu);
-  costs.skipped.push((await publish(snapshotOf(host, [...guests], 'change'))).cpu);
+  costs.touched.push((await publish(snapshotOf([...host], [...domainMetrics], 'tick'))).cpu);
+  costs.skipped.push((await publish(snapshotOf(host, [...domainMetrics], 'change'))).cpu);
 }
 process.send?.({ ...costs, made, before, after, last, writes } satisfies PrivateDiskCosts, () => process.exit(0));

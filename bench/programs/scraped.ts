@@ -5,9 +5,9 @@ import { Subject } from 'rxjs';
 import type { Config } from '../../src/config/config.ts';
 import { readConfig } from '../../src/config/parse.ts';
 import { ownFamilies } from '../../src/daemon/telemetry/prometheus-families.ts';
-import { createFigures } from '../../src/daemon/telemetry/telemetry.ts';
+import { createTelemetry } from '../../src/daemon/telemetry/telemetry.ts';
 import { processView } from '../../src/daemon/telemetry/process-usage.ts';
-import type { GuestMetrics, Snapshot, ValueType } from '../../src/model/metric.ts';
+import type { DomainMetrics, Snapshot, ValueType } from '../../src/model/metric.ts';
 import { monotonicScheduler } from '../../src/system/monotonic.ts';
 import { prometheus } from '../../src/sinks/prometheus/sink.ts';
 
@@ -23,7 +23,7 @@ const SETTLED = 50;
 const read = readConfig(file);
 if (!read.ok) throw new Error(read.errors[0]?.message ?? 'no configuration');
 const config: Config = read.config;
-const figures = createFigures(monotonicScheduler);
+const telemetry = createTelemetry(monotonicScheduler);
 const snapshots = new Subject<Snapshot>();
 const sink = {
   key: 'prometheus',
@@ -31,12 +31,12 @@ const sink = {
     address: { kind: 'unix', path },
     path: '/metrics',
     scheduler: monotonicScheduler,
-    figures: () => ownFamilies(figures.view(), processView(), 'bench'),
+    telemetry: () => ownFamilies(telemetry.view(), processView(), 'bench'),
   }),
 };
 
 let tick = 0;
-const values = (context: 'host' | 'vm', number: number): GuestMetrics['samples'] =>
+const values = (context: 'host' | 'vm', number: number): DomainMetrics['samples'] =>
   config.metrics
     .filter((metric) => metric.context === context)
     .map(({ name, type }) => ({
@@ -49,11 +49,11 @@ const snapshot = (): Snapshot => ({
   tick: (tick += 1),
   at: monotonicScheduler.now(),
   host: values('host', tick),
-  guests: Array.from({ length: Number(domainCount) }, (_, id) => ({
+  domainMetrics: Array.from({ length: Number(domainCount) }, (_, id) => ({
     domain: { id, name: `vm-${id}`, uuid: `00000000-0000-4000-8000-${id.toString(16).padStart(12, '0')}` },
     samples: values('vm', tick * 7 + id * 13),
   })),
-  problems: [],
+  missing: [],
   metrics: config.metrics,
 });
 
@@ -64,7 +64,7 @@ const cpu = (): number => {
 let from = 0;
 const next = (): void => {
   const value = snapshot();
-  figures.published({ config, sinks: [sink] }, value);
+  telemetry.published({ config, sinks: [sink] }, value);
   snapshots.next(value);
   setTimeout(() => {
     process.send?.('ready');
@@ -73,7 +73,7 @@ const next = (): void => {
 };
 sink.run(snapshots).subscribe((report) => {
   if (report.kind === 'failed') throw new Error(report.message);
-  figures.reported({ sink, report });
+  telemetry.reported({ sink, report });
   if (report.kind === 'opened') process.send?.('open');
 });
 process.on('message', (message) => {

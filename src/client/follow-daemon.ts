@@ -50,7 +50,7 @@ const toldBy = (line: string): Told => {
  * Follows the running daemon by its status socket, which knows the names of the domains and needs no disk. Says once what
  * keeps it from that, and tries again.
  */
-export const daemon$ = (paths: readonly string[], scheduler: SchedulerLike): Observable<DiskEvent> =>
+export const followDaemon$ = (paths: readonly string[], scheduler: SchedulerLike): Observable<DiskEvent> =>
   defer(() => {
     let before = '';
     return firstOf(paths, line$).pipe(
@@ -60,7 +60,7 @@ export const daemon$ = (paths: readonly string[], scheduler: SchedulerLike): Obs
         if (document === before) return { kind: 'alive', at };
         const metrics = parseDocument(document);
         before = document;
-        return { kind: 'document', metrics, at, sure: true, names: new Map(Object.entries(names)) };
+        return { kind: 'document', metrics, at, isExact: true, names: new Map(Object.entries(names)) };
       }),
     );
   }).pipe(

@@ -19,7 +19,7 @@ export type DiskEvent =
       /** When it was written, in milliseconds of the scheduler's clock. */
       readonly at: number;
       /** Whether that is known, and not only that it was at the latest then. */
-      readonly sure: boolean;
+      readonly isExact: boolean;
       /** Where they are known; a metrics disk has none. */
       readonly names?: Names;
     }
@@ -101,8 +101,8 @@ const read = (memory: Memory, found: Look, key: string, now: number, at: number 
   const fresh: Memory = { ...rest, key, written, failed: 0, again: false };
   try {
     const metrics = parseDocument(found.content.toString('utf8'));
-    const sure = at !== undefined || (memory.looked !== undefined && now - memory.looked < ASLEEP);
-    return { memory: fresh, events: [{ kind: 'document', metrics, at: written, sure }] };
+    const isExact = at !== undefined || (memory.looked !== undefined && now - memory.looked < ASLEEP);
+    return { memory: fresh, events: [{ kind: 'document', metrics, at: written, isExact }] };
   } catch (error) {
     const step = troubled(
       { ...fresh, ...(memory.trouble === undefined ? {} : { trouble: memory.trouble }) },

@@ -2,11 +2,11 @@ import type { MonoTypeOperatorFunction, SchedulerLike } from 'rxjs';
 
 import type { Log } from '../system/log.ts';
 import { logChanges, type LoggedChange } from './log-changes.ts';
-import type { Link } from '../sources/libvirt/reconnect.ts';
+import type { ConnectionState } from '../sources/libvirt/reconnect.ts';
 
 const linkChange =
   (uri: string | undefined) =>
-  (link: Link): LoggedChange => {
+  (link: ConnectionState): LoggedChange => {
     const component = 'libvirt';
     if (!link.up) {
       const { reason } = link;
@@ -24,4 +24,4 @@ const linkChange =
 export const logLink = (
   uri: string | undefined,
   options: { readonly log: Log; readonly scheduler: SchedulerLike },
-): MonoTypeOperatorFunction<Link> => logChanges(linkChange(uri), options);
+): MonoTypeOperatorFunction<ConnectionState> => logChanges(linkChange(uri), options);

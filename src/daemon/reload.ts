@@ -7,7 +7,7 @@ import { reasonOf } from '../model/reason.ts';
 import type { Reload } from './service-manager.ts';
 import { loadSinks } from '../sinks/index.ts';
 import type { PrometheusContext } from '../sinks/prometheus/sink.ts';
-import type { Self } from './status-endpoint.ts';
+import type { StatusEndpoint } from './status-endpoint.ts';
 import { escapeForLog } from '../model/value.ts';
 import { loadSetup } from './load-setup.ts';
 import type { RunDisks } from './early-disks.ts';
@@ -39,17 +39,17 @@ const loadAll = async (
 /** Reads and checks a configuration, and loads what it needs; logs what is wrong with it. */
 export const load = async (
   file: string,
-  self: Self,
+  endpoint: StatusEndpoint,
   disks: RunDisks,
   log: Log,
 ): Promise<Exclude<Reload, { kind: 'loading' }>> => {
   const context: PrometheusContext = {
     scheduler: monotonicScheduler,
     write: (line) => process.stdout.write(`${line}\n`),
-    figures: self.families,
+    telemetry: endpoint.families,
   };
   const loaded = await loadAll(file, context, disks);
-  self.loaded(loaded.ok ? undefined : loaded.errors[0]);
+  endpoint.loaded(loaded.ok ? undefined : loaded.errors[0]);
   for (const line of loaded.warnings) log('warning', 'configuration', line);
   if (loaded.ok) {
     disks.sayHangs(loaded.setup.config);
@@ -64,12 +64,12 @@ export const signal$ = (signal: NodeJS.Signals): Observable<unknown> =>
   fromEvent(process, signal).pipe(throttleTime(SIGNAL_PAUSE, monotonicScheduler, { leading: true, trailing: true }));
 
 /** The configuration, read again at each SIGHUP. */
-export const reload$ = (file: string, self: Self, disks: RunDisks, log: Log): Observable<Reload> =>
+export const reload$ = (file: string, endpoint: StatusEndpoint, disks: RunDisks, log: Log): Observable<Reload> =>
   signal$('SIGHUP').pipe(
     concatMap(() =>
       concat(
         of<Reload>({ kind: 'loading' }),
-        defer(() => load(file, self, disks, log)),
+        defer(() => load(file, endpoint, disks, log)),
       ),
     ),
     tap(({ kind }) => {

@@ -17,7 +17,7 @@ import {
 } from 'rxjs';
 
 import type { DaemonReport, Setup } from './topology.ts';
-import type { FiguresView } from './telemetry/telemetry.ts';
+import type { TelemetryView } from './telemetry/telemetry.ts';
 import { runningIn } from './status/status.ts';
 import { counted, vmsText } from '../model/duration.ts';
 
@@ -28,17 +28,17 @@ export type Reload =
   | { readonly kind: 'refused'; readonly reason: string };
 
 /** Notifications for the service manager. `stuck` is also logged, because watchdog pings stop. */
-export type Notice =
+export type ServiceNotification =
   | { readonly kind: 'ready' | 'reloading' | 'watchdog' }
   | { readonly kind: 'status' | 'stuck'; readonly text: string };
 
 /** The daemon at work. */
-export interface AtWork {
+export interface ServiceInputs {
   /** The first configuration. */
   readonly setup: Setup;
   readonly reload$: Observable<Reload>;
   readonly report$: Observable<DaemonReport>;
-  readonly view: () => FiguresView;
+  readonly view: () => TelemetryView;
   /** Milliseconds between two signs of life; undefined: nobody expects one. */
   readonly watchdogInterval?: number | undefined;
   /** Wall clock, in milliseconds. */
@@ -49,19 +49,19 @@ export interface AtWork {
 // Milliseconds between two statuses.
 const STATUS_PAUSE = 1000;
 // A tick is late by a period and this, in milliseconds, before it counts as missing: collections and sinks take time.
-const LATE = 5000;
+const OVERDUE_GRACE = 5000;
 // Health checks per watchdog interval.
-const LOOKS = 8;
+const CHECKS_PER_INTERVAL = 8;
 
 /** The state in words, without anything that changes by itself; undefined before the first snapshot. */
 const statusText = (
-  { newest, libvirt, sinks }: FiguresView,
+  { newest, libvirt, sinks }: TelemetryView,
   wallOf: (at: number) => string,
   refused: string | undefined,
 ): string | undefined => {
   if (newest === undefined) return undefined;
-  const { host, guests } = newest.snapshot;
-  const vms = vmsText(guests.length, runningIn(newest.snapshot), libvirt?.up === false);
+  const { host, domainMetrics } = newest.snapshot;
+  const vms = vmsText(domainMetrics.length, runningIn(newest.snapshot), libvirt?.up === false);
   return [
     `${counted(host.length, 'host metric')}, ${vms}`,
     ...(refused === undefined ? [] : [`not reloaded, the former configuration is in force: ${refused}`]),
@@ -99,7 +99,7 @@ export const service$ = ({
   watchdogInterval,
   wallClock,
   scheduler,
-}: AtWork): Observable<Notice> =>
+}: ServiceInputs): Observable<ServiceNotification> =>
   defer(() => {
     const now = (): number => scheduler.now();
     const wallOf = wallTimes(now, wallClock);
@@ -122,7 +122,7 @@ export const service$ = ({
       });
 
     const configured$ = reload$.pipe(
-      switchMap((reload): Observable<Notice> => {
+      switchMap((reload): Observable<ServiceNotification> => {
         if (reload.kind !== 'loaded') return of({ kind: reload.kind === 'loading' ? 'reloading' : 'ready' });
         const { setup: next } = reload;
         return noted$.pipe(
@@ -151,7 +151,7 @@ export const service$ = ({
       map(() => statusText(view(), wallOf, refused)),
       filter((text) => text !== undefined),
       distinctUntilChanged(),
-      map((text): Notice => ({ kind: 'status', text })),
+      map((text): ServiceNotification => ({ kind: 'status', text })),
     );
 
     let ticks = { count: 0, at: since };
@@ -160,7 +160,7 @@ export const service$ = ({
       // The watchdog waits until the start is done.
       if (newest === undefined) return undefined;
       if (snapshots.tick !== ticks.count) ticks = { count: snapshots.tick, at: now() };
-      const from = now() - 2 * period - LATE;
+      const from = now() - 2 * period - OVERDUE_GRACE;
       if (ticks.at < from) return 'no tick has been published';
       const stuck = requiredOf(current).some((key) => {
         const { at, last } = sinks.get(key) ?? { at: since };
@@ -168,18 +168,18 @@ export const service$ = ({
       });
       return stuck ? 'a sink has reported nothing' : undefined;
     };
-    const signs$ = (interval: number): Observable<Notice> => {
-      const silent$ = timer(0, interval / LOOKS, scheduler).pipe(map(silent), share());
+    const signs$ = (interval: number): Observable<ServiceNotification> => {
+      const silent$ = timer(0, interval / CHECKS_PER_INTERVAL, scheduler).pipe(map(silent), share());
       return merge(
         silent$.pipe(
           filter((reason) => reason === undefined),
           throttleTime(interval, scheduler),
-          map((): Notice => ({ kind: 'watchdog' })),
+          map((): ServiceNotification => ({ kind: 'watchdog' })),
         ),
         silent$.pipe(
           distinctUntilChanged(),
           filter((reason) => reason !== undefined),
-          map((reason): Notice => ({ kind: 'stuck', text: `Stuck, ${reason} for more than two periods` })),
+          map((reason): ServiceNotification => ({ kind: 'stuck', text: `Stuck, ${reason} for more than two periods` })),
         ),
       );
     };

@@ -3,7 +3,7 @@ import { defer, map, of, share, startWith, Subject, type SchedulerLike, type Sub
 import { version } from '../system/version.ts';
 import { ownFamilies } from './telemetry/prometheus-families.ts';
 import type { Family } from '../model/metric-family.ts';
-import { createFigures, type Figures } from './telemetry/telemetry.ts';
+import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts';
 import { processView } from './telemetry/process-usage.ts';
 import type { Log } from '../system/log.ts';
 import type { Snapshot } from '../model/metric.ts';
@@ -15,8 +15,8 @@ import { type Status, statusOf } from './status/status.ts';
 import { asciiJson, statusLines } from './status/text.ts';
 
 /** What the daemon knows of itself, and how others get it. */
-export interface Self {
-  readonly figures: Figures;
+export interface StatusEndpoint {
+  readonly telemetry: Telemetry;
   /** For Prometheus. */
   readonly families: () => readonly Family[];
   /** The status for people, as `vhostmd status` prints it. */
@@ -29,10 +29,10 @@ export interface Self {
   readonly serve: () => Subscription | undefined;
 }
 
-export const createSelf = (file: string, scheduler: SchedulerLike, log: Log): Self => {
-  const own = createFigures(scheduler);
+export const createStatusEndpoint = (file: string, scheduler: SchedulerLike, log: Log): StatusEndpoint => {
+  const own = createTelemetry(scheduler);
   const published$ = new Subject<Snapshot>();
-  const figures: Figures = {
+  const telemetry: Telemetry = {
     ...own,
     published: (setup, snapshot) => {
       own.published(setup, snapshot);
@@ -43,7 +43,7 @@ export const createSelf = (file: string, scheduler: SchedulerLike, log: Log): Se
   let told: { readonly of: Snapshot; readonly rest: string } | undefined;
   const restOf = (snapshot: Snapshot): string => {
     if (told?.of === snapshot) return told.rest;
-    const names = Object.fromEntries(snapshot.guests.map(({ domain: { uuid, name } }) => [uuid, name]));
+    const names = Object.fromEntries(snapshot.domainMetrics.map(({ domain: { uuid, name } }) => [uuid, name]));
     const rest = { names, document: document(metricsXml(snapshot)) } satisfies Omit<Told, 'ageSeconds'>;
     told = { of: snapshot, rest: asciiJson(rest).slice(1) };
     return told.rest;
@@ -70,14 +70,14 @@ export const createSelf = (file: string, scheduler: SchedulerLike, log: Log): Se
       file,
       ...(notReloaded === undefined ? {} : { notReloaded }),
     };
-    return statusOf(figures.view(), about, processView());
+    return statusOf(telemetry.view(), about, processView());
   };
   const goWithout = (error: unknown): void =>
     log('notice', 'status', `Nobody can ask this daemon for its status: ${reasonOf(error)}`);
   return {
-    figures,
+    telemetry,
     lines: () => statusLines(status()),
-    families: () => ownFamilies(figures.view(), processView(), ourVersion),
+    families: () => ownFamilies(telemetry.view(), processView(), ourVersion),
     loaded: (message) => {
       notReloaded = message === undefined ? undefined : { at: scheduler.now(), message };
     },

@@ -20,24 +20,24 @@ import {
 } from 'rxjs';
 
 import type { Config } from '../config/config.ts';
-import type { Figures } from './telemetry/telemetry.ts';
+import type { Telemetry } from './telemetry/telemetry.ts';
 import type { Log } from '../system/log.ts';
 import type { Outcome, Snapshot } from '../model/metric.ts';
 import { logLink } from './log-link.ts';
 import { logReports } from './log-sinks.ts';
-import { noteLines, problemLines$ } from './log-problems.ts';
+import { noteLines, missingLines$ } from './log-missing-values.ts';
 import type { ConfiguredSink } from '../sinks/index.ts';
 import type { SinkReport } from '../sinks/sink.ts';
 import { domainCollectors } from '../sources/libvirt/domain-stats.ts';
-import { domains$, type Following } from '../sources/libvirt/domain-events.ts';
+import { domainEvents$, type WatchScope } from '../sources/libvirt/domain-events.ts';
 import { hostStats } from '../sources/host/host-stats.ts';
 import { hostFacts, isFromLibvirt } from '../sources/host/libvirt-facts.ts';
 import { connect$ } from '../sources/libvirt/connection.ts';
-import { link$ } from '../sources/libvirt/reconnect.ts';
+import { connectionState$ } from '../sources/libvirt/reconnect.ts';
 import type { ActionRequest } from '../sources/source.ts';
 import { tick$ } from '../sources/tick.ts';
 import { patienceOf, snapshot$ } from '../streams/snapshot.ts';
-import { switchOver } from '../rx/switch-when-ready.ts';
+import { switchMapWhenReady } from '../rx/switch-when-ready.ts';
 
 /** What the daemon is told from outside the configuration. */
 export interface DaemonOptions {
@@ -46,11 +46,11 @@ export interface DaemonOptions {
   readonly scheduler: SchedulerLike;
   readonly log: Log;
   /** Watches the work. */
-  readonly figures?: Figures;
+  readonly telemetry?: Telemetry;
 }
 
 /** What the sinks of a configuration need to know of domains besides those that run. */
-const followed = ({ vmDisk, transports, updatePeriod }: Config): Following => ({
+const watchScope = ({ vmDisk, transports, updatePeriod }: Config): WatchScope => ({
   defined: vmDisk !== undefined,
   channels: transports.some(({ name }) => name === 'virtio'),
   period: updatePeriod,
@@ -64,13 +64,13 @@ export const loadActions = (): NonNullable<typeof loading> => (loading ??= impor
 /** The way of the data from the sources to snapshots, for one configuration. Subscribing starts everything. */
 export const pipeline$ = (
   config: Config,
-  { connect, scheduler, log, figures }: DaemonOptions,
+  { connect, scheduler, log, telemetry }: DaemonOptions,
   patience = patienceOf(config.updatePeriod),
 ): Observable<Snapshot> => {
   const { metrics, updatePeriod, path, maxParallelActions } = config;
-  const linked$ = link$(connect$(connect ?? null), scheduler).pipe(
+  const linked$ = connectionState$(connect$(connect ?? null), scheduler).pipe(
     logLink(connect, { log, scheduler }),
-    tap((link) => figures?.linked(link)),
+    tap((link) => telemetry?.linked(link)),
     share({ connector: () => new ReplaySubject(1) }),
   );
   const uri = connect === undefined ? {} : { connect };
@@ -85,7 +85,7 @@ export const pipeline$ = (
   };
   const sources = {
     tick$: tick$(updatePeriod, scheduler),
-    domain$: domains$(linked$, followed(config), scheduler),
+    domain$: domainEvents$(linked$, watchScope(config), scheduler),
     hostStats$: hostStats({ facts$: hostFacts(linked$, scheduler), scheduler }),
     isFromLibvirt,
     domainCollectors: domainCollectors(metrics, linked$, scheduler),
@@ -95,7 +95,7 @@ export const pipeline$ = (
         tap((outcome) => sayNote(request, outcome)),
       ),
   };
-  return snapshot$(figures?.watched(sources) ?? sources, metrics, updatePeriod, scheduler, patience).pipe(
+  return snapshot$(telemetry?.watched(sources) ?? sources, metrics, updatePeriod, scheduler, patience).pipe(
     map((snapshot) => ({ ...snapshot, metrics })),
   );
 };
@@ -118,8 +118,8 @@ export interface Setup {
  */
 export const daemon$ = (setup$: Observable<Setup>, options: DaemonOptions): Observable<DaemonReport> => {
   const published$ = setup$.pipe(
-    switchOver((setup) => pipeline$(setup.config, options).pipe(map((snapshot) => ({ setup, snapshot })))),
-    tap(({ setup, snapshot }) => options.figures?.published(setup, snapshot)),
+    switchMapWhenReady((setup) => pipeline$(setup.config, options).pipe(map((snapshot) => ({ setup, snapshot })))),
+    tap(({ setup, snapshot }) => options.telemetry?.published(setup, snapshot)),
     share({ connector: () => new ReplaySubject(1) }),
   );
   const snapshots$ = published$.pipe(map(({ snapshot }) => snapshot));
@@ -136,7 +136,7 @@ export const daemon$ = (setup$: Observable<Setup>, options: DaemonOptions): Obse
       logReports(sink.name, options),
       takeUntil(phase$.pipe(filter(({ starts, sinks }) => !starts && !has(sinks, sink)))),
       map((report) => ({ sink, report })),
-      tap((report) => options.figures?.reported(report)),
+      tap((report) => options.telemetry?.reported(report)),
     );
   const reports$ = phase$.pipe(
     filter(({ starts }) => starts),
@@ -146,11 +146,11 @@ export const daemon$ = (setup$: Observable<Setup>, options: DaemonOptions): Obse
     mergeMap(([before, now]) => merge(...now.filter((sink) => !has(before, sink)).map(run$))),
   );
   // Restarted per configuration: a reload reports missing metrics again.
-  const problems$ = phase$.pipe(
+  const missing$ = phase$.pipe(
     filter(({ starts }) => starts),
-    switchMap(() => problemLines$(snapshots$)),
+    switchMap(() => missingLines$(snapshots$)),
     tap(({ level, message }) => options.log(level, 'metrics', message)),
     ignoreElements(),
   );
-  return merge(reports$, problems$);
+  return merge(reports$, missing$);
 };

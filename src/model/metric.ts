@@ -68,6 +68,9 @@ export interface KnownDomain {
   readonly channel?: string | null;
 }
 
+/** Key of one run of a domain: libvirt uses ids again and domains restart, so UUID and id are both needed. */
+export const domainRunKey = ({ uuid, id }: Pick<KnownDomain, 'uuid' | 'id'>): string => `${uuid}/${id ?? ''}`;
+
 /** One published value, checked against its type, not yet escaped. Never empty. */
 export interface Sample {
   readonly name: string;
@@ -92,7 +95,7 @@ export interface Reading {
 }
 
 /** A metric that has no value in this snapshot, and why. */
-export interface Problem {
+export interface MissingValue {
   readonly metric: MetricDefinition;
   readonly domain?: Domain;
   readonly stage: Stage;
@@ -108,7 +111,7 @@ export interface LateValue {
 }
 
 /** One domain's values, in the order of the configuration. The same object as before if nothing changed. */
-export interface GuestMetrics {
+export interface DomainMetrics {
   readonly domain: Domain;
   readonly samples: readonly Sample[];
 }
@@ -123,8 +126,8 @@ export interface Snapshot {
   readonly at: number;
   readonly host: readonly Sample[];
   /** By domain id, so the order is stable; domains without any value are left out. */
-  readonly guests: readonly GuestMetrics[];
-  readonly problems: readonly Problem[];
+  readonly domainMetrics: readonly DomainMetrics[];
+  readonly missing: readonly MissingValue[];
   /** Values that are old, because what they come from is overloaded or hangs. Missing where there is none. */
   readonly late?: readonly LateValue[];
   /**

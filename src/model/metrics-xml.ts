@@ -1,7 +1,7 @@
-import type { Domain, GuestMetrics, Sample, Snapshot } from './metric.ts';
+import type { Domain, DomainMetrics, Sample, Snapshot } from './metric.ts';
 
 /** One domain's `<metric>` elements, as whole lines. */
-export interface GuestXml {
+export interface DomainXml {
   readonly domain: Domain;
   readonly xml: string;
   /** How many metrics `xml` holds. */
@@ -14,7 +14,7 @@ export interface MetricsXml {
   /** How many metrics `host` holds. */
   readonly hostCount: number;
   /** Domains without a single metric are left out. */
-  readonly guests: readonly GuestXml[];
+  readonly domainMetrics: readonly DomainXml[];
 }
 
 interface Part {
@@ -82,17 +82,21 @@ const memoised = <Key extends WeakKey, Value>(make: (key: Key) => Value): ((key:
 
 const hostXml = memoised((samples: readonly Sample[]): Part => part(samples, "context='host'"));
 
-const guestXml = memoised(({ domain, samples }: GuestMetrics): GuestXml => {
+const domainXml = memoised(({ domain, samples }: DomainMetrics): DomainXml => {
   const uuid = escapeXml(domain.uuid);
   return { domain, ...part(samples, `context='vm' id='${domain.id}' uuid='${uuid}'`) };
 });
 
 /** The XML of a snapshot. Parts of equal identity are serialised once, for all sinks and snapshots. */
-export const metricsXml = memoised(({ host, guests }: Snapshot): MetricsXml => {
+export const metricsXml = memoised(({ host, domainMetrics }: Snapshot): MetricsXml => {
   const { xml, count } = hostXml(host);
-  return { host: xml, hostCount: count, guests: guests.map(guestXml).filter((guest) => guest.count > 0) };
+  return {
+    host: xml,
+    hostCount: count,
+    domainMetrics: domainMetrics.map(domainXml).filter((guest) => guest.count > 0),
+  };
 });
 
 /** A whole document: host metrics first, then domain by domain. */
-export const document = ({ host, guests }: Pick<MetricsXml, 'host' | 'guests'>): string =>
-  OPENING + host + guests.map(({ xml }) => xml).join('') + CLOSING;
+export const document = ({ host, domainMetrics }: Pick<MetricsXml, 'host' | 'domainMetrics'>): string =>
+  OPENING + host + domainMetrics.map(({ xml }) => xml).join('') + CLOSING;

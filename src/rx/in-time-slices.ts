@@ -5,7 +5,7 @@ import type { Observable, SchedulerLike } from 'rxjs';
 const SLICE = 3;
 
 /** Works through a list in short slices, with turns of the event loop for others in between; then completes. */
-export const inSlices$ = <T>(
+export const inTimeSlices$ = <T>(
   items: readonly T[],
   work: (item: T) => void,
   scheduler: SchedulerLike,

@@ -16,7 +16,7 @@ import {
  * Like switchMap, but the former inner observables go on until a newer one has emitted for the first time: a reload
  * leaves no gap.
  */
-export const switchOver =
+export const switchMapWhenReady =
   <T, R>(project: (value: T) => Observable<R>): OperatorFunction<T, R> =>
   (value$) =>
     defer(() => {

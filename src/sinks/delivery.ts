@@ -6,13 +6,11 @@ import {
   defer,
   EMPTY,
   endWith,
-  exhaustMap,
   filter,
   ignoreElements,
   materialize,
   merge,
   of,
-  repeat,
   ReplaySubject,
   retry,
   startWith,
@@ -25,6 +23,7 @@ import {
 } from 'rxjs';
 import type { Observable, OperatorFunction, SchedulerLike } from 'rxjs';
 
+import { exhaustMapLatest } from '../rx/exhaust-map-latest.ts';
 import type { Snapshot } from '../model/metric.ts';
 import type { Opener, Sink, SinkReport, Writer } from './sink.ts';
 import { reasonOf } from '../model/reason.ts';
@@ -36,25 +35,6 @@ export interface Backoff {
 }
 
 const DEFAULT_BACKOFF: Backoff = { first: 1000, most: 30_000 };
-
-/** Like exhaustMap, but of the values that arrive during an inner observable the newest is taken when it completes. */
-export const newestWins =
-  <T, R>(project: (value: T) => Observable<R>): OperatorFunction<T, R> =>
-  (value$) =>
-    defer(() => {
-      let waiting: { readonly value: T } | undefined;
-      const newest$ = defer(() => {
-        const taken = waiting;
-        waiting = undefined;
-        return taken === undefined ? EMPTY : project(taken.value);
-      });
-      return value$.pipe(
-        tap((value) => {
-          waiting = { value };
-        }),
-        exhaustMap(() => newest$.pipe(repeat({ delay: () => (waiting === undefined ? EMPTY : of(true)) }))),
-      );
-    });
 
 const LOST = Symbol('the target is lost');
 const DONE = Symbol('everything is delivered');
@@ -106,7 +86,7 @@ const troubles = ({ first, most }: Backoff) => {
  * target is open and idle. What fails is tried again with backoff, but a newer snapshot never waits for that. The
  * stream completes when the snapshots have completed and the last is delivered.
  */
-export const handOver = (
+export const deliverLatest = (
   name: string,
   open$: Opener,
   { scheduler, backoff = DEFAULT_BACKOFF }: { readonly scheduler: SchedulerLike; readonly backoff?: Backoff },
@@ -143,7 +123,7 @@ export const handOver = (
     const session$ = (writer: Writer) => {
       trouble.opened();
       return newest$.pipe(
-        newestWins((snapshot) => write$(writer, snapshot)),
+        exhaustMapLatest((snapshot) => write$(writer, snapshot)),
         startWith<SinkReport>({ kind: 'opened', message: writer.opened ?? 'Opened' }),
         endWith<SinkReport | typeof DONE>(DONE),
       );

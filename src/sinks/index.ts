@@ -3,7 +3,7 @@ import { didYouMean, quote } from '../model/suggest.ts';
 import type { Place } from '../model/metric.ts';
 import { reasonOf } from '../model/reason.ts';
 import type { SinkContext, SinkDefinition } from './definition.ts';
-import { isolated } from './modules/sandbox.ts';
+import { sandboxed } from './modules/sandbox.ts';
 import type { DiskFile } from './metrics-disk/disk-file.ts';
 import { loadModule } from './modules/load.ts';
 import { diagnostic, list, readOptions } from './options.ts';
@@ -84,7 +84,7 @@ const ofModule = async (module: string, file: string, sink: SinkConfig, context:
     const { key, run } = made.sink;
     if (typeof run !== 'function') return wrong(place, `${named(module)} is no sink: its make returns no run`);
     return {
-      sink: { ...isolated({ ...made.sink, name: definition.name }, context), key, required: false },
+      sink: { ...sandboxed({ ...made.sink, name: definition.name }, context), key, required: false },
     };
   } catch (error) {
     return wrong(place, `${named(module)} cannot be made of these options: ${reasonOf(error)}`);

@@ -3,7 +3,7 @@ import type { SchedulerLike } from 'rxjs';
 
 import type { Sample, Snapshot } from '../model/metric.ts';
 import { escapeForLog } from '../model/value.ts';
-import { handOver } from './delivery.ts';
+import { deliverLatest } from './delivery.ts';
 import type { Backoff } from './delivery.ts';
 import { defineSink } from './definition.ts';
 import type { Sink } from './sink.ts';
@@ -23,25 +23,25 @@ export interface LogOptions {
 const line = (context: string, { name, type, unit, value }: Sample): string =>
   `${context} ${escapeForLog(name)} ${type} ${escapeForLog(value)}${unit === undefined ? '' : ` ${escapeForLog(unit)}`}`;
 
-const lines = ({ host, guests }: Snapshot): readonly string[] => [
+const lines = ({ host, domainMetrics }: Snapshot): readonly string[] => [
   ...host.map((sample) => line('host', sample)),
-  ...guests.flatMap(({ domain, samples }) => {
+  ...domainMetrics.flatMap(({ domain, samples }) => {
     const context = `vm ${domain.id} ${escapeForLog(domain.uuid)} ${escapeForLog(domain.name)}`;
     return samples.map((sample) => line(context, sample));
   }),
 ];
 
-const json = ({ cause, tick, host, guests }: Snapshot): string =>
+const json = ({ cause, tick, host, domainMetrics }: Snapshot): string =>
   JSON.stringify({
     cause,
     tick,
     host,
-    vms: guests.map(({ domain: { id, uuid, name }, samples }) => ({ id, uuid, name, metrics: samples })),
+    vms: domainMetrics.map(({ domain: { id, uuid, name }, samples }) => ({ id, uuid, name, metrics: samples })),
   });
 
 /** Writes every snapshot as text, to see what the guests would see. */
 export const logSink = ({ format, write, ...options }: LogOptions): Sink =>
-  handOver(
+  deliverLatest(
     'log',
     of({
       opened: `Log sink opened, format ${format}`,

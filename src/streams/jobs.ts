@@ -1,11 +1,11 @@
 import { map, type Observable, takeUntil } from 'rxjs';
 
-import type { Domain, MetricDefinition, Reading } from '../model/metric.ts';
+import { domainRunKey, type Domain, type MetricDefinition, type Reading } from '../model/metric.ts';
 import type { DomainCollector, Sources } from '../sources/source.ts';
-import { lifeOf, type Trigger } from './trigger.ts';
+import type { Trigger } from './trigger.ts';
 
 /** One call of a source. It covers one or more jobs; a job is what must never run twice at the same time. */
-export interface Run {
+export interface Collection {
   readonly jobs: readonly string[];
   readonly jobOf: (reading: Reading) => string;
   /** Whether a job may be started again once it has answered; else when the run completes. */
@@ -14,7 +14,7 @@ export interface Run {
 }
 
 /** The life of the domain that a job is for. */
-export const lifeOfJob = (job: string): string => job.slice(0, job.lastIndexOf('/'));
+export const domainRunKeyOf = (job: string): string => job.slice(0, job.lastIndexOf('/'));
 
 /** The sources that are asked, as opposed to those that speak up. */
 export type Collecting = Pick<Sources, 'hostStats$' | 'isFromLibvirt' | 'domainCollectors' | 'action$'>;
@@ -36,40 +36,40 @@ const isDue =
     return cause === 'tick' ? tick % metric.every === 0 : metric.context === 'vm';
   };
 
-const hostStatsRuns = (
+const hostStatsCollections = (
   { hostStats$, isFromLibvirt }: Collecting,
   due: readonly MetricDefinition[],
   jobs: Jobs,
-): readonly Run[] => {
+): readonly Collection[] => {
   const all = due.filter(({ context, source }) => context === 'host' && source.kind === 'stat');
-  const runOf = (job: string, metrics: readonly MetricDefinition[]): readonly Run[] =>
+  const collectionOf = (job: string, metrics: readonly MetricDefinition[]): readonly Collection[] =>
     metrics.length === 0 || !jobs.start(job)
       ? []
       : [{ jobs: [job], jobOf: () => job, endsWithAnswer: false, result$: hostStats$(metrics) }];
   // libvirt may hang: what it does not answer holds up nothing else.
   return [
-    ...runOf(
+    ...collectionOf(
       'host/stats',
       all.filter((metric) => !isFromLibvirt(metric)),
     ),
-    ...runOf('host/libvirt', all.filter(isFromLibvirt)),
+    ...collectionOf('host/libvirt', all.filter(isFromLibvirt)),
   ];
 };
 
-const actionRuns = (
+const actionCollections = (
   action$: Collecting['action$'],
   due: readonly MetricDefinition[],
   target: { readonly domain?: Domain },
   { start, isSlow, goneOf$ }: Jobs,
-): readonly Run[] => {
+): readonly Collection[] => {
   const { domain } = target;
   const context = domain === undefined ? 'host' : 'vm';
-  const life = domain === undefined ? 'host' : lifeOf(domain);
+  const life = domain === undefined ? 'host' : domainRunKey(domain);
   return due
     .filter((metric) => metric.source.kind === 'action' && metric.context === context)
     .map((metric) => ({ metric, job: `${life}/${metric.index}` }))
     .filter(({ job }) => start(job))
-    .map(({ metric, job }): Run => {
+    .map(({ metric, job }): Collection => {
       const outcome$ = action$({ metric, ...target, late: isSlow(job) });
       const reading$ = outcome$.pipe(map((outcome) => [{ metric, ...target, outcome }]));
       const result$ = domain === undefined ? reading$ : reading$.pipe(takeUntil(goneOf$(domain)));
@@ -77,16 +77,16 @@ const actionRuns = (
     });
 };
 
-const collectorRun = (
+const collectorCollection = (
   { metrics, collect$ }: DomainCollector,
   index: number,
   due: readonly MetricDefinition[],
   candidates: readonly Domain[],
   jobs: Jobs,
-): readonly Run[] => {
+): readonly Collection[] => {
   const wanted = new Set(metrics.filter((metric) => due.includes(metric)));
   if (wanted.size === 0) return [];
-  const jobOf = (domain: Domain): string => `${lifeOf(domain)}/stats${index}`;
+  const jobOf = (domain: Domain): string => `${domainRunKey(domain)}/stats${index}`;
   const domains = candidates.filter((domain) => jobs.start(jobOf(domain)));
   if (domains.length === 0) return [];
   const all$ = collect$(domains);
@@ -104,18 +104,18 @@ const collectorRun = (
 };
 
 /** All runs that a trigger calls for and that do not run yet. */
-export const runs = (
+export const collections = (
   sources: Collecting,
   metrics: readonly MetricDefinition[],
   trigger: Trigger,
   jobs: Jobs,
-): readonly Run[] => {
+): readonly Collection[] => {
   const { isFromLibvirt, domainCollectors, action$ } = sources;
   const due = metrics.filter(isDue(trigger, isFromLibvirt));
   return [
-    ...hostStatsRuns(sources, due, jobs),
-    ...actionRuns(action$, due, {}, jobs),
-    ...domainCollectors.flatMap((collector, index) => collectorRun(collector, index, due, trigger.due, jobs)),
-    ...trigger.due.flatMap((domain) => actionRuns(action$, due, { domain }, jobs)),
+    ...hostStatsCollections(sources, due, jobs),
+    ...actionCollections(action$, due, {}, jobs),
+    ...domainCollectors.flatMap((collector, index) => collectorCollection(collector, index, due, trigger.due, jobs)),
+    ...trigger.due.flatMap((domain) => actionCollections(action$, due, { domain }, jobs)),
   ];
 };

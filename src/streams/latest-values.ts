@@ -1,4 +1,4 @@
-import type { LateValue, MetricDefinition, Problem, Reading, Sample, Stage } from '../model/metric.ts';
+import type { LateValue, MetricDefinition, MissingValue, Reading, Sample, Stage } from '../model/metric.ts';
 
 /** A value that is not renewed for this many of its periods is late; where its source has gone it is not shown any more. */
 export const KEPT_PERIODS = 3;
@@ -13,7 +13,7 @@ interface Value {
 export interface View {
   readonly samples: readonly Sample[];
   /** Without the domain. */
-  readonly problems: readonly Problem[];
+  readonly missing: readonly MissingValue[];
   /** Without the domain. */
   readonly late: readonly LateValue[];
 }
@@ -45,30 +45,30 @@ const NONE: readonly never[] = [];
 /** `metrics` are those of the target's context, in the order of the configuration. */
 export const values = (metrics: readonly MetricDefinition[]): Values => {
   const latest = new Map<MetricDefinition, Value>();
-  let view: View = { samples: NONE, problems: NONE, late: NONE };
+  let view: View = { samples: NONE, missing: NONE, late: NONE };
   let changed = false;
   let kept = true;
   let goodUntil = Infinity;
 
   const build = (tick: number, keepsLate: boolean): View => {
     const samples: Sample[] = [];
-    const problems: Problem[] = [];
+    const missing: MissingValue[] = [];
     const late: LateValue[] = [];
     goodUntil = Infinity;
     for (const metric of metrics) {
       const value = latest.get(metric);
       if (value === undefined) continue;
       const end = value.tick + KEPT_PERIODS * metric.every;
-      if (value.failure !== undefined) problems.push({ metric, ...value.failure });
+      if (value.failure !== undefined) missing.push({ metric, ...value.failure });
       else if (tick >= end && !keepsLate)
-        problems.push({ metric, stage: 'run', reason: `no new value for ${KEPT_PERIODS} periods` });
+        missing.push({ metric, stage: 'run', reason: `no new value for ${KEPT_PERIODS} periods` });
       else {
         for (const sample of value.samples) samples.push(sample);
         if (tick >= end) late.push({ metric, tick: value.tick });
         else goodUntil = Math.min(goodUntil, end);
       }
     }
-    return { samples, problems, late };
+    return { samples, missing, late };
   };
 
   return {
@@ -88,10 +88,9 @@ export const values = (metrics: readonly MetricDefinition[]): Values => {
       kept = keepsLate;
       const next = build(tick, keepsLate);
       const samples = sameSamples(view.samples, next.samples) ? view.samples : next.samples;
-      const problems = next.problems.length === 0 && view.problems.length === 0 ? view.problems : next.problems;
+      const missing = next.missing.length === 0 && view.missing.length === 0 ? view.missing : next.missing;
       const late = next.late.length === 0 && view.late.length === 0 ? view.late : next.late;
-      if (samples !== view.samples || problems !== view.problems || late !== view.late)
-        view = { samples, problems, late };
+      if (samples !== view.samples || missing !== view.missing || late !== view.late) view = { samples, missing, late };
       return view;
     },
   };

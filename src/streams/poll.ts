@@ -16,9 +16,9 @@ import {
   timer,
 } from 'rxjs';
 
-import type { Domain, MetricDefinition, Reading } from '../model/metric.ts';
-import { type Collecting, lifeOfJob, type Run, runs } from './jobs.ts';
-import { lifeOf, type Trigger } from './trigger.ts';
+import { domainRunKey, type Domain, type MetricDefinition, type Reading } from '../model/metric.ts';
+import { type Collecting, domainRunKeyOf, type Collection, collections } from './jobs.ts';
+import type { Trigger } from './trigger.ts';
 
 /** What one trigger's collection came to: once as a whole, then whatever was late, piece by piece. */
 export interface Batch {
@@ -38,11 +38,11 @@ interface Progress {
 const NO_NEWS: Progress = { readings: [], answered: [], ended: [] };
 
 const dropGone = (jobs: Set<string>, gone: ReadonlySet<string>): void => {
-  for (const job of jobs) if (gone.has(lifeOfJob(job))) jobs.delete(job);
+  for (const job of jobs) if (gone.has(domainRunKeyOf(job))) jobs.delete(job);
 };
 
 // An action that is being killed has its outcome before its process is gone; statistics of many domains answer one by one.
-const progress$ = ({ jobs, jobOf, result$, endsWithAnswer }: Run): Observable<Progress> =>
+const progress$ = ({ jobs, jobOf, result$, endsWithAnswer }: Collection): Observable<Progress> =>
   defer(() => {
     const left = new Set(jobs);
     return concat(
@@ -71,7 +71,7 @@ export const poll = (
       const running = new Set<string>();
       const slow = new Set<string>();
       const goneOf$ = (domain: Domain): Observable<unknown> =>
-        trigger$.pipe(filter(({ gone }) => gone.has(lifeOf(domain))));
+        trigger$.pipe(filter(({ gone }) => gone.has(domainRunKey(domain))));
 
       const collect$ = (trigger: Trigger): Observable<Batch> =>
         defer(() => {
@@ -90,7 +90,7 @@ export const poll = (
             }
             for (const job of ended) running.delete(job);
           };
-          const all = runs(sources, metrics, trigger, { start, isSlow: (job) => slow.has(job), goneOf$ });
+          const all = collections(sources, metrics, trigger, { start, isSlow: (job) => slow.has(job), goneOf$ });
           const gathered: Reading[] = [];
           let settled = false;
           return merge(...all.map(progress$), of(NO_NEWS)).pipe(

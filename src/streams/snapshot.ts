@@ -11,20 +11,21 @@ import {
   timer,
 } from 'rxjs';
 
-import type {
-  Domain,
-  GuestMetrics,
-  KnownDomain,
-  LateValue,
-  MetricDefinition,
-  Problem,
-  Reading,
-  Snapshot,
+import {
+  domainRunKey,
+  type Domain,
+  type DomainMetrics,
+  type KnownDomain,
+  type LateValue,
+  type MetricDefinition,
+  type MissingValue,
+  type Reading,
+  type Snapshot,
 } from '../model/metric.ts';
 import type { Sources } from '../sources/source.ts';
 import { COALESCE } from './inventory.ts';
 import { type Batch, poll } from './poll.ts';
-import { lifeOf, type Trigger, trigger$ } from './trigger.ts';
+import { type Trigger, trigger$ } from './trigger.ts';
 import { KEPT_PERIODS, type Values, values, type View } from './latest-values.ts';
 
 /** How long a snapshot waits for its last value, in milliseconds. */
@@ -38,13 +39,13 @@ export interface Patience {
 /** A tick waits 1 s at most, or half a period if that is less; the first snapshot waits 5 s at most. */
 export const patienceOf = (period: number): Patience => ({ patience: Math.min(1000, period / 2), start: 5000 });
 
-interface Guest {
+interface DomainEntry {
   domain: Domain;
   readonly values: Values;
   /** Its first collection has come to an end: from now on it is shown. */
-  shown: boolean;
+  published: boolean;
   view?: View;
-  metrics?: GuestMetrics;
+  metrics?: DomainMetrics;
 }
 
 /** Why a snapshot may be due now. */
@@ -55,31 +56,31 @@ interface Due {
 }
 
 // What is known of everything, and what has been seen of it: the one place of the streams that changes with time.
-const board = (metrics: readonly MetricDefinition[]) => {
+const snapshotStore = (metrics: readonly MetricDefinition[]) => {
   const ofContext = (context: 'host' | 'vm') => metrics.filter((metric) => metric.context === context);
-  const guestMetrics = ofContext('vm');
+  const vmMetrics = ofContext('vm');
   const host = values(ofContext('host'));
-  const guests = new Map<string, Guest>();
+  const entries = new Map<string, DomainEntry>();
   // Of libvirt's statistics those that are asked for most often.
-  const askedEvery = Math.min(...guestMetrics.flatMap(({ source, every }) => (source.kind === 'stat' ? every : [])));
+  const askedEvery = Math.min(...vmMetrics.flatMap(({ source, every }) => (source.kind === 'stat' ? every : [])));
   let connected = false;
   // Libvirt has listed its domains, or is known to be away.
   let isHeard = false;
   // Ticks, without those that were skipped, since libvirt last gave a statistic of any domain, or was not asked for one.
   let silent = 0;
-  let order: readonly Guest[] = [];
+  let order: readonly DomainEntry[] = [];
   let known: readonly KnownDomain[] | undefined;
   let tick = -1;
 
   // A domain that has just started is told with its first values.
-  const isTold = ({ uuid, id }: KnownDomain): boolean => id === undefined || guests.get(uuid)?.shown === true;
+  const isPublished = ({ uuid, id }: KnownDomain): boolean => id === undefined || entries.get(uuid)?.published === true;
   const follow = (now: readonly KnownDomain[] | undefined): boolean => {
     const before = known;
     known = now;
     if (now === undefined || now === before) return false;
     if (before === undefined || now.length < before.length) return true;
     const old = new Set(before);
-    return now.some((domain) => !old.has(domain) && isTold(domain));
+    return now.some((domain) => !old.has(domain) && isPublished(domain));
   };
 
   /** True if a snapshot is due now. Domains still being collected follow in their own. */
@@ -88,13 +89,13 @@ const board = (metrics: readonly MetricDefinition[]) => {
     if (!inventory.connected || !connected || inventory.domains.size === 0) silent = 0;
     ({ connected, heard: isHeard } = inventory);
     tick = current;
-    for (const [uuid, { domain }] of guests) if (gone.has(lifeOf(domain))) guests.delete(uuid);
+    for (const [uuid, { domain }] of entries) if (gone.has(domainRunKey(domain))) entries.delete(uuid);
     for (const domain of inventory.domains.values()) {
-      const guest = guests.get(domain.uuid);
-      if (guest === undefined) guests.set(domain.uuid, { domain, values: values(guestMetrics), shown: false });
-      else guest.domain = domain;
+      const entry = entries.get(domain.uuid);
+      if (entry === undefined) entries.set(domain.uuid, { domain, values: values(vmMetrics), published: false });
+      else entry.domain = domain;
     }
-    order = [...guests.values()].sort((a, b) => a.domain.id - b.domain.id);
+    order = [...entries.values()].sort((a, b) => a.domain.id - b.domain.id);
     const news = follow(inventory.known);
     return gone.size > 0 || (news && due.length === 0);
   };
@@ -103,8 +104,8 @@ const board = (metrics: readonly MetricDefinition[]) => {
   const keepsLate = (): boolean => connected && silent < KEPT_PERIODS * askedEvery;
   const valuesOf = ({ domain }: Reading): Values | undefined => {
     if (domain === undefined) return host;
-    const guest = guests.get(domain.uuid);
-    return guest?.domain.id === domain.id ? guest.values : undefined;
+    const entry = entries.get(domain.uuid);
+    return entry?.domain.id === domain.id ? entry.values : undefined;
   };
   /** False if nothing of it is news: nobody need be told. */
   const onBatch = ({ kind, trigger, readings }: Batch): boolean => {
@@ -117,34 +118,34 @@ const board = (metrics: readonly MetricDefinition[]) => {
     }
     if (kind === 'late') return targets.some((target, at) => viewOf(target) !== before[at]);
     for (const { uuid, id } of trigger.due) {
-      const guest = guests.get(uuid);
-      if (guest?.domain.id === id) guest.shown = true;
+      const entry = entries.get(uuid);
+      if (entry?.domain.id === id) entry.published = true;
     }
     return true;
   };
   const take = (cause: Snapshot['cause'], at: number): Snapshot => {
     const hostView = host.view(tick, true);
-    const shown: GuestMetrics[] = [];
-    const problems: Problem[] = [...hostView.problems];
+    const published: DomainMetrics[] = [];
+    const missing: MissingValue[] = [...hostView.missing];
     const late: LateValue[] = [...hostView.late];
-    for (const guest of order) {
-      if (!guest.shown) continue;
-      const view = guest.values.view(tick, keepsLate());
-      if (view.samples !== guest.view?.samples || guest.metrics?.domain !== guest.domain) {
-        guest.metrics = { domain: guest.domain, samples: view.samples };
+    for (const entry of order) {
+      if (!entry.published) continue;
+      const view = entry.values.view(tick, keepsLate());
+      if (view.samples !== entry.view?.samples || entry.metrics?.domain !== entry.domain) {
+        entry.metrics = { domain: entry.domain, samples: view.samples };
       }
-      guest.view = view;
-      if (view.samples.length > 0 && guest.metrics !== undefined) shown.push(guest.metrics);
-      for (const problem of view.problems) problems.push({ ...problem, domain: guest.domain });
-      for (const value of view.late) late.push({ ...value, domain: guest.domain });
+      entry.view = view;
+      if (view.samples.length > 0 && entry.metrics !== undefined) published.push(entry.metrics);
+      for (const problem of view.missing) missing.push({ ...problem, domain: entry.domain });
+      for (const value of view.late) late.push({ ...value, domain: entry.domain });
     }
     return {
       cause,
       tick,
       at,
       host: hostView.samples,
-      guests: shown,
-      problems,
+      domainMetrics: published,
+      missing,
       ...(late.length === 0 ? {} : { late }),
       ...(known === undefined ? {} : { domains: known }),
     };
@@ -153,7 +154,7 @@ const board = (metrics: readonly MetricDefinition[]) => {
   const isComplete = (): boolean =>
     isHeard &&
     host.isComplete() &&
-    (!connected || order.every(({ shown, values: known }) => shown && known.isComplete()));
+    (!connected || order.every(({ published, values: known }) => published && known.isComplete()));
   return { onTrigger, onBatch, take, isComplete };
 };
 
@@ -161,8 +162,8 @@ const board = (metrics: readonly MetricDefinition[]) => {
 const sameContent = (a: Snapshot, b: Snapshot): boolean =>
   a.host === b.host &&
   a.domains === b.domains &&
-  a.guests.length === b.guests.length &&
-  a.guests.every((guest, at) => guest === b.guests[at]);
+  a.domainMetrics.length === b.domainMetrics.length &&
+  a.domainMetrics.every((entry, at) => entry === b.domainMetrics[at]);
 
 // The first snapshot has waited long enough for its last value.
 const OVERDUE = 'overdue';
@@ -199,7 +200,7 @@ export const snapshot$ = (
   { patience, start }: Patience = patienceOf(period),
 ): Observable<Snapshot> =>
   defer(() => {
-    const { onTrigger, onBatch, take, isComplete } = board(metrics);
+    const { onTrigger, onBatch, take, isComplete } = snapshotStore(metrics);
     // The tick whose snapshot is to be the first.
     let first: Trigger | undefined;
     let overdue = false;

@@ -1,6 +1,6 @@
 import { connect, merge, type Observable, scan, type SchedulerLike, switchMap, take, timer } from 'rxjs';
 
-import type { Domain, DomainEvent } from '../model/metric.ts';
+import { type Domain, type DomainEvent, domainRunKey } from '../model/metric.ts';
 import { type Inventory, inventory$ } from './inventory.ts';
 
 /** A reason to collect: a tick (everything that is due), or domains that came or went (only those that came). */
@@ -15,12 +15,9 @@ export interface Trigger {
   readonly reached: boolean;
   /** Domains to collect from. */
   readonly due: readonly Domain[];
-  /** Lives that have ended since the trigger before, by `lifeOf`. */
+  /** Lives that have ended since the trigger before, by `domainRunKey`. */
   readonly gone: ReadonlySet<string>;
 }
-
-/** Key of one run of a domain: libvirt reuses ids and domains restart, so both UUID and id are needed. */
-export const lifeOf = ({ uuid, id }: Domain): string => `${uuid}/${id}`;
 
 const START: Trigger = {
   cause: 'domains',
@@ -39,7 +36,7 @@ const following = (before: Trigger, inventory: Inventory, tick: number | undefin
   const known = before.inventory.domains;
   const gone = new Set<string>();
   for (const domain of known.values()) {
-    if (inventory.domains.get(domain.uuid)?.id !== domain.id) gone.add(lifeOf(domain));
+    if (inventory.domains.get(domain.uuid)?.id !== domain.id) gone.add(domainRunKey(domain));
   }
   const isDue = ({ uuid }: Domain): boolean =>
     tick !== undefined || (before.tick >= 0 && inventory.domains.get(uuid) !== known.get(uuid));

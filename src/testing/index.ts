@@ -9,4 +9,4 @@ export {
 } from './contract.ts';
 export { playMarbles, type Played, type Subjects } from './marbles/play.ts';
 export type { Stage } from './marbles/stage.ts';
-export { guest, sample, snapshot } from './snapshots.ts';
+export { ofDomain, sample, snapshot } from './snapshots.ts';

@@ -1,10 +1,10 @@
-import type { GuestMetrics, Sample, Snapshot } from '../model/metric.ts';
+import type { DomainMetrics, Sample, Snapshot } from '../model/metric.ts';
 
 /** A value of type string. */
 export const sample = (name: string, value: string): Sample => ({ name, type: 'string', value });
 
 /** A domain with the given metrics; its uuid is made of its id. */
-export const guest = (id: number, ...samples: readonly Sample[]): GuestMetrics => ({
+export const ofDomain = (id: number, ...samples: readonly Sample[]): DomainMetrics => ({
   domain: { id, uuid: `6be3fdb8-bef5-6fec-b1b7-${String(id).padStart(12, '0')}`, name: `vm${id}` },
   samples,
 });
@@ -13,5 +13,5 @@ export const guest = (id: number, ...samples: readonly Sample[]): GuestMetrics =
 export const snapshot = (
   tick: number,
   host: readonly Sample[] = [sample('Tick', `tick ${tick}`)],
-  guests: readonly GuestMetrics[] = [],
-): Snapshot => ({ cause: 'tick', tick, at: tick * 5000, host, guests, problems: [] });
+  domainMetrics: readonly DomainMetrics[] = [],
+): Snapshot => ({ cause: 'tick', tick, at: tick * 5000, host, domainMetrics, missing: [] });

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 import { escapeXml } from '../../src/model/metrics-xml.ts';
 import { FOLLOW } from '../../src/daemon/status/socket.ts';
-import { daemon$ } from '../../src/client/follow-daemon.ts';
+import { followDaemon$ } from '../../src/client/follow-daemon.ts';
 import type { DiskEvent } from '../../src/client/follow-disk.ts';
 import { until } from '../support/daemon.ts';
 import { socketStage } from '../support/sockets.ts';
@@ -36,7 +36,7 @@ const serve = async (file: string) => {
 
 const followed = (...paths: readonly string[]): readonly DiskEvent[] => {
   const events: DiskEvent[] = [];
-  const subscription = daemon$(paths, asyncScheduler).subscribe((event) => events.push(event));
+  const subscription = followDaemon$(paths, asyncScheduler).subscribe((event) => events.push(event));
   left.push(() => subscription.unsubscribe());
   return events;
 };

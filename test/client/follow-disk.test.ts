@@ -129,7 +129,7 @@ describe('when a document was written', () => {
     let next = 0;
     const peek = (): Peek => peeks[next++] ?? { ok: false, message: 'end' };
     disk$({ peek, look: () => look }, poll, scheduler).subscribe((event) => {
-      if (event.kind === 'document') seen.push([event.at, event.sure]);
+      if (event.kind === 'document') seen.push([event.at, event.isExact]);
     });
     scheduler.flush();
     return seen;

@@ -11,14 +11,14 @@ import type { Dump, DumpOptions } from '../../src/client/read-metrics.ts';
 import { document, metricsXml } from '../../src/model/metrics-xml.ts';
 import type { Snapshot } from '../../src/model/metric.ts';
 import { plain, start } from '../sinks/metrics-disk/harness.ts';
-import { guest, sample, snapshot } from '../../src/testing/snapshots.ts';
+import { ofDomain, sample, snapshot } from '../../src/testing/snapshots.ts';
 
 let directory = '';
 let path = '';
 const value = snapshot(
   1,
   [{ name: 'Load', type: 'real64', value: '0.50', unit: '%' }],
-  [guest(7, sample('Näme <&>', `it's\n"5"`))],
+  [ofDomain(7, sample('Näme <&>', `it's\n"5"`))],
 );
 
 const publish = (what: Snapshot): void => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { document, metricsXml } from '../../src/model/metrics-xml.ts';
-import { guest, sample, snapshot } from '../../src/testing/index.ts';
+import { ofDomain, sample, snapshot } from '../../src/testing/index.ts';
 import { parseDocument } from '../../src/client/watch-document.ts';
 
 describe('a document of metrics', () => {
@@ -10,7 +10,10 @@ describe('a document of metrics', () => {
     const written = snapshot(
       0,
       [sample(name, '1 < 2')],
-      [guest(1, sample('A', 'x'), { name: 'B', type: 'uint64', value: '5', unit: 'MiB' }), guest(2, sample('A', 'y'))],
+      [
+        ofDomain(1, sample('A', 'x'), { name: 'B', type: 'uint64', value: '5', unit: 'MiB' }),
+        ofDomain(2, sample('A', 'y')),
+      ],
     );
     expect(parseDocument(document(metricsXml(written)))).toEqual({
       // What XML cannot hold has not been written.

@@ -5,7 +5,7 @@ import { readSync, writeSync } from 'node:fs';
 
 import { privateDisk } from '../../dist/sinks/metrics-disk/private-disk.js';
 import { privatePaths } from '../../dist/sinks/metrics-disk/private-paths.js';
-import { openTarget } from '../../dist/sinks/metrics-disk/resilient-disk.js';
+import { openResilientDisk } from '../../dist/sinks/metrics-disk/resilient-disk.js';
 
 const [path, pattern, uuid, size, killAt] = process.argv.slice(2);
 
@@ -21,12 +21,12 @@ const metric = (value) =>
 /** Of quite different lengths, so that rests of old documents have to be cleared. */
 const documentOf = (update) => {
   const hostCount = 20 + ((update * 7919) % 500);
-  return { host: metric(String(update).padStart(9, '0')).repeat(hostCount), hostCount, guests: [] };
+  return { host: metric(String(update).padStart(9, '0')).repeat(hostCount), hostCount, domainMetrics: [] };
 };
 
-const shared = openTarget({ path, size: Number(size), pwrite });
+const shared = openResilientDisk({ path, size: Number(size), pwrite });
 const own = privateDisk(uuid, privatePaths(pattern), { size: Number(size), pwrite });
-if (!own.adopt()) own.keep({ host: '', hostCount: 0, guests: [] }, undefined, true);
+if (!own.adopt()) own.keep({ host: '', hostCount: 0, domainMetrics: [] }, undefined, true);
 writeSync(1, 'open');
 readSync(0, Buffer.alloc(1));
 for (let update = 1 + (process.pid % 1000); ; update += 1) {

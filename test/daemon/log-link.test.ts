@@ -2,11 +2,11 @@ import { interval, map, of, take } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import { logLink } from '../../src/daemon/log-link.ts';
-import type { Link } from '../../src/sources/libvirt/reconnect.ts';
+import type { ConnectionState } from '../../src/sources/libvirt/reconnect.ts';
 import { fakeConnection, virtualTime } from '../sources/fake-libvirt.ts';
 
-const UP: Link = { up: true, connection: fakeConnection({}) };
-const DOWN: Link = { up: false, reason: 'connection lost' };
+const UP: ConnectionState = { up: true, connection: fakeConnection({}) };
+const DOWN: ConnectionState = { up: false, reason: 'connection lost' };
 
 describe('The log of the link to libvirt', () => {
   it('CASE B10: has one line a minute of a link that comes and goes, while all changes are passed on at once', () => {
@@ -35,7 +35,7 @@ describe('The log of the link to libvirt', () => {
     const { scheduler } = virtualTime(0);
     const lines: string[] = [];
     const connection = fakeConnection({ reports: { lifecycle: false, devices: false } });
-    of<Link>({ up: true, connection })
+    of<ConnectionState>({ up: true, connection })
       .pipe(logLink(undefined, { log: (...line) => void lines.push(line.join(' ')), scheduler }))
       .subscribe();
     expect(lines).toEqual([

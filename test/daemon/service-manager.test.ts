@@ -2,12 +2,12 @@ import { Subject, VirtualTimeScheduler } from 'rxjs';
 import { expect, it } from 'vitest';
 
 import type { DaemonReport, Setup } from '../../src/daemon/topology.ts';
-import { createFigures } from '../../src/daemon/telemetry/telemetry.ts';
+import { createTelemetry } from '../../src/daemon/telemetry/telemetry.ts';
 import type { Snapshot } from '../../src/model/metric.ts';
-import { type Notice, type Reload, service$ } from '../../src/daemon/service-manager.ts';
+import { type ServiceNotification, type Reload, service$ } from '../../src/daemon/service-manager.ts';
 import type { ConfiguredSink } from '../../src/sinks/index.ts';
 import type { SinkReport } from '../../src/sinks/sink.ts';
-import { guest } from '../../src/testing/snapshots.ts';
+import { ofDomain } from '../../src/testing/snapshots.ts';
 
 const sink = (key: string, required = true): ConfiguredSink => ({ name: key, key, required, run: () => new Subject() });
 const setupOf = (period: number, ...sinks: readonly ConfiguredSink[]): Setup =>
@@ -16,29 +16,29 @@ const setupOf = (period: number, ...sinks: readonly ConfiguredSink[]): Setup =>
 /** The daemon's figures and streams in virtual time; `told` is what the manager was told, with seconds in front. */
 const service = (setup: Setup, watchdogInterval?: number) => {
   const time = new VirtualTimeScheduler();
-  const figures = createFigures(time);
+  const telemetry = createTelemetry(time);
   const report$ = new Subject<DaemonReport>();
   const reload$ = new Subject<Reload>();
   const told: string[] = [];
   let tick = 0;
-  const tell = (notice: Notice): void => {
+  const tell = (notice: ServiceNotification): void => {
     told.push(`${time.now() / 1000} ${notice.kind}${'text' in notice ? ` ${notice.text}` : ''}`);
   };
   const wallClock = (): number => Date.UTC(2030, 0, 1) + time.now();
-  service$({ setup, reload$, report$, view: figures.view, watchdogInterval, wallClock, scheduler: time }).subscribe(
+  service$({ setup, reload$, report$, view: telemetry.view, watchdogInterval, wallClock, scheduler: time }).subscribe(
     tell,
   );
   const at = (seconds: number, work: () => void): void => void time.schedule(work, seconds * 1000);
   const report = (from: ConfiguredSink, said: SinkReport): void => {
-    figures.reported({ sink: from, report: said });
+    telemetry.reported({ sink: from, report: said });
     report$.next({ sink: from, report: said });
   };
   const publishWith = (over: Partial<Snapshot>, of: Setup, ...writing: readonly ConfiguredSink[]): void => {
     const { metrics } = of.config;
-    const bare: Snapshot = { cause: 'tick', tick, at: time.now(), host: [], guests: [], problems: [], metrics };
+    const bare: Snapshot = { cause: 'tick', tick, at: time.now(), host: [], domainMetrics: [], missing: [], metrics };
     const snapshot = { ...bare, ...over };
     tick += 1;
-    figures.published(of, snapshot);
+    telemetry.published(of, snapshot);
     for (const one of writing) report(one, { kind: 'written', snapshot, message: 'Written' });
   };
   return {
@@ -48,12 +48,12 @@ const service = (setup: Setup, watchdogInterval?: number) => {
     publishWith,
     report,
     reload: (step: Reload) => reload$.next(step),
-    linked: figures.linked,
+    linked: telemetry.linked,
     until: (seconds: number): void => {
       time.maxFrames = seconds * 1000;
       time.flush();
     },
-    of: (kind: Notice['kind']) => told.filter((line) => line.split(' ')[1] === kind),
+    of: (kind: ServiceNotification['kind']) => told.filter((line) => line.split(' ')[1] === kind),
   };
 };
 const failed: SinkReport = { kind: 'failed', stage: 'write', message: 'No space left' };
@@ -194,10 +194,10 @@ it('CASE E4: the status says how many VMs have values, and that they are from be
   const setup = { config: { updatePeriod: 1000, metrics }, sinks: [disk] } as unknown as Setup;
   const domains = [1, 2, 3].map((id) => ({ uuid: String(id), name: 'x', id, persistent: false }));
   const { at, publishWith, linked, until, told } = service(setup);
-  at(1, () => publishWith({ guests: [guest(1), guest(2), guest(3)], domains }, setup, disk));
+  at(1, () => publishWith({ domainMetrics: [ofDomain(1), ofDomain(2), ofDomain(3)], domains }, setup, disk));
   at(2.5, () => linked({ up: false, reason: 'refused' }));
-  at(3, () => publishWith({ guests: [guest(1), guest(2), guest(3)], domains }, setup, disk));
-  at(5, () => publishWith({ guests: [], domains }, setup, disk));
+  at(3, () => publishWith({ domainMetrics: [ofDomain(1), ofDomain(2), ofDomain(3)], domains }, setup, disk));
+  at(5, () => publishWith({ domainMetrics: [], domains }, setup, disk));
   until(10);
   const away = 'libvirt away since 2030-01-01T00:00:02Z: refused';
   expect(told).toEqual([

@@ -9,7 +9,7 @@ import sqlite from 'node-sqlite3-wasm';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import type { Snapshot } from '../../src/model/metric.ts';
-import { guest, sample, snapshot } from '../../src/testing/snapshots.ts';
+import { ofDomain, sample, snapshot } from '../../src/testing/snapshots.ts';
 import { until } from '../support/daemon.ts';
 import { exampleFile, loadExample, makeExample, testing } from './example.ts';
 
@@ -63,8 +63,8 @@ const query = async (...args: readonly string[]): Promise<{ readonly code: numbe
   });
 
 // A snapshot of this moment: the clock of the tests is that of the wall.
-const now = (host: string, guests: Parameters<typeof snapshot>[2] = []): Snapshot => ({
-  ...snapshot(1, [sample('Load', host)], guests),
+const now = (host: string, domainMetrics: Parameters<typeof snapshot>[2] = []): Snapshot => ({
+  ...snapshot(1, [sample('Load', host)], domainMetrics),
   at: asyncScheduler.now(),
 });
 
@@ -169,10 +169,10 @@ describe('the query of the history', () => {
   it('says what a guest saw at a time, by its name or uuid, and nothing of another', async () => {
     const file = newFile();
     const one = {
-      ...guest(1, { ...sample('CPU', '5'), unit: 's' }),
-      domain: { ...guest(1).domain, name: 'web\u001b[2J' },
+      ...ofDomain(1, { ...sample('CPU', '5'), unit: 's' }),
+      domain: { ...ofDomain(1).domain, name: 'web\u001b[2J' },
     };
-    const two = guest(2, sample('CPU', 'other'));
+    const two = ofDomain(2, sample('CPU', 'other'));
     const sink = await started(file, now('0.5', [one, two]));
     const first = Date.now();
     await sleep(1100);
@@ -196,7 +196,7 @@ describe('the query of the history', () => {
 
   it('says when it knows nothing, and since when it would', async () => {
     const file = newFile();
-    const sink = await started(file, now('1', [guest(1, sample('CPU', '5'))]));
+    const sink = await started(file, now('1', [ofDomain(1, sample('CPU', '5'))]));
     sink.stop();
     const before = await query(file, 'vm1', '2001-01-01T00:00');
     expect(before.code).toBe(1);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import type { Snapshot } from '../../src/model/metric.ts';
-import { guest, sample, snapshot } from '../../src/testing/snapshots.ts';
+import { ofDomain, sample, snapshot } from '../../src/testing/snapshots.ts';
 import { until } from '../support/daemon.ts';
 import { loadExample, makeExample, running, testing } from './example.ts';
 import { influxServer, influxSocket, readPoints } from './influx-server.ts';
@@ -92,7 +92,7 @@ describe('the lines of the example influx.js', () => {
         { name: 'Padded', type: 'uint32', value: '+007' },
         sample('Host', 'say "hi" \\o/'),
       ],
-      [guest(2, { name: 'CPUs', type: 'uint32', value: '4' })],
+      [ofDomain(2, { name: 'CPUs', type: 'uint32', value: '4' })],
     );
     expect(toLines(value, options).map((line) => readPoints(line))).toEqual([
       [
@@ -147,7 +147,7 @@ describe('the lines of the example influx.js', () => {
     'Ünï😀\ud800',
     ' ',
   ])('cannot be broken by the text %j, wherever it stands', (text) => {
-    const domain = { ...guest(3).domain, name: text };
+    const domain = { ...ofDomain(3).domain, name: text };
     const value = snapshot(1, [], [{ domain, samples: [sample(text, text), sample('other', 'value')] }]);
     const [line = ''] = toLines(value, { ...options, hostName: text });
     const [point, ...others] = readPoints(Buffer.from(line, 'utf8').toString('utf8'));
@@ -233,8 +233,10 @@ describe('the example influx.js', () => {
   it('sends datagrams of whole lines that fit into one frame', async () => {
     const socket = await influxSocket();
     closing.push(socket.close);
-    const guests = Array.from({ length: 50 }, (_, id) => guest(id, sample('A', 'x'.repeat(60)), sample('B', 'tick 1')));
-    const sink = await started({ url: socket.url }, snapshot(1, [sample('Tick', 'tick 1')], guests));
+    const domainMetrics = Array.from({ length: 50 }, (_, id) =>
+      ofDomain(id, sample('A', 'x'.repeat(60)), sample('B', 'tick 1')),
+    );
+    const sink = await started({ url: socket.url }, snapshot(1, [sample('Tick', 'tick 1')], domainMetrics));
     await sink.reported('written: 51 lines');
     await until('all points', () => socket.points().length === 51);
     expect(Math.max(...socket.datagrams.map(({ length }) => length))).toBeLessThanOrEqual(1400);

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Snapshot } from '../../src/model/metric.ts';
-import { guest, sample, snapshot } from '../../src/testing/snapshots.ts';
+import { ofDomain, sample, snapshot } from '../../src/testing/snapshots.ts';
 import { until } from '../support/daemon.ts';
 import { proxyTo, retainedOn, startBroker, subscriber } from './broker.ts';
 import { loadExample, makeExample, running, testing } from './example.ts';
@@ -68,8 +68,8 @@ describe('the topics of the example mqtt.js', () => {
 });
 
 describe('the example mqtt.js', () => {
-  const one = guest(1, sample('CPU', '5'), sample('a/b+#', 'x'));
-  const two = guest(2, sample('CPU', '6'));
+  const one = ofDomain(1, sample('CPU', '5'), sample('a/b+#', 'x'));
+  const two = ofDomain(2, sample('CPU', '6'));
   const host = [sample('Load', '0.5')];
 
   it('retains every value, and removes those of a VM that has gone', async () => {
@@ -101,9 +101,9 @@ describe('the example mqtt.js', () => {
     const name = newHost();
     const sink = await started({ host: name }, snapshot(1, host, [one, two]));
     await sink.reported('written: 4 values published, 0 removed');
-    sink.snapshots.next(snapshot(2, host, [one, guest(2, sample('CPU', '7'))]));
+    sink.snapshots.next(snapshot(2, host, [one, ofDomain(2, sample('CPU', '7'))]));
     await sink.reported('written: 1 values published, 0 removed');
-    sink.snapshots.next(snapshot(3, host, [one, guest(2, sample('CPU', '7'))]));
+    sink.snapshots.next(snapshot(3, host, [one, ofDomain(2, sample('CPU', '7'))]));
     await sink.reported('written: 0 values published, 0 removed');
   });
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 
-import type { GuestMetrics, Sample } from '../../src/model/metric.ts';
+import type { DomainMetrics, Sample } from '../../src/model/metric.ts';
 import { metricsXml } from '../../src/model/metrics-xml.ts';
 import { HEADER_SIZE, parseHeader, sumOf, words } from '../../src/sinks/metrics-disk/format.ts';
 import { openDisk } from '../../src/sinks/metrics-disk/open-disk.ts';
@@ -19,10 +19,10 @@ export const documentOn = (disk: string): string => {
 };
 
 /** Puts a document of such metrics on a disk, as the daemon does. */
-export const publish = (disk: string, host: readonly Sample[], guests: readonly GuestMetrics[] = []): void => {
+export const publish = (disk: string, host: readonly Sample[], guests: readonly DomainMetrics[] = []): void => {
   const xml = metricsXml(snapshot(1, host, guests));
   const opened = openDisk({ path: disk, size: 65_536 }, uniqueSums());
-  opened.publish([xml.host, ...xml.guests.map((part) => part.xml)]);
+  opened.publish([xml.host, ...xml.domainMetrics.map((part) => part.xml)]);
   opened.close();
 };
 

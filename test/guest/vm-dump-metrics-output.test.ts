@@ -7,7 +7,7 @@ import { firstValueFrom } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import { dump$ } from '../../src/client/read-metrics.ts';
-import { guest, sample } from '../../src/testing/snapshots.ts';
+import { ofDomain, sample } from '../../src/testing/snapshots.ts';
 import { diskStage, documentOn, forge, publish } from './disk-stage.ts';
 import { type Ended, SHELLS, TOOL } from './tool.ts';
 
@@ -56,7 +56,7 @@ describe.each(SHELLS)('what vm-dump-metrics prints in $name', ({ shell }) => {
     publish(
       disk(),
       [{ name: 'FreeMemory', type: 'uint64', value: '16180', unit: 'MiB' }, sample('Ho\u009b[31m', 'a & b')],
-      [guest(1, sample('Both', 'vm'))],
+      [ofDomain(1, sample('Both', 'vm'))],
     );
     const { code, stdout } = await read('--list');
     expect([code, stdout.split('\n').map((line) => line.split(/ {2,}/))]).toEqual([
@@ -64,11 +64,11 @@ describe.each(SHELLS)('what vm-dump-metrics prints in $name', ({ shell }) => {
       [
         ['FreeMemory', '16180 MiB', 'host'],
         ['Ho&#x9B;[31m', 'a & b', 'host'],
-        ['Both', 'vm', `vm ${guest(1).domain.uuid}`],
+        ['Both', 'vm', `vm ${ofDomain(1).domain.uuid}`],
         [''],
       ],
     ]);
-    expect((await read('--list', '--context', 'vm')).stdout).toBe(`Both  vm  vm ${guest(1).domain.uuid}\n`);
+    expect((await read('--list', '--context', 'vm')).stdout).toBe(`Both  vm  vm ${ofDomain(1).domain.uuid}\n`);
     expect(await value('FreeMemory')).toBe('16180\n');
   });
 
@@ -77,7 +77,7 @@ describe.each(SHELLS)('what vm-dump-metrics prints in $name', ({ shell }) => {
     publish(
       disk(),
       [sample('Odd', odd), { name: 'Free', type: 'uint64', value: '1', unit: 'MiB' }],
-      [guest(1, sample(odd, 'vm'))],
+      [ofDomain(1, sample(odd, 'vm'))],
     );
     const { code, stdout } = await read('--json');
     expect(code).toBe(0);
@@ -116,7 +116,7 @@ describe.each(SHELLS)('what vm-dump-metrics prints in $name', ({ shell }) => {
     publish(
       disk(),
       [sample('Odd', `a<b & "c" 'd' &lt; \\n ä€😀`), sample('Both', 'host')],
-      [guest(1, sample('Both', 'vm'))],
+      [ofDomain(1, sample('Both', 'vm'))],
     );
     expect(await value('Odd')).toBe(`a<b & "c" 'd' &lt; \\n ä€😀\n`);
     expect(await value('Both', '--context', 'host')).toBe('host\n');
@@ -129,7 +129,7 @@ describe.each(SHELLS)('what vm-dump-metrics prints in $name', ({ shell }) => {
   });
 
   it('prints no value of some VM where there are several', async () => {
-    publish(disk(), [], [guest(1, sample('Name', 'one')), guest(2, sample('Name', 'two'))]);
+    publish(disk(), [], [ofDomain(1, sample('Name', 'one')), ofDomain(2, sample('Name', 'two'))]);
     const { code, stdout, stderr } = await read('--value', 'Name', '--context', 'vm');
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
     expect(stderr).toContain('several metrics');

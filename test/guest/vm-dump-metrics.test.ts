@@ -8,7 +8,7 @@ import { metricsXml } from '../../src/model/metrics-xml.ts';
 import { RESERVED, words } from '../../src/sinks/metrics-disk/format.ts';
 import { openDisk } from '../../src/sinks/metrics-disk/open-disk.ts';
 import { uniqueSums } from '../../src/sinks/metrics-disk/checksum-padding.ts';
-import { guest, sample, snapshot } from '../../src/testing/snapshots.ts';
+import { ofDomain, sample, snapshot } from '../../src/testing/snapshots.ts';
 import { diskStage, documentOn, forge, overwrite, publish } from './disk-stage.ts';
 import { type Ended, SHELLS, startTool } from './tool.ts';
 
@@ -29,7 +29,7 @@ describe.each(SHELLS)('vm-dump-metrics in $name, with the programs of busybox on
     publish(
       disk(),
       [sample('Host', "it's <a> & \\n b")],
-      [guest(1, sample('Name', 'ä €')), guest(2, sample('Name', 'two'))],
+      [ofDomain(1, sample('Name', 'ä €')), ofDomain(2, sample('Name', 'two'))],
     );
     expect(await read('--vbd')).toMatchObject({ code: 0, stdout: documentOn(disk()), stderr: '' });
     expect(documentOn(disk())).toContain('&#x20AC;');

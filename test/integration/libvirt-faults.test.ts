@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { firstValueFrom } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
-import type { OldValue } from '../../src/daemon/telemetry/missing-values.ts';
+import type { OldValue } from '../../src/daemon/telemetry/missing-metrics.ts';
 import { ask$ } from '../../src/client/status-request.ts';
 import type { Status } from '../../src/daemon/status/status.ts';
 import { readMetrics, until, valueOf } from '../support/daemon.ts';

@@ -136,8 +136,8 @@ describe("libvirt's hook, called by libvirt", () => {
       tick,
       at: tick * 5000,
       host: [{ name: 'Tick', type: 'string', value: `tick ${tick}` }],
-      guests: [],
-      problems: [],
+      domainMetrics: [],
+      missing: [],
       domains,
     });
     snapshots.next(at(1, [{ uuid, name: 'x', id: 1, persistent: false }]));

@@ -47,8 +47,8 @@ const startSink = (channelPath?: string) => {
         tick: 0,
         at: asyncScheduler.now(),
         host: [sample('A', '1')],
-        guests: [],
-        problems: [],
+        domainMetrics: [],
+        missing: [],
         domains,
       }),
     said: (kind: SinkReport['kind']): readonly string[] =>

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { document, escapeXml, metricsXml } from '../../src/model/metrics-xml.ts';
-import { guest, sample, snapshot } from '../../src/testing/snapshots.ts';
+import { ofDomain, sample, snapshot } from '../../src/testing/snapshots.ts';
 
 const xmlOf = (value: string, name = 'A'): string => document(metricsXml(snapshot(1, [sample(name, value)])));
 const valueIn = (xml: string): string | undefined => /<value>([^]*)<\/value>/.exec(xml)?.[1];
@@ -32,10 +32,14 @@ describe('the XML of a snapshot', () => {
 
   it('counts the metrics of each part, and leaves domains without any out', () => {
     const parts = metricsXml(
-      snapshot(1, [sample('A', '1'), sample('B', '\u0001')], [guest(1), guest(2, sample('C', '2'), sample('D', '3'))]),
+      snapshot(
+        1,
+        [sample('A', '1'), sample('B', '\u0001')],
+        [ofDomain(1), ofDomain(2, sample('C', '2'), sample('D', '3'))],
+      ),
     );
     expect(parts.hostCount).toBe(1);
-    expect(parts.guests.map(({ domain, count }) => [domain.id, count])).toEqual([[2, 2]]);
+    expect(parts.domainMetrics.map(({ domain, count }) => [domain.id, count])).toEqual([[2, 2]]);
   });
 
   it('FAULTS 8: names and units with markup and quotes are escaped', () => {
@@ -102,11 +106,11 @@ describe('the XML of a snapshot', () => {
 
   it('is made once: parts that are the same objects keep their XML, for all sinks and snapshots', () => {
     const host = [sample('A', '1')];
-    const [one, two] = [guest(1, sample('B', '2')), guest(2, sample('C', '3'))];
+    const [one, two] = [ofDomain(1, sample('B', '2')), ofDomain(2, sample('C', '3'))];
     const first = snapshot(1, host, [one, two]);
-    const second = snapshot(2, host, [one, guest(2, sample('C', '4'))]);
+    const second = snapshot(2, host, [one, ofDomain(2, sample('C', '4'))]);
     expect(metricsXml(first)).toBe(metricsXml(first));
-    expect(metricsXml(second).guests[0]).toBe(metricsXml(first).guests[0]);
-    expect(metricsXml(second).guests[1]?.xml).toContain('<value>4</value>');
+    expect(metricsXml(second).domainMetrics[0]).toBe(metricsXml(first).domainMetrics[0]);
+    expect(metricsXml(second).domainMetrics[1]?.xml).toContain('<value>4</value>');
   });
 });

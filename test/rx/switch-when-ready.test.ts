@@ -2,9 +2,9 @@ import { finalize } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
-import { switchOver } from '../../src/rx/switch-when-ready.ts';
+import { switchMapWhenReady } from '../../src/rx/switch-when-ready.ts';
 
-/** Runs `value$` through switchOver; each letter stands for the inner observable of that name. */
+/** Runs `value$` through switchMapWhenReady; each letter stands for the inner observable of that name. */
 const run = (
   value: string,
   inner: Readonly<Record<string, string>>,
@@ -14,7 +14,7 @@ const run = (
   new TestScheduler((actual, wanted) => expect(actual).toEqual(wanted)).run(
     ({ hot, cold, expectObservable, expectSubscriptions }) => {
       const inner$ = new Map(Object.entries(inner).map(([name, marbles]) => [name, cold(marbles)]));
-      const result$ = hot(value).pipe(switchOver((name) => inner$.get(name) ?? cold('#')));
+      const result$ = hot(value).pipe(switchMapWhenReady((name) => inner$.get(name) ?? cold('#')));
       expectObservable(result$).toBe(expected);
       for (const [name, marbles] of Object.entries(subscriptions)) {
         expectSubscriptions(inner$.get(name)?.subscriptions ?? []).toBe(marbles);
@@ -23,7 +23,7 @@ const run = (
   );
 };
 
-describe('switchOver', () => {
+describe('switchMapWhenReady', () => {
   it('lets the former go on until the new one has emitted, so that there is no gap', () => {
     run(
       'a----b--------', //
@@ -37,7 +37,11 @@ describe('switchOver', () => {
     const said: string[] = [];
     new TestScheduler(() => undefined).run(({ hot, cold, flush }) => {
       hot('a-b')
-        .pipe(switchOver((name) => cold(`-${name}-${name}-${name}`).pipe(finalize(() => said.push(`end of ${name}`)))))
+        .pipe(
+          switchMapWhenReady((name) =>
+            cold(`-${name}-${name}-${name}`).pipe(finalize(() => said.push(`end of ${name}`))),
+          ),
+        )
         .subscribe((value) => said.push(value));
       flush();
     });
@@ -71,7 +75,7 @@ describe('switchOver', () => {
       ({ hot, cold, expectObservable, expectSubscriptions }) => {
         const a$ = cold('1-1-1-1-1-1');
         const b$ = cold('---------2');
-        const result$ = hot('a-b').pipe(switchOver((name) => (name === 'a' ? a$ : b$)));
+        const result$ = hot('a-b').pipe(switchMapWhenReady((name) => (name === 'a' ? a$ : b$)));
         expectObservable(result$, '-----!').toBe('1-1-1');
         expectSubscriptions(a$.subscriptions).toBe('^----!');
         expectSubscriptions(b$.subscriptions).toBe('--^--!');

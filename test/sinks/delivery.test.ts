@@ -3,7 +3,8 @@ import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
 import type { Snapshot } from '../../src/model/metric.ts';
-import { handOver, newestWins } from '../../src/sinks/delivery.ts';
+import { exhaustMapLatest } from '../../src/rx/exhaust-map-latest.ts';
+import { deliverLatest } from '../../src/sinks/delivery.ts';
 import type { Opener, SinkReport, Writer } from '../../src/sinks/sink.ts';
 import { snapshot } from '../../src/testing/snapshots.ts';
 
@@ -34,11 +35,11 @@ const attempts = (...results: readonly Opener[]): Opener => {
 };
 const opened = (writer: Writer): Opener => concat(of(writer), NEVER);
 
-describe('newestWins', () => {
+describe('exhaustMapLatest', () => {
   it('takes the newest of what arrived while it was busy, and drops the older', () => {
     const test = scheduler();
     test.run(({ cold, expectObservable }) => {
-      const inner$ = newestWins((value: string) => cold('---(a|)', { a: value }));
+      const inner$ = exhaustMapLatest((value: string) => cold('---(a|)', { a: value }));
       expectObservable(cold('abcd-------e-|').pipe(inner$)).toBe('---a--d-------(e|)');
     });
   });
@@ -46,7 +47,7 @@ describe('newestWins', () => {
   it('passes an error on', () => {
     const test = scheduler();
     test.run(({ cold, expectObservable }) => {
-      expectObservable(cold('a-#').pipe(newestWins(() => NEVER))).toBe('--#');
+      expectObservable(cold('a-#').pipe(exhaustMapLatest(() => NEVER))).toBe('--#');
     });
   });
 });
@@ -58,7 +59,7 @@ describe('the hand-over', () => {
     const test = scheduler();
     test.run(({ cold, expectObservable }) => {
       const writer: Writer = { write$: later(test, 1) };
-      const sink = handOver('x', cold('-----w', { w: writer }), { scheduler: test, backoff });
+      const sink = deliverLatest('x', cold('-----w', { w: writer }), { scheduler: test, backoff });
       expectObservable(sink.run(cold('1-2----3|', inputs))).toBe('-----OX-(Y|)', values);
     });
   });
@@ -68,7 +69,7 @@ describe('the hand-over', () => {
     test.run(({ cold, expectObservable }) => {
       const no$ = throwError(() => new Error('no'));
       const open$ = attempts(no$, no$, no$, no$, opened({ write$: later(test, 0) }));
-      const sink = handOver('x', open$, { scheduler: test, backoff });
+      const sink = deliverLatest('x', open$, { scheduler: test, backoff });
       expectObservable(sink.run(cold('1', inputs)), '41ms !').toBe('f 31ms (OW)', values);
     });
   });
@@ -77,7 +78,7 @@ describe('the hand-over', () => {
     const test = scheduler();
     test.run(({ cold, expectObservable }) => {
       const open$ = attempts(...['no', 'no', 'other', 'no'].map((text) => throwError(() => new Error(text))));
-      const sink = handOver('x', open$, { scheduler: test, backoff: { first: 2, most: 2 } });
+      const sink = deliverLatest('x', open$, { scheduler: test, backoff: { first: 2, most: 2 } });
       expectObservable(sink.run(cold('1', inputs)), '9ms !').toBe('f---p-f', { ...values, p: failed('open', 'other') });
     });
   });
@@ -87,7 +88,10 @@ describe('the hand-over', () => {
     test.run(({ cold, expectObservable }) => {
       let writes = 0;
       const write$ = (value: Snapshot) => (writes++ === 0 ? throwError(() => new Error('full')) : of(written(value)));
-      const sink = handOver('x', attempts(opened({ write$ })), { scheduler: test, backoff: { first: 20, most: 20 } });
+      const sink = deliverLatest('x', attempts(opened({ write$ })), {
+        scheduler: test,
+        backoff: { first: 20, most: 20 },
+      });
       expectObservable(sink.run(cold('1----2', inputs))).toBe('(Og)-X', values);
     });
   });
@@ -97,7 +101,7 @@ describe('the hand-over', () => {
     test.run(({ cold, expectObservable }) => {
       let writes = 0;
       const write$ = (value: Snapshot) => (writes++ < 2 ? throwError(() => new Error('full')) : of(written(value)));
-      const sink = handOver('x', attempts(opened({ write$ })), { scheduler: test, backoff });
+      const sink = deliverLatest('x', attempts(opened({ write$ })), { scheduler: test, backoff });
       expectObservable(sink.run(cold('1', inputs))).toBe('(Og) 8ms W', values);
     });
   });
@@ -108,7 +112,7 @@ describe('the hand-over', () => {
       let writes = 0;
       const write$ = (value: Snapshot) =>
         writes++ === 0 ? cold<SinkReport>('---#', {}, new Error('full')) : of(written(value));
-      const sink = handOver('x', attempts(opened({ write$ })), { scheduler: test, backoff });
+      const sink = deliverLatest('x', attempts(opened({ write$ })), { scheduler: test, backoff });
       expectObservable(sink.run(cold('12', inputs))).toBe('O--(gX)', values);
     });
   });
@@ -121,7 +125,7 @@ describe('the hand-over', () => {
         subscriber.add(() => closed$.error(new Error('closed')));
         return cold('w--#', { w: { write$: () => closed$ } }, new Error('no')).subscribe(subscriber);
       });
-      const sink = handOver('x', open$, { scheduler: test, backoff: { first: 20, most: 20 } });
+      const sink = deliverLatest('x', open$, { scheduler: test, backoff: { first: 20, most: 20 } });
       expectObservable(sink.run(cold('1', inputs)), '9ms !').toBe('O--f', values);
     });
   });
@@ -131,7 +135,7 @@ describe('the hand-over', () => {
     test.run(({ cold, expectObservable }) => {
       const writer: Writer = { write$: later(test, 0) };
       const open$ = attempts(cold('w------#', { w: writer }, new Error('no')), opened(writer));
-      const sink = handOver('x', open$, { scheduler: test, backoff });
+      const sink = deliverLatest('x', open$, { scheduler: test, backoff });
       expectObservable(sink.run(cold('1', inputs))).toBe('(OW)---f---(OW)', values);
     });
   });
@@ -141,7 +145,7 @@ describe('the hand-over', () => {
     test.run(({ cold, expectObservable }) => {
       const warning: SinkReport = { kind: 'warning', message: 'old' };
       const open$: Opener = cold('a-w-a', { a: warning, w: { write$: later(test, 1), opened: 'here' } });
-      const sink = handOver('x', open$, { scheduler: test, backoff });
+      const sink = deliverLatest('x', open$, { scheduler: test, backoff });
       const expected = { ...values, a: warning, O: { kind: 'opened', message: 'here' } } as const;
       expectObservable(sink.run(cold('1--2', inputs))).toBe('a-OW(aX)', expected);
     });
@@ -150,7 +154,7 @@ describe('the hand-over', () => {
   it('an error of the snapshots is a bug and passes, open or not', () => {
     const test = scheduler();
     test.run(({ cold, expectObservable }) => {
-      expectObservable(handOver('x', NEVER, { scheduler: test }).run(cold('1-#', inputs))).toBe('--#');
+      expectObservable(deliverLatest('x', NEVER, { scheduler: test }).run(cold('1-#', inputs))).toBe('--#');
     });
   });
 
@@ -168,7 +172,7 @@ describe('the hand-over', () => {
       });
       return () => log.push('close');
     });
-    const running = handOver('x', open$, { scheduler: scheduler() }).run(snapshots).subscribe();
+    const running = deliverLatest('x', open$, { scheduler: scheduler() }).run(snapshots).subscribe();
     snapshots.next(one);
     running.unsubscribe();
     expect(log.slice(0, 2)).toEqual(['open', 'write']);

@@ -5,7 +5,7 @@ import type { Snapshot } from '../../src/model/metric.ts';
 import { logSink } from '../../src/sinks/log.ts';
 import type { LogFormat } from '../../src/sinks/log.ts';
 import { describeSinkContract } from './contract.ts';
-import { guest, sample, snapshot } from '../../src/testing/snapshots.ts';
+import { ofDomain, sample, snapshot } from '../../src/testing/snapshots.ts';
 
 const linesOf = (format: LogFormat, value: Snapshot): readonly string[] => {
   const lines: string[] = [];
@@ -38,7 +38,7 @@ describe('the log sink', () => {
     const value = snapshot(
       3,
       [{ name: 'Big', type: 'uint64', value: '18446744073709551615', unit: 'B' }],
-      [guest(2, sample('A', 'x\ny'))],
+      [ofDomain(2, sample('A', 'x\ny'))],
     );
     const lines = linesOf('json', value);
     expect(lines).toHaveLength(1);
@@ -59,14 +59,14 @@ describe('the log sink', () => {
 
   it('writes one line per metric, the host first', () => {
     const host = [{ name: 'Load', type: 'real64', value: '0.5', unit: '%' } as const];
-    expect(linesOf('lines', snapshot(1, host, [guest(2, sample('A', 'b'))]))).toEqual([
+    expect(linesOf('lines', snapshot(1, host, [ofDomain(2, sample('A', 'b'))]))).toEqual([
       'host Load real64 0.5 %',
       'vm 2 6be3fdb8-bef5-6fec-b1b7-000000000002 vm2 A string b',
     ]);
   });
 
   it('text of a guest or an action cannot break a line, steer a terminal, or be longer than 512 characters', () => {
-    const hostile = { ...guest(2, sample('A', `\u001b[2J${'x'.repeat(1000)}`)) };
+    const hostile = { ...ofDomain(2, sample('A', `\u001b[2J${'x'.repeat(1000)}`)) };
     const named = { ...hostile, domain: { ...hostile.domain, name: 'a\nhost Load 9\u202e' } };
     const [line = ''] = linesOf('lines', snapshot(1, [], [named]));
     expect(line).toMatch(/^[ -~]+$/);

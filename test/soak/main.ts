@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
 import { plot } from './plot.ts';
-import { figures, table } from './report.ts';
+import { telemetry, table } from './report.ts';
 import { soak } from './soak.ts';
 import { DAY, growth, verdict } from './verdict.ts';
 
@@ -35,7 +35,7 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const result = await soak({ ticks, period, parts: PARTS, say });
 for (const subject of result.subjects)
   process.stdout.write(`\n${subject.name}, at quiet times, memory in MiB:\n\n${table(subject)}\n`);
-const lines = figures(result);
+const lines = telemetry(result);
 process.stdout.write(`\n${lines.join('\n')}\n`);
 if (values.plot !== undefined) writeFileSync(values.plot, plot(result.subjects, result.events, ticks, lines));
 if (values.json !== undefined) {

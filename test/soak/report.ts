@@ -27,7 +27,7 @@ export const table = ({ quiets }: Pick<Subject, 'quiets'>): string => {
 const changes = (domains: readonly Domains[]): number => domains.reduce((sum, one) => sum + one.changes(), 0);
 
 /** The figures of a run in words, without a date. */
-export const figures = ({ subjects, events, domains }: Soaked): readonly string[] => [
+export const telemetry = ({ subjects, events, domains }: Soaked): readonly string[] => [
   ...subjects.flatMap((subject) => {
     const { name, daemon, quiets, checker } = subject;
     const { rss, rssError, heap } = growth(subject);

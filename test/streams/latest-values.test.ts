@@ -45,9 +45,9 @@ describe('values', () => {
     known.put({ metric: first, outcome: ok('1') }, 0);
     known.put({ metric: second, outcome: ok('2') }, 0);
     known.put({ metric: first, outcome: failed }, 1);
-    const { samples, problems } = known.view(1, true);
+    const { samples, missing } = known.view(1, true);
     expect(samples.map(({ value }) => value)).toEqual(['2']);
-    expect(problems).toEqual([{ metric: first, stage: 'run', reason: 'exit 1' }]);
+    expect(missing).toEqual([{ metric: first, stage: 'run', reason: 'exit 1' }]);
   });
 
   it('CASE B10: stay while their source is there, and are named late once they are three periods old', () => {
@@ -55,10 +55,10 @@ describe('values', () => {
     known.put({ metric: first, outcome: ok('1') }, 4);
     expect(known.view(6, true)).toMatchObject({ samples: [{ value: '1' }], late: [] });
     const late = known.view(7, true);
-    expect(late).toMatchObject({ samples: [{ value: '1' }], problems: [], late: [{ metric: first, tick: 4 }] });
+    expect(late).toMatchObject({ samples: [{ value: '1' }], missing: [], late: [{ metric: first, tick: 4 }] });
     expect(known.view(100, true)).toBe(late);
     known.put({ metric: first, outcome: ok('1') }, 100);
-    expect(known.view(100, true)).toMatchObject({ samples: [{ value: '1' }], problems: [], late: [] });
+    expect(known.view(100, true)).toMatchObject({ samples: [{ value: '1' }], missing: [], late: [] });
   });
 
   it('are left out once they are too old where their source has gone, and live again with the next one', () => {
@@ -68,10 +68,10 @@ describe('values', () => {
     expect(known.view(7, true).samples).toHaveLength(1);
     expect(known.view(7, false)).toEqual({
       samples: [],
-      problems: [{ metric: first, stage: 'run', reason: 'no new value for 3 periods' }],
+      missing: [{ metric: first, stage: 'run', reason: 'no new value for 3 periods' }],
       late: [],
     });
     known.put({ metric: first, outcome: ok('1') }, 7);
-    expect(known.view(7, false)).toMatchObject({ samples: [{ value: '1' }], problems: [] });
+    expect(known.view(7, false)).toMatchObject({ samples: [{ value: '1' }], missing: [] });
   });
 });

@@ -93,7 +93,9 @@ describe('snapshots', () => {
       ],
     };
     const seen = play(6000, [delay], [[0, { kind: 'sync', domains: [vm('a', 1)] }]], sources, scheduler);
-    const shown = seen.filter(({ cause }) => cause === 'tick').map(({ tick, guests }) => [tick, guests.length]);
+    const shown = seen
+      .filter(({ cause }) => cause === 'tick')
+      .map(({ tick, domainMetrics }) => [tick, domainMetrics.length]);
     // After three ticks at which libvirt was asked in vain nobody knows whether the domain is still there.
     expect(shown).toEqual([
       [0, 1],
@@ -109,8 +111,8 @@ describe('snapshots', () => {
     const [seen] = play(10, [cpu], [[0, { kind: 'sync', domains: [vm('a', 10), vm('b', 9), vm('c', 2)] }]], {
       action$: ({ domain }) => of<Outcome>(domain?.uuid === 'c' ? { ok: false, stage: 'run', reason: 'no' } : one('1')),
     });
-    expect(seen?.guests.map(({ domain }) => domain.uuid)).toEqual(['b', 'a']);
-    expect(seen?.problems).toEqual([{ metric: cpu, domain: vm('c', 2), stage: 'run', reason: 'no' }]);
+    expect(seen?.domainMetrics.map(({ domain }) => domain.uuid)).toEqual(['b', 'a']);
+    expect(seen?.missing).toEqual([{ metric: cpu, domain: vm('c', 2), stage: 'run', reason: 'no' }]);
   });
 
   it('hold the same objects as before for what did not change', () => {
@@ -123,9 +125,9 @@ describe('snapshots', () => {
       ],
     );
     expect(seen).toHaveLength(3);
-    for (const { host, guests } of seen) {
+    for (const { host, domainMetrics } of seen) {
       expect(host).toBe(seen[0]?.host);
-      expect(guests[0]).toBe(seen[0]?.guests[0]);
+      expect(domainMetrics[0]).toBe(seen[0]?.domainMetrics[0]);
     }
   });
 
@@ -139,7 +141,7 @@ describe('snapshots', () => {
       ],
       { action$: () => of<Outcome>({ ok: false, stage: 'run', reason: 'no' }) },
     );
-    expect(seen.at(-1)?.problems.map(({ domain }) => domain?.name)).toEqual(['new']);
+    expect(seen.at(-1)?.missing.map(({ domain }) => domain?.name)).toEqual(['new']);
   });
 
   it('take a changed name as a change', () => {
@@ -151,7 +153,7 @@ describe('snapshots', () => {
         [500, { kind: 'running', domain: vm('a', 1, 'new') }],
       ],
     );
-    expect(seen.map(({ guests }) => guests[0]?.domain.name)).toEqual(['old', 'new']);
+    expect(seen.map(({ domainMetrics }) => domainMetrics[0]?.domain.name)).toEqual(['old', 'new']);
   });
 
   it('ask the host for the statistics that are due only', () => {
@@ -185,7 +187,7 @@ describe('snapshots', () => {
     const seen = play(2500, both, [[0, { kind: 'sync', domains: [vm('a', 1)] }]], {
       domainCollectors: [{ metrics: both, collect$ }],
     });
-    expect(seen.map(({ guests }) => guests[0]?.samples.map(({ value }) => value))).toEqual([
+    expect(seen.map(({ domainMetrics }) => domainMetrics[0]?.samples.map(({ value }) => value))).toEqual([
       ['1', '1'],
       ['2', '1'],
       ['3', '3'],
@@ -226,10 +228,15 @@ describe('snapshots', () => {
       ],
       { action$: ({ domain }) => of(one(domain?.uuid ?? '')) },
     );
-    for (const { guests } of seen) {
-      for (const { domain, samples } of guests) expect(samples.map(({ value }) => value)).toEqual([domain.uuid]);
+    for (const { domainMetrics } of seen) {
+      for (const { domain, samples } of domainMetrics) expect(samples.map(({ value }) => value)).toEqual([domain.uuid]);
     }
-    expect(seen.map(({ guests }) => guests.map(({ domain }) => domain.uuid).join())).toEqual(['a', '', 'b', 'b']);
+    expect(seen.map(({ domainMetrics }) => domainMetrics.map(({ domain }) => domain.uuid).join())).toEqual([
+      'a',
+      '',
+      'b',
+      'b',
+    ]);
   });
 
   it('FAULTS 32: end with exactly the right domains after a storm, and collect no more than every 50 ms', () => {
@@ -248,7 +255,7 @@ describe('snapshots', () => {
         return of(one('1'));
       },
     });
-    expect(seen.at(-1)?.guests).toEqual([]);
+    expect(seen.at(-1)?.domainMetrics).toEqual([]);
     expect(runs).toBeLessThanOrEqual((3000 / 50 + 4) * 10);
     expect(runs).toBeGreaterThan(0);
   });

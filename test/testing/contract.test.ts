@@ -1,7 +1,7 @@
 import { asyncScheduler, of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
-import { handOver } from '../../src/sinks/delivery.ts';
+import { deliverLatest } from '../../src/sinks/delivery.ts';
 import { sinkContract, type SinkUnderTest, UNRELIABLE } from '../../src/testing/index.ts';
 
 /** A sink that keeps numbers as a JSON text would show them; `shows` is what it pretends to show. */
@@ -13,7 +13,7 @@ const numbers = (shows: (tick: number) => string) => (): SinkUnderTest => {
     return () => (broken = false);
   };
   return {
-    sink: handOver(
+    sink: deliverLatest(
       'numbers',
       of({
         opened: 'open',

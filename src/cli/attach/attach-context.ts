@@ -3,7 +3,7 @@ import { realpathSync, statSync } from 'node:fs';
 import type { SchedulerLike } from 'rxjs';
 
 import type { Domain } from '../../model/metric.ts';
-import type { DomainAccess, Where } from '../../sources/libvirt/domain-devices.ts';
+import type { DomainAccess, DomainConfigScope } from '../../sources/libvirt/domain-devices.ts';
 import { escapeForLog } from '../../model/value.ts';
 import { type Device, titleOf } from './devices.ts';
 import type { Definition, Step } from './device-plan.ts';
@@ -16,7 +16,7 @@ export interface Session {
   readonly definitions: readonly Definition[];
   readonly steps: readonly Step[];
   /** What is to be changed; nothing: the XML is printed only. */
-  readonly places: readonly Where[];
+  readonly places: readonly DomainConfigScope[];
   readonly scheduler: SchedulerLike;
   /** A line on stdout: what was done. */
   readonly tell: (line: string) => void;
@@ -29,7 +29,7 @@ export interface Session {
 /** What became of one device in one place. */
 export type Done = 'done' | 'nothing' | 'failed';
 
-const PLACES: Readonly<Record<Where, string>> = {
+const PLACES: Readonly<Record<DomainConfigScope, string>> = {
   live: 'the running domain',
   persistent: 'its persistent definition',
 };
@@ -51,7 +51,7 @@ export const once = (note: (line: string) => void): Pick<Session, 'note' | 'reas
   };
 };
 
-export const placeOf = (where: Where): string => PLACES[where];
+export const placeOf = (where: DomainConfigScope): string => PLACES[where];
 
 /** A device as messages call it, with the path of a disk. */
 export const nameOf = (device: Device): string =>

@@ -1,7 +1,7 @@
 import { firstValueFrom } from 'rxjs';
 
 import { reasonOf } from '../../model/reason.ts';
-import type { Where } from '../../sources/libvirt/domain-devices.ts';
+import type { DomainConfigScope } from '../../sources/libvirt/domain-devices.ts';
 import { escapeForLog } from '../../model/value.ts';
 import { hasSerialController, devOf, isWritable, type Step } from './device-plan.ts';
 import { type Done, fileProblem, nameOf, placeOf, sentence, type Session } from './attach-context.ts';
@@ -18,7 +18,7 @@ const NO_PORT = /no more available pci/i;
 const NO_PORT_ADVICE =
   'The running domain has no free PCI port: add some to its definition (virt-xml DOMAIN --add-device --controller type=pci,model=pcie-root-port), or wait for its next start (--config)';
 
-const sayThere = ({ note }: Session, step: Step, where: Where): void => {
+const sayThere = ({ note }: Session, step: Step, where: DomainConfigScope): void => {
   const element = step.there.find((presence) => presence.where === where)?.element;
   const dev = element && devOf(element);
   const as = dev === undefined ? '' : `, as ${escapeForLog(dev)}`;
@@ -58,7 +58,7 @@ export const printXml = (session: Session, step: Step, print: (xml: string) => v
 };
 
 /** Attaches a device to one description of the domain, unless it is there already. */
-export const attachTo = async (session: Session, step: Step, where: Where): Promise<Done> => {
+export const attachTo = async (session: Session, step: Step, where: DomainConfigScope): Promise<Done> => {
   const { access, domain, note, tell } = session;
   if (step.there.some((presence) => presence.where === where)) {
     sayThere(session, step, where);

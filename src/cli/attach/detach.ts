@@ -1,13 +1,13 @@
 import { defer, firstValueFrom, map } from 'rxjs';
 
 import { reasonOf } from '../../model/reason.ts';
-import type { Where } from '../../sources/libvirt/domain-devices.ts';
+import type { DomainConfigScope } from '../../sources/libvirt/domain-devices.ts';
 import { escapeForLog } from '../../model/value.ts';
-import { leaves$ } from './wait-until-detached.ts';
+import { waitUntilDetached$ } from './wait-until-detached.ts';
 import { definitionOf, findDevice, type Step } from './device-plan.ts';
 import { type Done, nameOf, placeOf, sentence, type Session } from './attach-context.ts';
 
-const sayMissing = ({ note }: Session, { device }: Step, places: readonly Where[]): void =>
+const sayMissing = ({ note }: Session, { device }: Step, places: readonly DomainConfigScope[]): void =>
   note(`${sentence(nameOf(device))} is not in ${places.map(placeOf).join(', nor in ')}`);
 
 /** Prints the element of a device as the domain has it. */
@@ -30,7 +30,7 @@ export const printElement = (session: Session, step: Step, print: (xml: string) 
 };
 
 /** Detaches a device from one description of the domain; from a running one only the guest can let it go. */
-export const detachFrom = async (session: Session, step: Step, where: Where): Promise<Done> => {
+export const detachFrom = async (session: Session, step: Step, where: DomainConfigScope): Promise<Done> => {
   const { access, domain, note, tell, scheduler } = session;
   const { device } = step;
   const element = step.there.find((presence) => presence.where === where)?.element;
@@ -43,7 +43,7 @@ export const detachFrom = async (session: Session, step: Step, where: Where): Pr
     const there$ = defer(() => access.xml$(domain, 'live')).pipe(
       map((xml) => findDevice(device, definitionOf('live', xml)) !== undefined),
     );
-    if (where === 'live' && !(await firstValueFrom(leaves$(there$, scheduler)))) {
+    if (where === 'live' && !(await firstValueFrom(waitUntilDetached$(there$, scheduler)))) {
       note(
         `${sentence(nameOf(device))} is still in the running domain: the guest was asked 10 s ago to let it go and has ` +
           'not done so yet. It may be paused, or have no hot-plug support; it leaves when the guest answers or stops',

@@ -4,19 +4,19 @@ import {
   type DomainElement,
   isMetricsChannel,
 } from '../../sources/libvirt/domain-xml.ts';
-import type { Where } from '../../sources/libvirt/domain-devices.ts';
+import type { DomainConfigScope } from '../../sources/libvirt/domain-devices.ts';
 import { deviceXml, freeTarget } from './device-xml.ts';
 import type { Device } from './devices.ts';
 
 /** The devices of one description. */
 export interface Definition {
-  readonly where: Where;
+  readonly where: DomainConfigScope;
   readonly devices: readonly DomainElement[];
 }
 
 /** A device as it is in one description. */
 export interface Presence {
-  readonly where: Where;
+  readonly where: DomainConfigScope;
   readonly element: DomainElement;
 }
 
@@ -31,7 +31,10 @@ export interface Step {
 
 const readDevices = devicesReader('disk', 'channel', 'controller');
 
-export const definitionOf = (where: Where, xml: string): Definition => ({ where, devices: readDevices(xml) });
+export const definitionOf = (where: DomainConfigScope, xml: string): Definition => ({
+  where,
+  devices: readDevices(xml),
+});
 
 const isDevice = (device: Device, element: DomainElement): boolean => {
   if (device.kind === 'channel') return isMetricsChannel(element);

@@ -5,7 +5,7 @@ const WAIT = 5000;
 const LOOK_AGAIN = 250;
 
 /** Whether a device leaves within 5 s: the guest takes its time, or never lets go. `there$` looks once. */
-export const leaves$ = (there$: Observable<boolean>, scheduler: SchedulerLike): Observable<boolean> =>
+export const waitUntilDetached$ = (there$: Observable<boolean>, scheduler: SchedulerLike): Observable<boolean> =>
   timer(0, LOOK_AGAIN, scheduler).pipe(
     exhaustMap(() => there$),
     map((there) => !there),

@@ -12,7 +12,12 @@ import type { Domain } from '../../model/metric.ts';
 import { monotonicScheduler } from '../../system/monotonic.ts';
 import { isRoot } from '../../system/process/privileges.ts';
 import { reasonOf } from '../../model/reason.ts';
-import { type DomainAccess, isNotAllowed, openDomains$, type Where } from '../../sources/libvirt/domain-devices.ts';
+import {
+  type DomainAccess,
+  isNotAllowed,
+  openDomains$,
+  type DomainConfigScope,
+} from '../../sources/libvirt/domain-devices.ts';
 import { isLogin } from '../../sources/libvirt/open-connection.ts';
 import { complain, shownAt } from '../../system/safe-output.ts';
 import { escapeForLog } from '../../model/value.ts';
@@ -64,7 +69,7 @@ const refusal = (domain: Domain, persistent: boolean, options: AttachOptions): s
   return undefined;
 };
 
-const placesOf = (live: boolean, persistent: boolean): readonly Where[] =>
+const placesOf = (live: boolean, persistent: boolean): readonly DomainConfigScope[] =>
   (['live', 'persistent'] as const).filter((where) => (where === 'live' ? live : persistent));
 
 const openSession = async (

@@ -4,7 +4,7 @@ import { pipeline$ } from '../../daemon/topology.ts';
 import { createLog, type Log } from '../../system/log.ts';
 import { document, metricsXml } from '../../model/metrics-xml.ts';
 import { monotonicScheduler } from '../../system/monotonic.ts';
-import { problemLines$ } from '../../daemon/log-problems.ts';
+import { missingLines$ } from '../../daemon/log-missing-values.ts';
 import { exitWithoutChildren } from '../../system/process/exit.ts';
 import { TERMINAL_SIGNALS } from '../../system/process/signals.ts';
 import { complain } from '../../system/safe-output.ts';
@@ -41,7 +41,7 @@ export const once = async (options: { readonly config: string; readonly connect?
     exitWithoutChildren(1);
     return 1;
   }
-  problemLines$(of(snapshot)).subscribe(({ level, message }) => log(level, 'metrics', message));
+  missingLines$(of(snapshot)).subscribe(({ level, message }) => log(level, 'metrics', message));
   process.stdout.write(document(metricsXml(snapshot)), () => exitWithoutChildren(0));
   return 0;
 };

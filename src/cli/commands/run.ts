@@ -13,9 +13,9 @@ import { claimPidFile, DEFAULT_PID_FILE } from '../../system/process/pid-file.ts
 import { dropPrivileges, isRoot, mayBecome, ownerOf } from '../../system/process/privileges.ts';
 import { STOP_SIGNALS } from '../../system/process/signals.ts';
 import { reasonOf } from '../../model/reason.ts';
-import { type Notice, service$ } from '../../daemon/service-manager.ts';
+import { type ServiceNotification, service$ } from '../../daemon/service-manager.ts';
 import { moduleOf } from '../../sinks/modules/load.ts';
-import { createSelf } from '../../daemon/status-endpoint.ts';
+import { createStatusEndpoint } from '../../daemon/status-endpoint.ts';
 import { escapeForLog } from '../../model/value.ts';
 import { load, loadRest, reload$, setupOf, signal$ } from '../../daemon/reload.ts';
 import { runDisks } from '../../daemon/early-disks.ts';
@@ -32,7 +32,7 @@ export interface RunOptions {
   readonly pidFile?: string;
 }
 
-const tell = (service: Notifications, log: Log, notice: Notice): void => {
+const tell = (service: Notifications, log: Log, notice: ServiceNotification): void => {
   if (notice.kind === 'status') return service.status(notice.text);
   if (notice.kind !== 'stuck') return service[notice.kind]();
   log('err', 'daemon', `${notice.text}: the watchdog gets no sign of life until that is over`);
@@ -83,16 +83,16 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
     });
   }
   const config = path.resolve(options.config);
-  const self = createSelf(config, monotonicScheduler, log);
+  const endpoint = createStatusEndpoint(config, monotonicScheduler, log);
   signal$('SIGUSR1').subscribe(() => {
-    for (const line of self.lines()) log('notice', 'status', line.trim());
+    for (const line of endpoint.lines()) log('notice', 'status', line.trim());
   });
   const notStarted = (reason: string, code: number): void => {
     service.status(`Not started: ${reason}`);
     stop(code);
   };
   const disks = runDisks(log);
-  const loaded = await load(config, self, disks, log);
+  const loaded = await load(config, endpoint, disks, log);
   if (stopping) return;
   if (loaded.kind === 'refused') return notStarted(loaded.reason, 2);
   const { setup } = loaded;
@@ -105,7 +105,7 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
     keepDescriptorsFromChildren();
     const pidFile = options.pidFile ?? (background ? DEFAULT_PID_FILE : undefined);
     if (pidFile !== undefined) releasePidFile = claimPidFile(path.resolve(pidFile), owner);
-    self.prepare(owner);
+    endpoint.prepare(owner);
     if (owner !== undefined && isRoot()) await disks.openEarly(setup.config, owner);
     if (owner !== undefined) dropPrivileges(owner);
     if (background) process.chdir('/');
@@ -115,7 +115,7 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
   }
 
   if (stopping) return;
-  serving = self.serve();
+  serving = endpoint.serve();
   const waitFor = new Set(setup.sinks.filter(({ required }) => required).map(({ key }) => key));
   let ready = false;
   const said = ({ sink, report }: DaemonReport): void => {
@@ -137,17 +137,17 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
         if (background) reportReady();
       });
   };
-  const reloads$ = reload$(config, self, disks, log);
+  const reloads$ = reload$(config, endpoint, disks, log);
   const report$ = daemon$(reloads$.pipe(mergeMap(setupOf), startWith(setup)), {
     ...(options.connect === undefined ? {} : { connect: options.connect }),
     scheduler: monotonicScheduler,
     log,
-    figures: self.figures,
+    telemetry: endpoint.telemetry,
   });
   const atWork = {
     setup,
     reload$: reloads$,
-    view: self.figures.view,
+    view: endpoint.telemetry.view,
     watchdogInterval: service.watchdogInterval,
     wallClock: Date.now,
     scheduler: monotonicScheduler,

@@ -27,7 +27,7 @@ import { complain } from '../../system/safe-output.ts';
 import { ask$ } from '../../client/status-request.ts';
 import { socketPaths } from '../../daemon/status/socket.ts';
 import { parsedStatus } from '../../daemon/status/status.ts';
-import { daemon$ } from '../../client/follow-daemon.ts';
+import { followDaemon$ } from '../../client/follow-daemon.ts';
 import { disk$, diskReader } from '../../client/follow-disk.ts';
 import { meanings } from '../watch/metric-semantics.ts';
 import { printed$ } from '../watch/plain-output.ts';
@@ -70,7 +70,7 @@ const ofDisk = (path: string, paths: readonly string[]): Source => ({
 const ofDaemon = (paths: readonly string[]): Source => ({
   path: paths.join(' or '),
   paths,
-  disk$: daemon$(paths, monotonicScheduler),
+  disk$: followDaemon$(paths, monotonicScheduler),
 });
 
 // In a guest there is no configuration; on a host it tells the period, and what its metrics stand for.

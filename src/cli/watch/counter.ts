@@ -3,7 +3,7 @@ export interface Stamp {
   /** Milliseconds of a monotonic clock. */
   readonly at: number;
   /** True if `at` is exact, false if it is an upper bound. */
-  readonly sure: boolean;
+  readonly isExact: boolean;
   /** The metric of the host's time, in seconds. */
   readonly time?: number;
 }
@@ -23,7 +23,7 @@ export interface Counter {
  * as it is when a domain comes or goes between two collections, so the clock is better where it is sure.
  */
 export const secondsBetween = (from: Stamp, to: Stamp): number | undefined => {
-  const clock = from.sure && to.sure ? (to.at - from.at) / 1000 : undefined;
+  const clock = from.isExact && to.isExact ? (to.at - from.at) / 1000 : undefined;
   const host = from.time === undefined || to.time === undefined ? undefined : to.time - from.time;
   const seconds = clock ?? host;
   return seconds !== undefined && seconds > 0 ? seconds : undefined;

@@ -80,13 +80,13 @@ const isCollection = (model: Model, hostText: string, at: number): boolean => {
 export const nextModel = (
   model: Model,
   metrics: Metrics,
-  { at, sure }: Pick<Stamp, 'at' | 'sure'>,
+  { at, isExact }: Pick<Stamp, 'at' | 'isExact'>,
   meaningOf: MeaningOf,
 ): Model => {
   const hostText = metrics.host.map(({ name, value }) => `${name}\n${value}`).join('\n');
   const collected = isCollection(model, hostText, at);
   const clock = metrics.host.find((metric) => meaningOf('host', metric).quantity === 'time');
-  const stamp: Stamp = { at, sure, ...present('time', clock === undefined ? undefined : numberOf(clock)) };
+  const stamp: Stamp = { at, isExact, ...present('time', clock === undefined ? undefined : numberOf(clock)) };
   const step: Step = { stamp, collected };
   const extras = new Map(model.extras.map((extra) => [extra.name, extra]));
   const onExtra = ({ name, unit = '' }: Metric, { memory, counter }: Meaning): void => {
@@ -100,7 +100,7 @@ export const nextModel = (
       return [key, rowOf(before?.id === vm.id ? before : undefined, vm, meaningOf, step, onExtra)];
     }),
   );
-  const since = model.collected?.sure === true && collected && sure ? at - model.collected.at : undefined;
+  const since = model.collected?.isExact === true && collected && isExact ? at - model.collected.at : undefined;
   return {
     host: hostOf(model.host, metrics.host, meaningOf, step),
     rows,

@@ -1,5 +1,5 @@
-import type { FiguresView, NamedSink } from '../telemetry/telemetry.ts';
-import { type MissingValue, missingValues, type OldValue, oldValues } from '../telemetry/missing-values.ts';
+import type { TelemetryView, NamedSink } from '../telemetry/telemetry.ts';
+import { type MissingMetric, missingMetrics, type OldValue, oldValues } from '../telemetry/missing-metrics.ts';
 import { escapeForLog } from '../../model/value.ts';
 import { duration } from '../../model/duration.ts';
 
@@ -13,7 +13,7 @@ export interface About {
 }
 
 /** Something that is not as it should be, as one line. */
-export interface Trouble {
+export interface HealthIssue {
   readonly kind: 'collection' | 'sink' | 'full' | 'libvirt' | 'metric' | 'ticks' | 'configuration';
   readonly text: string;
 }
@@ -34,13 +34,13 @@ const sinkTroubles = (
   { name, failing, waiting, writes, last }: NamedSink,
   now: number,
   late: number,
-): readonly Trouble[] => {
+): readonly HealthIssue[] => {
   const sink = `sink ${quoted(name)}`;
-  const full: readonly Trouble[] =
+  const full: readonly HealthIssue[] =
     (last?.leftOut ?? 0) > 0
       ? [{ kind: 'full', text: `${sink} is full: ${last?.leftOut} metrics are left out; give it a larger <size>` }]
       : [];
-  const unreached: readonly Trouble[] =
+  const unreached: readonly HealthIssue[] =
     last?.trouble === undefined ? [] : [{ kind: 'sink', text: `${sink}: ${cutAt(last.trouble, 2 * REASON)}` }];
   if (failing !== undefined) {
     const text = `${sink} fails for ${duration(now - failing.since)}: ${reason(failing.message)}`;
@@ -55,30 +55,30 @@ const sinkTroubles = (
   ];
 };
 
-const whose = ({ context, count, domains }: Omit<MissingValue, 'reason'>): string => {
+const whose = ({ context, count, domains }: Omit<MissingMetric, 'reason'>): string => {
   const names = domains.map(quoted).join(', ');
   const more = count > domains.length ? ` and ${count - domains.length} more` : '';
   return context === 'host' ? '' : ` for ${count} ${count === 1 ? 'VM' : 'VMs'} (${names}${more})`;
 };
 
-const missingText = (missing: MissingValue): string =>
+const missingText = (missing: MissingMetric): string =>
   `metric ${quoted(missing.metric)} has no value${whose(missing)}: ${reason(missing.reason)}`;
 
 const oldText = (old: OldValue): string =>
   `metric ${quoted(old.metric)} has a value that is ${duration(old.ageSeconds * 1000)} old${whose(old)}: its source does not answer in time`;
 
-const collectionTroubles = ({ now, newest }: FiguresView, late: number): readonly Trouble[] => {
+const collectionTroubles = ({ now, newest }: TelemetryView, late: number): readonly HealthIssue[] => {
   if (newest === undefined) return [{ kind: 'collection', text: 'nothing has been collected yet' }];
   const age = now - newest.at;
   return age < late ? [] : [{ kind: 'collection', text: `nothing has been collected for ${duration(age)}` }];
 };
 
 /** What is wrong now, the worst first; nothing if all is well. */
-export const troublesOf = (view: FiguresView, { file, notReloaded }: About): readonly Trouble[] => {
+export const healthIssuesOf = (view: TelemetryView, { file, notReloaded }: About): readonly HealthIssue[] => {
   const { now, period = 0, newest, sinks, libvirt, skipped } = view;
   const late = Math.max(LATE, LATE_PERIODS * period);
   const recent = Math.max(RECENT, RECENT_PERIODS * period);
-  const troubles: Trouble[] = [
+  const troubles: HealthIssue[] = [
     ...collectionTroubles(view, late),
     ...sinks.flatMap((sink) => sinkTroubles(sink, now, late)),
   ];
@@ -86,7 +86,7 @@ export const troublesOf = (view: FiguresView, { file, notReloaded }: About): rea
     const text = `libvirt is away for ${duration(now - libvirt.since)}: ${reason(libvirt.reason)}`;
     troubles.push({ kind: 'libvirt', text });
   }
-  for (const missing of missingValues(newest?.snapshot.problems ?? [])) {
+  for (const missing of missingMetrics(newest?.snapshot.missing ?? [])) {
     troubles.push({ kind: 'metric', text: missingText(missing) });
   }
   for (const old of newest === undefined ? [] : oldValues(newest.snapshot, period)) {

@@ -1,10 +1,10 @@
 import { BUCKETS } from '../telemetry/histogram.ts';
-import type { FiguresView, NamedSink } from '../telemetry/telemetry.ts';
-import { type MissingValue, missingValues, type OldValue, oldValues } from '../telemetry/missing-values.ts';
+import type { TelemetryView, NamedSink } from '../telemetry/telemetry.ts';
+import { type MissingMetric, missingMetrics, type OldValue, oldValues } from '../telemetry/missing-metrics.ts';
 import type { OutcomeView } from '../telemetry/outcome-counts.ts';
 import type { ProcessView } from '../telemetry/process-usage.ts';
 import type { Snapshot } from '../../model/metric.ts';
-import { type About, type Trouble, troublesOf } from './health.ts';
+import { type About, type HealthIssue, healthIssuesOf } from './health.ts';
 
 interface SinkStatus extends Pick<NamedSink, 'name' | 'writes' | 'failures' | 'warnings'> {
   readonly failing?: { readonly sinceSeconds: number; readonly stage: string; readonly message: string };
@@ -25,7 +25,7 @@ interface SinkStatus extends Pick<NamedSink, 'name' | 'writes' | 'failures' | 'w
 /** All that `vhostmd status --json` prints. Durations are in seconds. */
 export interface Status {
   readonly well: boolean;
-  readonly troubles: readonly Trouble[];
+  readonly troubles: readonly HealthIssue[];
   readonly version: string;
   readonly pid: number;
   readonly uptimeSeconds: number;
@@ -44,7 +44,7 @@ export interface Status {
     readonly runningDomains: number;
     readonly domainMetrics: number;
   };
-  readonly snapshots: FiguresView['snapshots'];
+  readonly snapshots: TelemetryView['snapshots'];
   readonly libvirt?:
     | { readonly up: true; readonly sinceSeconds: number; readonly product: string }
     | { readonly up: false; readonly sinceSeconds: number; readonly reason: string };
@@ -52,10 +52,10 @@ export interface Status {
   /** Upper bounds of the buckets of all durations below. */
   readonly bucketsSeconds: readonly number[];
   readonly sinks: readonly SinkStatus[];
-  readonly missing: readonly MissingValue[];
+  readonly missing: readonly MissingMetric[];
   /** Values that are kept because no new one has come for three periods. */
   readonly old: readonly OldValue[];
-  readonly stages: FiguresView['stages'];
+  readonly stages: TelemetryView['stages'];
   readonly outcomes: readonly OutcomeView[];
   readonly process: ProcessView;
 }
@@ -89,22 +89,22 @@ const sinkStatus = (
   latency,
 });
 
-const libvirtStatus = (libvirt: NonNullable<FiguresView['libvirt']>, age: (at: number) => number) =>
+const libvirtStatus = (libvirt: NonNullable<TelemetryView['libvirt']>, age: (at: number) => number) =>
   libvirt.up
     ? { up: true as const, sinceSeconds: age(libvirt.since), product: libvirt.product }
     : { up: false as const, sinceSeconds: age(libvirt.since), reason: libvirt.reason };
 
 /** How many domains have values, or should have: those that run, as far as libvirt has told, if there are metrics of VMs. */
-export const runningIn = ({ guests, domains, metrics }: Snapshot): number =>
+export const runningIn = ({ domainMetrics, domains, metrics }: Snapshot): number =>
   metrics?.some(({ context }) => context === 'vm') === true
-    ? Math.max(guests.length, domains?.filter(({ id }) => id !== undefined).length ?? 0)
-    : guests.length;
+    ? Math.max(domainMetrics.length, domains?.filter(({ id }) => id !== undefined).length ?? 0)
+    : domainMetrics.length;
 
 /** The daemon's state as data. */
-export const statusOf = (view: FiguresView, about: About, used: ProcessView): Status => {
+export const statusOf = (view: TelemetryView, about: About, used: ProcessView): Status => {
   const age = (at: number): number => Math.round(view.now - at) / 1000;
   const { period, newest, libvirt } = view;
-  const troubles = troublesOf(view, about);
+  const troubles = healthIssuesOf(view, about);
   const { snapshot } = newest ?? {};
   return {
     well: troubles.length === 0,
@@ -127,9 +127,9 @@ export const statusOf = (view: FiguresView, about: About, used: ProcessView): St
             cause: snapshot.cause,
             tick: snapshot.tick,
             hostMetrics: snapshot.host.length,
-            domains: snapshot.guests.length,
+            domains: snapshot.domainMetrics.length,
             runningDomains: runningIn(snapshot),
-            domainMetrics: snapshot.guests.reduce((sum, { samples }) => sum + samples.length, 0),
+            domainMetrics: snapshot.domainMetrics.reduce((sum, { samples }) => sum + samples.length, 0),
           },
         }),
     snapshots: view.snapshots,
@@ -137,7 +137,7 @@ export const statusOf = (view: FiguresView, about: About, used: ProcessView): St
     reconnects: view.reconnects,
     bucketsSeconds: BUCKETS,
     sinks: view.sinks.map((sink) => sinkStatus(sink, age)),
-    missing: missingValues(snapshot?.problems ?? []),
+    missing: missingMetrics(snapshot?.missing ?? []),
     old: snapshot === undefined ? [] : oldValues(snapshot, period ?? 0),
     stages: view.stages,
     outcomes: view.outcomes,

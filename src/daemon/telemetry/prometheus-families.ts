@@ -1,7 +1,7 @@
 import { BUCKETS, type Histogram } from './histogram.ts';
 import type { Family, Labels, Series } from '../../model/metric-family.ts';
-import { type FiguresView, type NamedSink, STAGES } from './telemetry.ts';
-import { missingValues, oldValues } from './missing-values.ts';
+import { type TelemetryView, type NamedSink, STAGES } from './telemetry.ts';
+import { missingMetrics, oldValues } from './missing-metrics.ts';
 import type { ProcessView } from './process-usage.ts';
 
 const family = (type: 'counter' | 'gauge', name: string, help: string, series: readonly Series[]): Family => ({
@@ -89,7 +89,7 @@ const ofSinks = (sinks: readonly NamedSink[]): readonly Family[] => {
   ];
 };
 
-const lag = ({ now, sinks }: FiguresView): Family =>
+const lag = ({ now, sinks }: TelemetryView): Family =>
   family(
     'gauge',
     'vhostmd_sink_lag_seconds',
@@ -98,7 +98,7 @@ const lag = ({ now, sinks }: FiguresView): Family =>
   );
 
 /** The daemon's figures for Prometheus. */
-export const ownFamilies = (view: FiguresView, used: ProcessView, version: string): readonly Family[] => {
+export const ownFamilies = (view: TelemetryView, used: ProcessView, version: string): readonly Family[] => {
   const { now, newest, snapshots, stages, outcomes, libvirt } = view;
   return [
     family('gauge', 'vhostmd_build_info', 'Always 1; the version of vhostmd and of Node', [
@@ -120,7 +120,7 @@ export const ownFamilies = (view: FiguresView, used: ProcessView, version: strin
       'Age of the newest snapshot',
       newest === undefined ? undefined : (now - newest.snapshot.at) / 1000,
     ),
-    single('gauge', 'vhostmd_domains', 'VMs in the newest snapshot', newest?.snapshot.guests.length),
+    single('gauge', 'vhostmd_domains', 'VMs in the newest snapshot', newest?.snapshot.domainMetrics.length),
     histograms(
       'vhostmd_stage_duration_seconds',
       'Duration of a collection by its part; publish: from the cause of a snapshot until it is published',
@@ -138,7 +138,7 @@ export const ownFamilies = (view: FiguresView, used: ProcessView, version: strin
       'gauge',
       'vhostmd_missing_values',
       'Values that the newest snapshot does not have, by metric; in context vm one for each VM',
-      missingValues(newest?.snapshot.problems ?? []).map(({ metric, context, count }) =>
+      missingMetrics(newest?.snapshot.missing ?? []).map(({ metric, context, count }) =>
         one(count, { context, metric }),
       ),
     ),

@@ -28,7 +28,7 @@ export interface SinkView {
 }
 
 /** Follows one sink by its reports. */
-export interface SinkFigures {
+export interface SinkTelemetry {
   readonly published: (at: number) => void;
   readonly reported: (
     report: SinkReport,
@@ -38,7 +38,7 @@ export interface SinkFigures {
   readonly view: () => SinkView;
 }
 
-export const sinkFigures = (): SinkFigures => {
+export const sinkTelemetry = (): SinkTelemetry => {
   let writes = 0;
   let warnings = 0;
   const failures = { open: 0, write: 0 };

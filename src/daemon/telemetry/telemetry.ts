@@ -3,11 +3,11 @@ import { defer, type Observable, type SchedulerLike, tap } from 'rxjs';
 import type { Config } from '../../config/config.ts';
 import type { Reading, Snapshot } from '../../model/metric.ts';
 import type { SinkReport } from '../../sinks/sink.ts';
-import type { Link } from '../../sources/libvirt/reconnect.ts';
+import type { ConnectionState } from '../../sources/libvirt/reconnect.ts';
 import type { Sources } from '../../sources/source.ts';
 import { histogram, type Histogram } from './histogram.ts';
 import { outcomes, type OutcomeView } from './outcome-counts.ts';
-import { type SinkFigures, sinkFigures, type SinkView } from './sink-telemetry.ts';
+import { type SinkTelemetry, sinkTelemetry, type SinkView } from './sink-telemetry.ts';
 
 /** Parts of the way from a tick or an event to a published snapshot. */
 export const STAGES = ['host_stats', 'domain_stats', 'action', 'publish'] as const;
@@ -24,7 +24,7 @@ export interface NamedSink extends SinkView {
 }
 
 /** All that the daemon knows of its own work. Times are milliseconds of `now`. */
-export interface FiguresView {
+export interface TelemetryView {
   readonly now: number;
   /** Update period in milliseconds; missing before the first snapshot. */
   readonly period?: number;
@@ -47,16 +47,16 @@ interface SinkIdentity {
 }
 
 /** Watches the daemon at work; it changes nothing. */
-export interface Figures {
+export interface Telemetry {
   /** The same sources, watched. */
   readonly watched: (sources: Sources) => Sources;
-  readonly linked: (link: Link) => void;
+  readonly linked: (link: ConnectionState) => void;
   readonly published: (
     setup: { readonly config: Config; readonly sinks: readonly SinkIdentity[] },
     snapshot: Snapshot,
   ) => void;
   readonly reported: (of: { readonly sink: SinkIdentity; readonly report: SinkReport }) => void;
-  readonly view: () => FiguresView;
+  readonly view: () => TelemetryView;
 }
 
 const namesOf = (sinks: readonly SinkIdentity[]): ReadonlyMap<string, string> => {
@@ -71,18 +71,18 @@ const namesOf = (sinks: readonly SinkIdentity[]): ReadonlyMap<string, string> =>
   return names;
 };
 
-export const createFigures = (scheduler: SchedulerLike): Figures => {
+export const createTelemetry = (scheduler: SchedulerLike): Telemetry => {
   const now = (): number => scheduler.now();
   const stages = { host_stats: histogram(), domain_stats: histogram(), action: histogram(), publish: histogram() };
   const counted = outcomes();
-  const sinks = new Map<string, SinkFigures>();
+  const sinks = new Map<string, SinkTelemetry>();
   let names: ReadonlyMap<string, string> = new Map();
   const snapshots = { tick: 0, change: 0 };
   let configured: readonly SinkIdentity[] | undefined;
   let period: number | undefined;
   let ticks = 0;
-  let skipped: FiguresView['skipped'] = { count: 0 };
-  let newest: FiguresView['newest'];
+  let skipped: TelemetryView['skipped'] = { count: 0 };
+  let newest: TelemetryView['newest'];
   let libvirt: LibvirtView | undefined;
   let reconnects = 0;
   let hasBeenUp = false;
@@ -124,7 +124,7 @@ export const createFigures = (scheduler: SchedulerLike): Figures => {
     counted.keep(config.metrics);
     names = namesOf(now);
     for (const key of sinks.keys()) if (!names.has(key)) sinks.delete(key);
-    for (const key of names.keys()) if (!sinks.has(key)) sinks.set(key, sinkFigures());
+    for (const key of names.keys()) if (!sinks.has(key)) sinks.set(key, sinkTelemetry());
   };
 
   return {

@@ -38,7 +38,7 @@ const CANDIDATES = Array.from({ length: PADDING_MOST + 1 }, (_, length) =>
 const endOf = ({ spaces, tabs }: { readonly spaces: number; readonly tabs: number }): number =>
   spaces * SPACE + tabs * TAB;
 const CANDIDATE_ENDS = Uint16Array.from(CANDIDATES, endOf);
-const TAKEN = new Uint8Array(PADDING_MOST * SPACE + 1);
+const takenOffsets = new Uint8Array(PADDING_MOST * SPACE + 1);
 
 /** The latest numbers, at most `most`, in no order. Memory grows with them: there may be thousands of disks. */
 const ring = (most: number) => {
@@ -70,7 +70,7 @@ const ring = (most: number) => {
 
 const firstFree = (): number => {
   let index = 0;
-  while (index < CANDIDATE_ENDS.length && TAKEN[CANDIDATE_ENDS[index] ?? 0] === 1) index += 1;
+  while (index < CANDIDATE_ENDS.length && takenOffsets[CANDIDATE_ENDS[index] ?? 0] === 1) index += 1;
   return index;
 };
 
@@ -82,9 +82,9 @@ export const uniqueSums = () => {
 
   const find = (base: number): Padding => {
     // One pass over what is known, then one over the candidates, most of which are taken where a sum changes little.
-    TAKEN.fill(0);
-    known.mark(TAKEN, base | 0);
-    ends.mark(TAKEN, 0);
+    takenOffsets.fill(0);
+    known.mark(takenOffsets, base | 0);
+    ends.mark(takenOffsets, 0);
     const candidate = CANDIDATES[firstFree()];
     if (candidate === undefined) throw new Error(`No unused sum within ${PADDING_MOST} bytes of white space`);
     const end = endOf(candidate);

@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 
-import { emptyBody, seal } from './document-layout.ts';
-import type { Body } from './document-layout.ts';
+import { emptyBody, withPadding } from './document-layout.ts';
+import type { DocumentBuffer } from './document-layout.ts';
 import { BUSY_OFFSET, HEADER_SIZE, SIGNATURE, SUM_OFFSET, words } from './format.ts';
 import { CLOSING } from '../../model/metrics-xml.ts';
 import { PADDING_MOST } from './checksum-padding.ts';
@@ -33,7 +33,7 @@ const END_MOST = PADDING_MOST + CLOSING.length + 1;
 
 /** What stands on a disk after an update. */
 export interface Published {
-  readonly body: Body;
+  readonly body: DocumentBuffer;
   /** Of the content, as the header has them. */
   readonly sum: number;
   readonly bytes: number;
@@ -52,9 +52,9 @@ export const updater = (fd: number, size: number, sums: UniqueSums, pwrite: Pwri
   const write = (bytes: Buffer, position: number): void => writeAll(pwrite, fd, bytes, bytes.length, position);
   const release = (): void => write(NOT_BUSY, BUSY_OFFSET);
 
-  const put = (body: Body): Published => {
+  const put = (body: DocumentBuffer): Published => {
     const padding = sums.next(body.sum);
-    const content = seal(body, padding);
+    const content = withPadding(body, padding);
     const { length } = content;
     const old = end;
     write(BUSY, BUSY_OFFSET);
@@ -86,7 +86,7 @@ export const updater = (fd: number, size: number, sums: UniqueSums, pwrite: Pwri
     /** Lets readers read. */
     release,
     /** After a failed `put`: brings back the previous document, else the empty one; at the least no reader may spin. */
-    putBack: (previous: Body | undefined): Published | undefined => {
+    putBack: (previous: DocumentBuffer | undefined): Published | undefined => {
       const restored =
         (previous === undefined ? undefined : attempt(() => put(previous))) ?? attempt(() => put(emptyBody()));
       if (restored === undefined) attempt(release);

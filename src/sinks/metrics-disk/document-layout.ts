@@ -9,11 +9,11 @@ const SPACED_OPENING = `${OPENING.trimEnd()}${' '.repeat(FRONT)}\n`;
 const TAIL = Buffer.from(`\n${CLOSING}`, 'latin1');
 
 /** What of a snapshot fits on a disk, and how many metrics do not. */
-export interface Fit {
+export interface Selection {
   readonly parts: readonly string[];
   readonly hostCount: number;
-  readonly guestCount: number;
-  readonly guests: number;
+  readonly domainCount: number;
+  readonly domains: number;
   readonly leftOut: number;
 }
 
@@ -28,26 +28,26 @@ const wholeMetrics = (xml: string, room: number): string => {
  * domains in their order up to the first that does not fit. None behind that one is taken, even if it is smaller: so
  * it depends on the domains before it only whether a domain is in, and a far one does not come and go with the others.
  */
-export const fit = ({ host, hostCount, guests }: MetricsXml, size: number): Fit => {
+export const select = ({ host, hostCount, domainMetrics }: MetricsXml, size: number): Selection => {
   const room = size - RESERVED - PADDING_MOST - SPACED_OPENING.length - CLOSING.length;
   const hostPart = wholeMetrics(host, room);
   let left = hostPart === host ? room - host.length : -1;
-  const refused = guests.findIndex(({ xml }) => (left -= xml.length) < 0);
-  const taken = refused < 0 ? guests : guests.slice(0, refused);
-  const count = (some: typeof guests): number => some.reduce((sum, guest) => sum + guest.count, 0);
+  const refused = domainMetrics.findIndex(({ xml }) => (left -= xml.length) < 0);
+  const taken = refused < 0 ? domainMetrics : domainMetrics.slice(0, refused);
+  const count = (some: typeof domainMetrics): number => some.reduce((sum, domain) => sum + domain.count, 0);
   const hostTaken = hostPart === host ? hostCount : hostPart.split(METRIC_END).length - 1;
-  const guestCount = count(taken);
+  const domainCount = count(taken);
   return {
     parts: [hostPart, ...taken.map(({ xml }) => xml)],
     hostCount: hostTaken,
-    guestCount,
-    guests: taken.length,
-    leftOut: hostCount + count(guests) - hostTaken - guestCount,
+    domainCount,
+    domains: taken.length,
+    leftOut: hostCount + count(domainMetrics) - hostTaken - domainCount,
   };
 };
 
 /** A document up to where its white space goes; `bytes` has room behind `length` for that and for the end. */
-export interface Body {
+export interface DocumentBuffer {
   readonly bytes: Buffer;
   readonly length: number;
   /** The sum of the document with spaces in front and nothing behind. */
@@ -56,7 +56,7 @@ export interface Body {
 
 const ROOM = PADDING_MOST + TAIL.length;
 
-const body = (bytes: Buffer, length: number): Body => ({
+const body = (bytes: Buffer, length: number): DocumentBuffer => ({
   bytes,
   length,
   sum: (sumOf(bytes, 0, length) + sumOf(TAIL, 0, TAIL.length)) >>> 0,
@@ -66,7 +66,7 @@ const body = (bytes: Buffer, length: number): Body => ({
 const roomFor = (needed: number): number => Math.ceil((needed * 1.125) / 1024) * 1024;
 
 /** Puts the parts together, in the given memory if that is large enough. */
-export const compose = (parts: readonly string[], memory: Buffer): Body => {
+export const compose = (parts: readonly string[], memory: Buffer): DocumentBuffer => {
   const needed = parts.reduce((sum, part) => sum + part.length, SPACED_OPENING.length + ROOM);
   const bytes = memory.length < needed ? Buffer.allocUnsafeSlow(roomFor(needed)) : memory;
   let at = bytes.write(SPACED_OPENING, 'latin1');
@@ -75,12 +75,12 @@ export const compose = (parts: readonly string[], memory: Buffer): Body => {
 };
 
 /** The document without metrics. */
-export const emptyBody = (): Body => compose([], Buffer.alloc(SPACED_OPENING.length + ROOM));
+export const emptyBody = (): DocumentBuffer => compose([], Buffer.alloc(SPACED_OPENING.length + ROOM));
 
 const isBlank = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x09;
 
 /** Takes a document apart that stands on a disk; undefined if it has not the form of a document. */
-export const decompose = (content: Buffer): Body | undefined => {
+export const decompose = (content: Buffer): DocumentBuffer | undefined => {
   let start = HEAD.length;
   let end = content.length - TAIL.length;
   if (end < start || !content.subarray(0, start).equals(HEAD) || !content.subarray(end).equals(TAIL)) return undefined;
@@ -93,7 +93,7 @@ export const decompose = (content: Buffer): Body | undefined => {
 };
 
 /** Completes a document with its white space. */
-export const seal = ({ bytes, length }: Body, { front, spaces, tabs }: Padding): Buffer => {
+export const withPadding = ({ bytes, length }: DocumentBuffer, { front, spaces, tabs }: Padding): Buffer => {
   const end = length + spaces + tabs;
   bytes.fill(' ', HEAD.length, HEAD.length + FRONT - front);
   bytes.fill('\t', HEAD.length + FRONT - front, HEAD.length + FRONT);
@@ -104,6 +104,6 @@ export const seal = ({ bytes, length }: Body, { front, spaces, tabs }: Padding):
 };
 
 /** Whether two documents are the same but for that white space. */
-export const sameBody = (one: Body, other: Body): boolean =>
+export const sameBody = (one: DocumentBuffer, other: DocumentBuffer): boolean =>
   one.length === other.length &&
   one.bytes.compare(other.bytes, HEAD.length + FRONT, other.length, HEAD.length + FRONT, one.length) === 0;

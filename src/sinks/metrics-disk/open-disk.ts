@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, futimesSync, readSync } from 'node:fs';
 
 import { compose, decompose, emptyBody, sameBody } from './document-layout.ts';
-import type { Body } from './document-layout.ts';
+import type { DocumentBuffer } from './document-layout.ts';
 import { ownUser } from '../../system/process/privileges.ts';
 import type { Owner } from '../../system/process/privileges.ts';
 import { causeOf } from '../../model/reason.ts';
@@ -94,10 +94,10 @@ export const openDisk = (options: DiskOptions, sums: UniqueSums): Disk => {
   /** What is on the disk, if that is known. */
   let published: Published | undefined;
   /** The latest good document, kept in case that the next one cannot be written. */
-  let last: Body | undefined;
+  let last: DocumentBuffer | undefined;
   let memory: Buffer = Buffer.alloc(0);
 
-  const replace = (body: Body): void => {
+  const replace = (body: DocumentBuffer): void => {
     const signed = published !== undefined;
     published = undefined;
     try {

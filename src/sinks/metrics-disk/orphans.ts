@@ -35,15 +35,15 @@ const hasSignature = (fd: number): boolean => {
 export const isMetricsDisk = (path: string): boolean => withFile(path, hasSignature) === true;
 
 /** Whether nobody has written to or touched a file for long, or there is none. */
-export const isLeftBehind = (path: string): boolean => {
+export const isStale = (path: string): boolean => {
   const stats = statPath(path);
   return stats === undefined || Date.now() - stats.mtimeMs > YOUNG;
 };
 
 /** Removes a metrics disk that nobody keeps, and tells whether it did: nothing else, none in use and no young one. */
-export const removeStray = (path: string): boolean =>
+export const removeOrphan = (path: string): boolean =>
   withFile(path, (fd) => {
-    if (!hasSignature(fd) || !isLeftBehind(path) || !tryLock(fd)) return false;
+    if (!hasSignature(fd) || !isStale(path) || !tryLock(fd)) return false;
     unlinkSync(path);
     return true;
   }) === true;

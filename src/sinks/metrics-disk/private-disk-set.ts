@@ -6,7 +6,7 @@ import { privateDisk } from './private-disk.ts';
 import type { PrivateDisk, PrivateDiskOptions } from './private-disk.ts';
 import { isUuid } from './private-paths.ts';
 import type { PrivatePaths } from './private-paths.ts';
-import { removeStray } from './orphans.ts';
+import { removeOrphan } from './orphans.ts';
 
 /**
  * Milliseconds that the disk of a domain that has gone stays: one that is started again at once finds it there, where
@@ -17,7 +17,7 @@ const GRACE = 3000;
 const SWEEP = 60_000;
 
 /** What a snapshot came to on all disks. */
-export interface Round {
+export interface UpdateSummary {
   readonly count: number;
   readonly changed: number;
   readonly failed: number;
@@ -28,11 +28,11 @@ export interface Round {
 }
 
 /** The work of a snapshot, step by step, for others to have turns in between. */
-export interface Steps {
+export interface Updates {
   readonly keeping: readonly (() => void)[];
   /** To be asked for when the disks are kept. */
   readonly strays: () => readonly (() => void)[];
-  readonly round: Round;
+  readonly round: UpdateSummary;
 }
 
 interface Entry {
@@ -49,7 +49,7 @@ interface Entry {
 }
 
 /** All private disks: which there are follows what libvirt knows. */
-export const shelf = (paths: PrivatePaths, options: PrivateDiskOptions) => {
+export const privateDiskSet = (paths: PrivatePaths, options: PrivateDiskOptions) => {
   const entries = new Map<string, Entry>();
   /** Texts that are no UUID, told once each. */
   const refused = new Set<string>();
@@ -88,13 +88,13 @@ export const shelf = (paths: PrivatePaths, options: PrivateDiskOptions) => {
     adopt: (uuid: string): void => {
       if (!add(uuid, 'adopted').disk.adopt()) entries.delete(uuid);
     },
-    steps: (snapshot: Snapshot): Steps => {
+    steps: (snapshot: Snapshot): Updates => {
       const { at } = snapshot;
       // One tick may give way to a newer snapshot before it gets here.
       const tick = snapshot.cause === 'tick' || snapshot.tick !== lastTick;
       lastTick = snapshot.tick;
       const xml = metricsXml(snapshot);
-      const own = new Map(xml.guests.map((guest) => [guest.domain.uuid, guest]));
+      const own = new Map(xml.domainMetrics.map((guest) => [guest.domain.uuid, guest]));
       const round = { count: 0, changed: 0, failed: 0, removed: 0, bytes: 0, leftOut: 0, warnings: [] as string[] };
       if (snapshot.domains !== undefined && snapshot.domains !== domains)
         round.warnings.push(...reconcile(snapshot.domains, at));
@@ -121,7 +121,7 @@ export const shelf = (paths: PrivatePaths, options: PrivateDiskOptions) => {
         }
       };
       const removeUnknown = (uuid: string): void => {
-        if (!paths.isTrusted(uuid) || !removeStray(paths.pathOf(uuid))) return;
+        if (!paths.isTrusted(uuid) || !removeOrphan(paths.pathOf(uuid))) return;
         paths.removeOwnFolder(uuid);
         round.removed += 1;
       };

@@ -1,15 +1,15 @@
 import { unlinkSync } from 'node:fs';
 
-import type { GuestXml, MetricsXml } from '../../model/metrics-xml.ts';
+import type { DomainXml, MetricsXml } from '../../model/metrics-xml.ts';
 import { reasonOf } from '../../model/reason.ts';
 import type { DiskOptions } from './open-disk.ts';
 import type { PrivatePaths } from './private-paths.ts';
-import { isLeftBehind, isMetricsDisk } from './orphans.ts';
-import { openTarget } from './resilient-disk.ts';
-import type { Target } from './resilient-disk.ts';
+import { isStale, isMetricsDisk } from './orphans.ts';
+import { openResilientDisk } from './resilient-disk.ts';
+import type { ResilientDisk } from './resilient-disk.ts';
 
 /** What became of one disk at one snapshot. */
-export interface Kept {
+export interface UpdateResult {
   readonly state: 'as it was' | 'changed' | 'failed';
   /** Written bytes of content. */
   readonly bytes: number;
@@ -23,7 +23,7 @@ export interface PrivateDisk {
   /** Takes over what lies there, if it is a metrics disk. A trouble shows at the next `keep`. */
   readonly adopt: () => boolean;
   /** Brings it up to date. Between ticks one that is up to date, or in trouble, is left alone. */
-  readonly keep: (host: MetricsXml, own: GuestXml | undefined, tick: boolean) => Kept;
+  readonly keep: (host: MetricsXml, own: DomainXml | undefined, tick: boolean) => UpdateResult;
   /** Whether nobody has kept it for long. */
   readonly leftBehind: () => boolean;
   /** Removes the file, if it is still the one that was kept here, and tells whether; throws if it cannot be removed. */
@@ -37,23 +37,23 @@ export type PrivateDiskOptions = Omit<DiskOptions, 'path'>;
 /** Keeps the disk of the domain with this UUID; nothing is opened yet. */
 export const privateDisk = (uuid: string, paths: PrivatePaths, options: PrivateDiskOptions): PrivateDisk => {
   const path = paths.pathOf(uuid);
-  let target: Target | undefined;
+  let target: ResilientDisk | undefined;
   /** What the disk holds. */
   let held: { readonly host: string; readonly own: string | undefined } | undefined;
   let leftOut = 0;
   let trouble = '';
 
-  const open = (): Target => {
+  const open = (): ResilientDisk => {
     paths.makeOwnFolder(uuid);
-    return openTarget({ ...options, path });
+    return openResilientDisk({ ...options, path });
   };
 
-  const write = ({ host, hostCount }: MetricsXml, own: GuestXml | undefined): Kept => {
+  const write = ({ host, hostCount }: MetricsXml, own: DomainXml | undefined): UpdateResult => {
     target ??= open();
     const { changed, bytes, chosen, warnings } = target.write({
       host,
       hostCount,
-      guests: own === undefined ? [] : [own],
+      domainMetrics: own === undefined ? [] : [own],
     });
     held = { host, own: own?.xml };
     leftOut = chosen.leftOut;
@@ -90,7 +90,7 @@ export const privateDisk = (uuid: string, paths: PrivatePaths, options: PrivateD
         return { state: 'failed', bytes: 0, leftOut: 0, warnings: trouble === before ? [] : [trouble] };
       }
     },
-    leftBehind: () => isLeftBehind(path),
+    leftBehind: () => isStale(path),
     remove: () => {
       if (target === undefined) return false;
       const ours = !target.gone();

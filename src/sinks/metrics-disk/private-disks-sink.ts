@@ -2,15 +2,15 @@ import { concat, defer, finalize, from, NEVER, of } from 'rxjs';
 import type { Observable, SchedulerLike } from 'rxjs';
 
 import type { Snapshot } from '../../model/metric.ts';
-import { handOver } from '../delivery.ts';
+import { deliverLatest } from '../delivery.ts';
 import type { Backoff } from '../delivery.ts';
 import type { Sink, SinkReport, Writer } from '../sink.ts';
 import { wholeChunks } from './format.ts';
 import type { PrivateDiskOptions } from './private-disk.ts';
 import { privatePaths } from './private-paths.ts';
-import { shelf } from './private-disk-set.ts';
-import type { Round } from './private-disk-set.ts';
-import { inSlices$ } from '../../rx/in-time-slices.ts';
+import { privateDiskSet } from './private-disk-set.ts';
+import type { UpdateSummary } from './private-disk-set.ts';
+import { inTimeSlices$ } from '../../rx/in-time-slices.ts';
 import { number } from './resilient-disk.ts';
 
 export interface PrivateDisksOptions extends PrivateDiskOptions {
@@ -31,7 +31,7 @@ const warnings = (all: readonly string[]): readonly SinkReport[] => {
 
 const disks = (count: number): string => `${number(count)} ${count === 1 ? 'disk' : 'disks'}`;
 
-const reports = (snapshot: Snapshot, round: Round): readonly SinkReport[] => {
+const reports = (snapshot: Snapshot, round: UpdateSummary): readonly SinkReport[] => {
   const { count, changed, failed, removed, bytes, leftOut } = round;
   const rest = [
     ...(failed === 0 ? [] : [`${number(failed)} failed`]),
@@ -49,14 +49,14 @@ export const privateDisks = ({ path, scheduler, backoff, ...options }: PrivateDi
   const paths = privatePaths(path, options.owner);
   const open$ = defer(() => {
     paths.makeFolder();
-    const kept = shelf(paths, options);
+    const kept = privateDiskSet(paths, options);
     const write$ = (snapshot: Snapshot): Observable<SinkReport> =>
       defer(() => {
         paths.makeFolder();
         const { keeping, strays, round } = kept.steps(snapshot);
         return concat(
-          inSlices$(keeping, (step) => step(), scheduler),
-          defer(() => inSlices$(strays(), (step) => step(), scheduler)),
+          inTimeSlices$(keeping, (step) => step(), scheduler),
+          defer(() => inTimeSlices$(strays(), (step) => step(), scheduler)),
           defer(() => from(reports(snapshot, round))),
         );
       });
@@ -65,10 +65,10 @@ export const privateDisks = ({ path, scheduler, backoff, ...options }: PrivateDi
       write$,
     });
     return concat(
-      inSlices$(paths.found(), kept.adopt, scheduler),
+      inTimeSlices$(paths.found(), kept.adopt, scheduler),
       defer(() => of(writer())),
       NEVER,
     ).pipe(finalize(kept.close));
   });
-  return handOver('private disks', open$, { scheduler, ...(backoff === undefined ? {} : { backoff }) });
+  return deliverLatest('private disks', open$, { scheduler, ...(backoff === undefined ? {} : { backoff }) });
 };

@@ -1,18 +1,18 @@
 import type { MetricsXml } from '../../model/metrics-xml.ts';
-import { fit } from './document-layout.ts';
-import type { Fit } from './document-layout.ts';
+import { select } from './document-layout.ts';
+import type { Selection } from './document-layout.ts';
 import { openDisk } from './open-disk.ts';
 import type { Disk, DiskOptions, Publication } from './open-disk.ts';
 import { uniqueSums } from './checksum-padding.ts';
 
 /** What an update came to; `warnings` are about the file and what fits on it. */
 export interface Update extends Publication {
-  readonly chosen: Fit;
+  readonly chosen: Selection;
   readonly warnings: readonly string[];
 }
 
 /** A file that is kept as a metrics disk, whatever others do to it. */
-export interface Target {
+export interface ResilientDisk {
   readonly opened: string;
   /** What stood there at opening. */
   readonly found: Disk['found'];
@@ -35,12 +35,12 @@ const FOUND: Readonly<Record<Disk['found'], string>> = {
 /** Says on change only whether all metrics fit. */
 const overflow = (path: string) => {
   let over = false;
-  return ({ leftOut, guests, hostCount }: Fit, all: MetricsXml): readonly string[] => {
+  return ({ leftOut, domains, hostCount }: Selection, all: MetricsXml): readonly string[] => {
     const before = over;
     over = leftOut > 0;
     if (over === before) return [];
     if (!over) return [`${path} holds all metrics again`];
-    const kept = `${number(hostCount)} of ${number(all.hostCount)} host metrics and ${number(guests)} of ${number(all.guests.length)} VMs`;
+    const kept = `${number(hostCount)} of ${number(all.hostCount)} host metrics and ${number(domains)} of ${number(all.domainMetrics.length)} VMs`;
     return [`${path} is too small and holds ${kept} only; raise the <size> of the disk`];
   };
 };
@@ -48,7 +48,7 @@ const overflow = (path: string) => {
 const REOPENED = 'VMs that have the old file open see the new one when it is attached to them again';
 
 /** Opens a metrics disk and keeps it: one that was deleted or replaced is opened anew, one that was damaged is mended. */
-export const openTarget = (options: DiskOptions): Target => {
+export const openResilientDisk = (options: DiskOptions): ResilientDisk => {
   const { path } = options;
   const sums = uniqueSums();
   const overflowed = overflow(path);
@@ -78,7 +78,7 @@ export const openTarget = (options: DiskOptions): Target => {
     gone: () => disk?.gone() ?? true,
     write: (xml) => {
       const { size, publish } = usable();
-      const chosen = fit(xml, size);
+      const chosen = select(xml, size);
       const publication = publish(chosen.parts);
       const warnings = [...mended, ...overflowed(chosen, xml)];
       mended = [];

@@ -3,20 +3,20 @@ import type { SchedulerLike } from 'rxjs';
 
 import type { Snapshot } from '../../model/metric.ts';
 import { metricsXml } from '../../model/metrics-xml.ts';
-import { handOver } from '../delivery.ts';
+import { deliverLatest } from '../delivery.ts';
 import type { Backoff } from '../delivery.ts';
 import type { Sink, SinkReport, Writer } from '../sink.ts';
-import type { Fit } from './document-layout.ts';
+import type { Selection } from './document-layout.ts';
 import type { DiskOptions } from './open-disk.ts';
-import { number, openTarget } from './resilient-disk.ts';
+import { number, openResilientDisk } from './resilient-disk.ts';
 
 export interface MetricsDiskOptions extends DiskOptions {
   readonly scheduler: SchedulerLike;
   readonly backoff?: Backoff;
 }
 
-const contentOf = ({ hostCount, guestCount, guests }: Fit, bytes: number): string =>
-  `${number(hostCount)} host and ${number(guestCount)} VM metrics of ${number(guests)} ${guests === 1 ? 'VM' : 'VMs'}, ${number(bytes)} bytes`;
+const contentOf = ({ hostCount, domainCount, domains }: Selection, bytes: number): string =>
+  `${number(hostCount)} host and ${number(domainCount)} VM metrics of ${number(domains)} ${domains === 1 ? 'VM' : 'VMs'}, ${number(bytes)} bytes`;
 
 const warning = (message: string): SinkReport => ({ kind: 'warning', message });
 
@@ -24,7 +24,7 @@ const warning = (message: string): SinkReport => ({ kind: 'warning', message });
 export const metricsDisk = (options: MetricsDiskOptions): Sink => {
   const { path } = options;
   const open$ = new Observable<Writer>((subscriber) => {
-    const target = openTarget(options);
+    const target = openResilientDisk(options);
     const write = (snapshot: Snapshot): readonly SinkReport[] => {
       const { chosen, bytes, warnings } = target.write(metricsXml(snapshot));
       const message = `${path}: ${contentOf(chosen, bytes)}`;
@@ -33,5 +33,5 @@ export const metricsDisk = (options: MetricsDiskOptions): Sink => {
     subscriber.next({ opened: target.opened, write$: (snapshot) => defer(() => from(write(snapshot))) });
     return target.close;
   });
-  return handOver('metrics disk', open$, options);
+  return deliverLatest('metrics disk', open$, options);
 };

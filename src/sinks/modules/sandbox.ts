@@ -102,7 +102,7 @@ const endingQuietly = <T>(value$: Observable<T>): Observable<T> =>
  * Somebody else's sink, from which nothing gets out: it sees frozen snapshots, its reports are checked, and if it throws,
  * fails or ends by itself it is reported and run again with backoff.
  */
-export const isolated = (
+export const sandboxed = (
   { name, run }: Sink,
   { scheduler, backoff = DEFAULT_BACKOFF }: { readonly scheduler: SchedulerLike; readonly backoff?: Backoff },
 ): Sink => ({

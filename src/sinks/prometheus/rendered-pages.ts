@@ -35,7 +35,7 @@ const once = <Key, T>(make: (key: Key) => Promise<T>): ((key: Key) => Promise<T>
 /** Sources of the page: the newest snapshot, the daemon's own figures and a clock in milliseconds. */
 interface Sources {
   readonly newest: () => Snapshot | undefined;
-  readonly figures: () => readonly Family[];
+  readonly telemetry: () => readonly Family[];
   readonly now: () => number;
 }
 
@@ -43,14 +43,14 @@ interface Sources {
  * The page, the same bytes for all who ask: of a snapshot each format is rendered once at most, and the page with the
  * own figures is made, and compressed, once a second at most.
  */
-export const answers = ({ newest, figures, now }: Sources): ((variant: Variant) => Promise<Buffer>) => {
+export const answers = ({ newest, telemetry, now }: Sources): ((variant: Variant) => Promise<Buffer>) => {
   const steadied = steadiedCounters();
   const ofSnapshot = (snapshot: Snapshot | undefined) => {
     const { families: shown, leftOut } = snapshot === undefined ? NONE : snapshotFamilies(snapshot, steadied);
     return { snapshot, leftOut, text: once(async (format: Format) => await familiesText(shown, format)) };
   };
   const whole = (part: ReturnType<typeof ofSnapshot>) => {
-    const own = [unshown(part.leftOut), ...figures()];
+    const own = [unshown(part.leftOut), ...telemetry()];
     const plain = once(async (format: Format) => {
       const texts = [await part.text(format), await familiesText(own, format)].filter((text) => text !== '');
       return Buffer.from(texts.join(format === 'text' ? '\n' : '') + END[format]);

@@ -4,7 +4,7 @@ import type { Family } from '../../model/metric-family.ts';
 import type { Snapshot } from '../../model/metric.ts';
 import type { Listening } from '../../system/unix-socket.ts';
 import { defineSink, type SinkContext } from '../definition.ts';
-import { type Backoff, handOver } from '../delivery.ts';
+import { type Backoff, deliverLatest } from '../delivery.ts';
 import type { Sink, SinkReport, Writer } from '../sink.ts';
 import { answers } from './rendered-pages.ts';
 import { type Address, addressOf, hostText, isLocal, LISTEN, listening$ } from './listen.ts';
@@ -17,7 +17,7 @@ export interface PrometheusOptions {
   readonly scheduler: SchedulerLike;
   readonly backoff?: Backoff;
   /** The daemon's own figures, shown on the same page. */
-  readonly figures?: () => readonly Family[];
+  readonly telemetry?: () => readonly Family[];
 }
 
 const placeOf = (address: Address, path: string): string => {
@@ -26,12 +26,12 @@ const placeOf = (address: Address, path: string): string => {
 };
 
 /** Serves the newest snapshot to Prometheus. A scrape collects nothing and waits for nothing. */
-export const prometheus = ({ address, path, figures = () => [], ...options }: PrometheusOptions): Sink => {
+export const prometheus = ({ address, path, telemetry = () => [], ...options }: PrometheusOptions): Sink => {
   const place = placeOf(address, path);
   const open$ = defer(() => {
     const lost$ = new Subject<never>();
     let newest: Snapshot | undefined;
-    const render = answers({ newest: () => newest, figures, now: () => options.scheduler.now() });
+    const render = answers({ newest: () => newest, telemetry, now: () => options.scheduler.now() });
     const { server, closeAll } = pageServer({ path, render });
     const write = ({ lost }: Listening, snapshot: Snapshot): Observable<SinkReport> => {
       const reason = lost();
@@ -53,12 +53,12 @@ export const prometheus = ({ address, path, figures = () => [], ...options }: Pr
       ),
     ).pipe(finalize(closeAll));
   });
-  return handOver('prometheus', open$, options);
+  return deliverLatest('prometheus', open$, options);
 };
 
 /** What the daemon gives to this sink besides what every sink gets. */
 export interface PrometheusContext extends SinkContext {
-  readonly figures?: () => readonly Family[];
+  readonly telemetry?: () => readonly Family[];
 }
 
 /** `<sink type="prometheus">` */
@@ -76,9 +76,9 @@ export const prometheusDefinition = defineSink({
       check: (text) => (/^\/[\w./~-]*$/.test(text) ? undefined : 'a path like /metrics'),
     },
   },
-  make: ({ listen, path }, { scheduler, figures }: PrometheusContext) => {
+  make: ({ listen, path }, { scheduler, telemetry }: PrometheusContext) => {
     const address = addressOf(listen);
     if (address === undefined) throw new Error(`no address: ${listen}`);
-    return prometheus({ address, path, scheduler, ...(figures === undefined ? {} : { figures }) });
+    return prometheus({ address, path, scheduler, ...(telemetry === undefined ? {} : { telemetry }) });
   },
 });

@@ -1,7 +1,7 @@
 import type { Family, Labels, Series } from '../../model/metric-family.ts';
-import type { Context, MetricDefinition, Sample, Snapshot } from '../../model/metric.ts';
+import { domainRunKey, type Context, type MetricDefinition, type Sample, type Snapshot } from '../../model/metric.ts';
 import { type Naming, naming, type Shown } from './metric-names.ts';
-import { HOST, runOf, type Steadied, steadiedCounters } from './steady-counters.ts';
+import { HOST, type Steadied, steadiedCounters } from './steady-counters.ts';
 import { labelText } from './exposition.ts';
 
 /** A snapshot as Prometheus knows metrics. */
@@ -39,7 +39,7 @@ interface Group {
  * remembers the counters of one sink.
  */
 export const snapshotFamilies = (snapshot: Snapshot, steadied: Steadied = steadiedCounters()): Page => {
-  const { host, guests, metrics = NONE } = snapshot;
+  const { host, domainMetrics, metrics = NONE } = snapshot;
   const nameOf = namingOf(metrics);
   const groups = new Map<string, Group>();
   let leftOut = 0;
@@ -59,8 +59,10 @@ export const snapshotFamilies = (snapshot: Snapshot, steadied: Steadied = steadi
   };
 
   host.forEach(add('host', host, HOST, {}));
-  for (const { domain, samples } of guests) {
-    samples.forEach(add('vm', domain, runOf(domain), { domain: labelText(domain.name), uuid: labelText(domain.uuid) }));
+  for (const { domain, samples } of domainMetrics) {
+    samples.forEach(
+      add('vm', domain, domainRunKey(domain), { domain: labelText(domain.name), uuid: labelText(domain.uuid) }),
+    );
   }
   steadied.forget(snapshot);
   return { families: [...groups.values()].map(({ shown, series }) => ({ ...shown, series })), leftOut };

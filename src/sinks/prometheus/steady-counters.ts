@@ -1,4 +1,4 @@
-import type { Snapshot } from '../../model/metric.ts';
+import { domainRunKey, type Snapshot } from '../../model/metric.ts';
 import type { Steady } from './statistic-kinds.ts';
 
 /** Counters of one sink, as they were shown last. */
@@ -15,9 +15,6 @@ interface Counter {
 }
 
 export const HOST = 'host';
-
-/** The key of one run of a domain: what starts anew has a new id. */
-export const runOf = ({ uuid, id }: { readonly uuid: string; readonly id?: number }): string => `${uuid} ${id ?? ''}`;
 
 // A greater fall of the host's counters, and to less than half, is a new start. In base units (seconds, bytes).
 const JITTER = 10;
@@ -44,8 +41,12 @@ export const steadiedCounters = (): Steadied => {
       counters.set(name, now);
       return now.value + now.carried;
     },
-    forget: ({ guests, domains = [] }) => {
-      const alive = new Set([HOST, ...guests.map(({ domain }) => runOf(domain)), ...domains.map(runOf)]);
+    forget: ({ domainMetrics, domains = [] }) => {
+      const alive = new Set([
+        HOST,
+        ...domainMetrics.map(({ domain }) => domainRunKey(domain)),
+        ...domains.map(domainRunKey),
+      ]);
       for (const run of runs.keys()) if (!alive.has(run)) runs.delete(run);
     },
   };

@@ -15,33 +15,35 @@ import {
 } from 'rxjs';
 import type { Observable } from 'rxjs';
 
-import type { KnownDomain, Snapshot } from '../../model/metric.ts';
-import { lookForChannels$, runOf } from './socket-discovery.ts';
+import { domainRunKey, type KnownDomain, type Snapshot } from '../../model/metric.ts';
+import { lookForChannels$ } from './socket-discovery.ts';
 import type { Found, Paths } from './socket-discovery.ts';
-import { NOTHING, plan, sharedOf } from './reconcile.ts';
-import type { Plan } from './reconcile.ts';
+import { EMPTY_SET, reconcile, sharedOf } from './reconcile.ts';
+import type { ChannelSet } from './reconcile.ts';
 
 /** A plan with the one before it, or directories that could not be read, of which each text comes once. */
-export type Planned = { readonly plan: Plan; readonly before: Plan } | { readonly unreadable: string };
+export type ChannelSetChange =
+  | { readonly plan: ChannelSet; readonly before: ChannelSet }
+  | { readonly unreadable: string };
 
 const pathless = (domains: readonly KnownDomain[], found: Paths): readonly KnownDomain[] =>
   domains.filter(
-    (domain) => domain.id !== undefined && typeof domain.channel !== 'string' && !found.has(runOf(domain)),
+    (domain) => domain.id !== undefined && typeof domain.channel !== 'string' && !found.has(domainRunKey(domain)),
   );
 
 /**
  * Follows the domains of the snapshots, and plans anew when they are others, or when two of them share a socket. Sockets that no XML names are looked for
  * with every tick, until they are found. `snapshot$` is hot.
  */
-export const plans$ = (
+export const channelSets$ = (
   snapshot$: Observable<Snapshot>,
   channelPaths: readonly string[],
   maxChannels: number,
-): Observable<Planned> =>
+): Observable<ChannelSetChange> =>
   defer(() => {
     let paths: Paths = new Map();
     const keep = (domains: readonly KnownDomain[], found: Paths): void => {
-      const runs = new Set(domains.map(runOf));
+      const runs = new Set(domains.map(domainRunKey));
       paths = new Map([...paths, ...found].filter(([run]) => runs.has(run)));
     };
     const look$ = (domains: readonly KnownDomain[]): Observable<Found> => {
@@ -60,7 +62,7 @@ export const plans$ = (
       exhaustMap(({ domains = [] }) => look$(domains)),
       share(),
     );
-    let newest: Plan = NOTHING;
+    let newest: ChannelSet = EMPTY_SET;
     // A socket can be replaced by another domain's while no domain changes.
     const conflict$ = snapshot$.pipe(
       filter(({ cause }) => cause === 'tick'),
@@ -77,9 +79,9 @@ export const plans$ = (
       ),
       conflict$,
     ]).pipe(
-      scan((before, [domains]) => plan(before, domains, paths, maxChannels), NOTHING),
+      scan((before, [domains]) => reconcile(before, domains, paths, maxChannels), EMPTY_SET),
       tap((now) => (newest = now)),
-      startWith(NOTHING),
+      startWith(EMPTY_SET),
       pairwise(),
       map(([before, now]) => ({ before, plan: now })),
     );

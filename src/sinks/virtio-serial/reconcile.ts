@@ -1,10 +1,9 @@
-import type { KnownDomain } from '../../model/metric.ts';
+import { domainRunKey, type KnownDomain } from '../../model/metric.ts';
 import { identityOf } from './socket-identity.ts';
-import { runOf } from './socket-discovery.ts';
 import type { Paths } from './socket-discovery.ts';
 
 /** A channel that is to be connected: one run of a domain with one path. */
-export interface Wanted {
+export interface DesiredChannel {
   readonly key: string;
   readonly domain: KnownDomain;
   readonly id: number;
@@ -12,33 +11,33 @@ export interface Wanted {
 }
 
 /** Which channels there are to be, and what is different from before. */
-export interface Plan {
-  readonly channels: ReadonlyMap<string, Wanted>;
-  readonly added: readonly Wanted[];
+export interface ChannelSet {
+  readonly channels: ReadonlyMap<string, DesiredChannel>;
+  readonly added: readonly DesiredChannel[];
   readonly removed: ReadonlySet<string>;
   /** Those that are too many, in the order in which they come next. */
-  readonly over: readonly Wanted[];
+  readonly over: readonly DesiredChannel[];
   /** Those that name the socket of another one: whose metrics it would get cannot be known. */
-  readonly shared: readonly Wanted[];
+  readonly shared: readonly DesiredChannel[];
 }
 
-export const NOTHING: Plan = { channels: new Map(), added: [], removed: new Set(), over: [], shared: [] };
+export const EMPTY_SET: ChannelSet = { channels: new Map(), added: [], removed: new Set(), over: [], shared: [] };
 
-const known = new WeakMap<KnownDomain, Wanted>();
+const known = new WeakMap<KnownDomain, DesiredChannel>();
 
-const wantedOf = (domain: KnownDomain, path: string | undefined): readonly Wanted[] => {
+const desiredOf = (domain: KnownDomain, path: string | undefined): readonly DesiredChannel[] => {
   const { id } = domain;
   if (id === undefined || path === undefined) return [];
   const before = known.get(domain);
   if (before?.path === path) return [before];
-  const wanted = { key: `${runOf(domain)} ${path}`, domain, id, path };
+  const wanted = { key: `${domainRunKey(domain)} ${path}`, domain, id, path };
   known.set(domain, wanted);
   return [wanted];
 };
 
 /** Those of which another one names the same socket, by whatever path. */
-export const sharedOf = (all: readonly Wanted[]): ReadonlySet<Wanted> => {
-  const users = new Map<string, Wanted[]>();
+export const sharedOf = (all: readonly DesiredChannel[]): ReadonlySet<DesiredChannel> => {
+  const users = new Map<string, DesiredChannel[]>();
   for (const wanted of all) {
     const identity = identityOf(wanted.path);
     users.set(identity, [...(users.get(identity) ?? []), wanted]);
@@ -47,17 +46,17 @@ export const sharedOf = (all: readonly Wanted[]): ReadonlySet<Wanted> => {
 };
 
 /** Reconciles the channels with the domains that are known now; what is connected stays, new ones take free places. */
-export const plan = (
-  { channels: before }: Plan,
+export const reconcile = (
+  { channels: before }: ChannelSet,
   domains: readonly KnownDomain[],
   found: Paths,
   maxChannels: number,
-): Plan => {
-  const paths = new Map([...before.values()].map(({ domain, path }) => [runOf(domain), path]));
+): ChannelSet => {
+  const paths = new Map([...before.values()].map(({ domain, path }) => [domainRunKey(domain), path]));
   // While it is not known what the XML says, what is connected stays so.
   const unknown = (domain: KnownDomain): string | undefined =>
-    (domain.channel === undefined ? paths.get(runOf(domain)) : undefined) ?? found.get(runOf(domain));
-  const all = domains.flatMap((domain) => wantedOf(domain, domain.channel ?? unknown(domain)));
+    (domain.channel === undefined ? paths.get(domainRunKey(domain)) : undefined) ?? found.get(domainRunKey(domain));
+  const all = domains.flatMap((domain) => desiredOf(domain, domain.channel ?? unknown(domain)));
   const inConflict = sharedOf(all);
   const shared = all.filter((wanted) => inConflict.has(wanted));
   const alone = all.filter((wanted) => !inConflict.has(wanted));

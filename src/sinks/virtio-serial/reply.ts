@@ -14,8 +14,8 @@ export const REPLY_END = `${CLOSING}\n`;
 /** The answer to one domain: the host's metrics and its own. All others' are taken away before any text is made. */
 export const metricsReply = (snapshot: Snapshot | undefined, uuid: string, id: number): string => {
   if (snapshot === undefined) return OPENING + NO_HOST + NO_VM + REPLY_END;
-  const own = snapshot.guests.filter(({ domain }) => domain.uuid === uuid && domain.id === id);
-  const { host, guests } = metricsXml({ ...snapshot, guests: own });
-  const vm = guests.map(({ xml }) => xml).join('');
+  const own = snapshot.domainMetrics.filter(({ domain }) => domain.uuid === uuid && domain.id === id);
+  const { host, domainMetrics } = metricsXml({ ...snapshot, domainMetrics: own });
+  const vm = domainMetrics.map(({ xml }) => xml).join('');
   return OPENING + (host === '' ? NO_HOST : host) + (vm === '' ? NO_VM : vm) + REPLY_END;
 };

@@ -21,9 +21,9 @@ import type { Backoff } from '../delivery.ts';
 import type { Sink, SinkReport } from '../sink.ts';
 import { channel$ } from './channel.ts';
 import { DEFAULT_CHANNEL_PATHS } from './socket-discovery.ts';
-import { NOTHING } from './reconcile.ts';
-import type { Plan, Wanted } from './reconcile.ts';
-import { plans$ } from './channel-set.ts';
+import { EMPTY_SET } from './reconcile.ts';
+import type { ChannelSet, DesiredChannel } from './reconcile.ts';
+import { channelSets$ } from './channel-set.ts';
 import { metricsReply } from './reply.ts';
 import { channelWarning, connectedOf, planWarnings, troubleOf } from './warnings.ts';
 
@@ -43,7 +43,7 @@ const DEFAULT_BACKOFF: Backoff = { first: 100, most: 10_000 };
 /** What is known while the sink runs. */
 interface Served {
   newest?: Snapshot;
-  plan: Plan;
+  plan: ChannelSet;
   readonly connected: Set<string>;
   /** What is wrong with those that are not, behind their path. */
   readonly troubles: Map<string, string>;
@@ -60,7 +60,7 @@ export const virtioSerial = (options: VirtioSerialOptions): Sink => {
   const fresh = ({ newest }: Served): Snapshot | undefined =>
     newest !== undefined && scheduler.now() - newest.at <= expirationTime ? newest : undefined;
 
-  const served$ = (served: Served, wanted: Wanted): Observable<SinkReport> => {
+  const served$ = (served: Served, wanted: DesiredChannel): Observable<SinkReport> => {
     const { key, path, domain, id } = wanted;
     const reply = (): string => metricsReply(fresh(served), domain.uuid, id);
     return channel$({ path, reply, scheduler, backoff }).pipe(
@@ -79,7 +79,7 @@ export const virtioSerial = (options: VirtioSerialOptions): Sink => {
   };
 
   const channels$ = (served: Served, snapshot$: Observable<Snapshot>): Observable<SinkReport> =>
-    plans$(snapshot$, channelPaths, maxChannels).pipe(
+    channelSets$(snapshot$, channelPaths, maxChannels).pipe(
       connect((planned$) => {
         const plan$ = planned$.pipe(filter((planned) => 'plan' in planned));
         const removed$ = plan$.pipe(
@@ -87,7 +87,7 @@ export const virtioSerial = (options: VirtioSerialOptions): Sink => {
           filter((removed) => removed.size > 0),
           share(),
         );
-        const gone$ = ({ key }: Wanted) => removed$.pipe(filter((removed) => removed.has(key)));
+        const gone$ = ({ key }: DesiredChannel) => removed$.pipe(filter((removed) => removed.has(key)));
         return merge(
           planned$.pipe(
             mergeMap((planned): readonly SinkReport[] => {
@@ -114,7 +114,7 @@ export const virtioSerial = (options: VirtioSerialOptions): Sink => {
     name: 'virtio-serial',
     run: (snapshot$) =>
       defer(() => {
-        const served: Served = { plan: NOTHING, connected: new Set(), troubles: new Map() };
+        const served: Served = { plan: EMPTY_SET, connected: new Set(), troubles: new Map() };
         const take = (snapshot: Snapshot): void => {
           served.newest = snapshot;
         };

@@ -2,7 +2,7 @@ import { lstatSync, readdir } from 'node:fs';
 
 import { forkJoin, map, Observable } from 'rxjs';
 
-import type { KnownDomain } from '../../model/metric.ts';
+import { domainRunKey, type KnownDomain } from '../../model/metric.ts';
 import { causeOf } from '../../model/reason.ts';
 import { CHANNEL_NAME } from './socket-path.ts';
 
@@ -12,7 +12,7 @@ export const DEFAULT_CHANNEL_PATHS = ['/var/lib/libvirt/qemu/channel/target', '/
 /** libvirt cuts names there, so that paths do not become too long for a socket. */
 const NAME_LENGTH = 20;
 
-/** Paths of sockets by run of a domain, as `runOf` names it. */
+/** Paths of sockets by run of a domain, as `domainRunKey` names it. */
 export type Paths = ReadonlyMap<string, string>;
 
 /** The sockets that were found, and the directories that could not be read, each with the reason. */
@@ -20,9 +20,6 @@ export interface Found {
   readonly paths: Paths;
   readonly unreadable: readonly string[];
 }
-
-/** One run of a domain: after a restart or a migration its id is another one. */
-export const runOf = ({ uuid, id }: KnownDomain): string => `${uuid} ${id}`;
 
 /** The directories that libvirt may have made for a domain: `domain-<id>-<name>`, without `domain-` since 9.7. */
 export const directoriesOf = ({ id, name }: KnownDomain): readonly string[] => {
@@ -67,7 +64,7 @@ export const lookForChannels$ = (domains: readonly KnownDomain[], channelPaths: 
           .map((directory) => `${directory}/${CHANNEL_NAME}`)
           .find(exists);
       };
-      const found = domains.map((domain) => [runOf(domain), pathOf(domain)] as const);
+      const found = domains.map((domain) => [domainRunKey(domain), pathOf(domain)] as const);
       return {
         paths: new Map(found.filter((one): one is readonly [string, string] => one[1] !== undefined)),
         unreadable: listings.flatMap(({ trouble }) => (trouble === undefined ? [] : [trouble])),

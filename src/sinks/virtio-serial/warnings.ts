@@ -1,21 +1,24 @@
 import type { SinkReport } from '../sink.ts';
 import { quoted } from './socket-path.ts';
-import type { Plan, Wanted } from './reconcile.ts';
+import type { ChannelSet, DesiredChannel } from './reconcile.ts';
 
 const number = (value: number): string => value.toLocaleString('en-US');
 
 const warning = (message: string): SinkReport => ({ kind: 'warning', message });
 
 /** A message on one channel; `say` goes on behind its path. */
-export const channelWarning = ({ domain, path }: Wanted, say: string): SinkReport =>
+export const channelWarning = ({ domain, path }: DesiredChannel, say: string): SinkReport =>
   warning(`The channel of domain ${quoted(domain.name)}, ${quoted(path)}, ${say}`);
 
 /** How many of the channels are connected. */
-export const connectedOf = (connected: number, { channels, over, shared }: Plan): string =>
+export const connectedOf = (connected: number, { channels, over, shared }: ChannelSet): string =>
   `${number(connected)} ${connected === 1 ? 'channel' : 'channels'} connected, ${number(channels.size + over.length + shared.length - connected)} not`;
 
 /** What is wrong with the first channel that is not connected, and how many more there are. */
-export const troubleOf = ({ channels }: Plan, troubles: ReadonlyMap<string, string>): { readonly trouble?: string } => {
+export const troubleOf = (
+  { channels }: ChannelSet,
+  troubles: ReadonlyMap<string, string>,
+): { readonly trouble?: string } => {
   const [first] = troubles;
   const wanted = first && channels.get(first[0]);
   if (first === undefined || wanted === undefined) return {};
@@ -25,7 +28,7 @@ export const troubleOf = ({ channels }: Plan, troubles: ReadonlyMap<string, stri
   };
 };
 
-const overflow = (over: readonly Wanted[], maxChannels: number): readonly SinkReport[] =>
+const overflow = (over: readonly DesiredChannel[], maxChannels: number): readonly SinkReport[] =>
   over.slice(0, 1).map((wanted) => {
     const others = over.length > 1 ? `, like those of ${number(over.length - 1)} more domains` : '';
     const why = `<max_channels> allows ${number(maxChannels)} only; raise it`;
@@ -33,7 +36,11 @@ const overflow = (over: readonly Wanted[], maxChannels: number): readonly SinkRe
   });
 
 /** What a new plan says that the one before did not: channels that are too many, and paths that are not one's own. */
-export const planWarnings = (before: Plan, { over, shared }: Plan, maxChannels: number): readonly SinkReport[] => {
+export const planWarnings = (
+  before: ChannelSet,
+  { over, shared }: ChannelSet,
+  maxChannels: number,
+): readonly SinkReport[] => {
   const known = new Set(before.shared.map(({ key }) => key));
   const other = 'is not connected: another domain names the same socket; give each channel a path of its own';
   return [

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 
 /** Keeps the first `max` bytes of a stream and throws the rest away; returns a reader of what there is. */
-export const keepHead = (stream: Readable, max: number, onMore?: () => void): (() => Uint8Array) => {
+export const captureOutput = (stream: Readable, max: number, onMore?: () => void): (() => Uint8Array) => {
   const chunks: Buffer[] = [];
   let size = 0;
   stream.on('data', (chunk: Buffer) => {

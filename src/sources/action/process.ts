@@ -5,7 +5,7 @@ import { Observable, type SchedulerLike } from 'rxjs';
 
 import type { Stage } from '../../model/metric.ts';
 import { addGroup, endGroup, endLeftovers, GRACE } from './process-group.ts';
-import { keepHead } from './capture-output.ts';
+import { captureOutput } from './capture-output.ts';
 import type { Release } from './pool.ts';
 import { exitResult, startFailure, type Failure, type Printed } from './results.ts';
 
@@ -69,11 +69,11 @@ export const run$ = (command: Command, scheduler: SchedulerLike, release: Releas
       () => end('run', `no end after ${command.timeout / 1000} s; killed`),
       command.timeout,
     );
-    const output = keepHead(child.stdout, MAX_OUTPUT, () => {
+    const output = captureOutput(child.stdout, MAX_OUTPUT, () => {
       child.stdout.destroy();
       end('output', `printed more than ${MAX_OUTPUT / 1024} KiB; killed`);
     });
-    const errors = keepHead(child.stderr, MAX_ERRORS);
+    const errors = captureOutput(child.stderr, MAX_ERRORS);
     const closeStreams = (): void => {
       child.stdout.destroy();
       child.stderr.destroy();

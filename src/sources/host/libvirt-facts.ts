@@ -19,7 +19,7 @@ import {
 
 import type { MetricDefinition } from '../../model/metric.ts';
 import type { Connection, HostFact, HostFacts } from '../libvirt/types.ts';
-import type { Link } from '../libvirt/reconnect.ts';
+import type { ConnectionState } from '../libvirt/reconnect.ts';
 
 const FACT_OF: ReadonlyMap<string, HostFact> = new Map([
   ['host.product', 'product'],
@@ -48,7 +48,7 @@ export const isFromLibvirt = ({ context, source }: MetricDefinition): boolean =>
  * While libvirt is away or hangs, its latest answer stands, but for the CPUs, which the kernel can tell as well.
  */
 export const hostFacts = (
-  link$: Observable<Link>,
+  connectionState$: Observable<ConnectionState>,
   scheduler: SchedulerLike,
 ): ((wanted: readonly HostFact[]) => Observable<HostFacts | undefined>) => {
   let latest: HostFacts = {};
@@ -77,7 +77,7 @@ export const hostFacts = (
   return (wanted) =>
     defer(() => {
       if (wanted.length === 0) return of(undefined);
-      return merge(link$, of<Link>({ up: false, reason: 'not connected yet' })).pipe(
+      return merge(connectionState$, of<ConnectionState>({ up: false, reason: 'not connected yet' })).pipe(
         take(1),
         switchMap((link) => {
           if (!link.up) return of(remembered());

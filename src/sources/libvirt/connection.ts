@@ -6,7 +6,7 @@ import { withDoubts } from './doubts.ts';
 import { eventLoop$, registerEventLoop } from './event-loop.ts';
 import { driver$, hostFacts$, libraryVersion$ } from './host-facts.ts';
 import { libvirt, type Pointer } from './bindings.ts';
-import { type Listener, listening } from './event-callbacks.ts';
+import { type Listener, registerCallbacks } from './event-callbacks.ts';
 import { open$ } from './open-connection.ts';
 import { channelOf$, domainInfo$, domainStats$, listDefined$, listDomains$ } from './queries.ts';
 import type { Connection, LifecycleEvent } from './types.ts';
@@ -103,7 +103,7 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
     };
 
     const opened$ = open$(uri, { readOnly: true, asks: 'nobody' }, (conn) => {
-      const { begin$, reports, end$ } = listening(conn, listener);
+      const { begin$, reports, end$ } = registerCallbacks(conn, listener);
       open = { conn, end$ };
       return { conn, begin$, reports };
     });

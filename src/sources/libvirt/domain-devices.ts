@@ -18,7 +18,7 @@ const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const NOT_ALLOWED: ReadonlySet<number | undefined> = new Set([29, 45, 79, 88, 94]);
 
 /** A domain is described twice: as it runs, and as it is defined for its next start. */
-export type Where = keyof typeof DESCRIPTION;
+export type DomainConfigScope = keyof typeof DESCRIPTION;
 
 /** A domain that a word stands for: as the number of its run, its UUID or its name. */
 export interface Match {
@@ -38,10 +38,10 @@ export interface DomainAccess {
    */
   readonly hasDac$: () => Observable<boolean>;
   readonly isPersistent$: (domain: Domain) => Observable<boolean>;
-  readonly xml$: (domain: Domain, where: Where) => Observable<string>;
-  readonly attach$: (domain: Domain, xml: string, where: Where) => Observable<undefined>;
+  readonly xml$: (domain: Domain, where: DomainConfigScope) => Observable<string>;
+  readonly attach$: (domain: Domain, xml: string, where: DomainConfigScope) => Observable<undefined>;
   /** Emits when the device has gone, or when the guest has not let go of it for 5 s. */
-  readonly detach$: (domain: Domain, xml: string, where: Where) => Observable<undefined>;
+  readonly detach$: (domain: Domain, xml: string, where: DomainConfigScope) => Observable<undefined>;
   readonly close$: () => Observable<undefined>;
 }
 
@@ -84,7 +84,7 @@ const access = (conn: Pointer): DomainAccess => {
     how: 'attachDevice' | 'detachDevice',
     domain: Domain,
     xml: string,
-    where: Where,
+    where: DomainConfigScope,
   ): Observable<undefined> => {
     const handle = handleOf(domain);
     return call$(

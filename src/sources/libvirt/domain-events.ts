@@ -25,7 +25,7 @@ import {
 import type { DomainEvent } from '../../model/metric.ts';
 import { isGoing } from './call.ts';
 import type { Connection, LifecycleEvent } from './types.ts';
-import type { Link } from './reconnect.ts';
+import type { ConnectionState } from './reconnect.ts';
 import { reasonOf } from '../../model/reason.ts';
 
 const LIST_AGAIN = 1000;
@@ -34,7 +34,7 @@ const CHECK = 60_000;
 const CHANNELS_AT_ONCE = 4;
 
 /** What to follow besides the domains that run. */
-export interface Following {
+export interface WatchScope {
   /** Domains that are only defined, too. */
   readonly defined: boolean;
   /** The channels of those that run. */
@@ -45,7 +45,7 @@ export interface Following {
 
 type Sync = Extract<DomainEvent, { kind: 'sync' }>;
 
-const list$ = (connection: Connection, { defined }: Following): Observable<Sync> =>
+const list$ = (connection: Connection, { defined }: WatchScope): Observable<Sync> =>
   defined
     ? zip(connection.domains$(), connection.defined$()).pipe(
         map(([domains, all]): Sync => ({ kind: 'sync', domains, defined: all })),
@@ -68,9 +68,9 @@ const patched = (list: Sync, since: readonly LifecycleEvent[]): Sync => {
 };
 
 // Lists at the start and whenever `again$` says so, one list at a time; in between every event as it comes.
-const inventory$ = (
+const listThenWatch$ = (
   connection: Connection,
-  following: Following,
+  following: WatchScope,
   again$: Observable<unknown>,
 ): Observable<DomainEvent> =>
   defer(() => {
@@ -141,10 +141,10 @@ const channels$ = (
     );
   });
 
-const followed$ = (connection: Connection, following: Following, scheduler: SchedulerLike): Observable<DomainEvent> => {
+const watched$ = (connection: Connection, following: WatchScope, scheduler: SchedulerLike): Observable<DomainEvent> => {
   const every = connection.reports.lifecycle ? CHECK : Math.min(CHECK, following.period);
   const again$ = merge(timer(every, every, scheduler), connection.doubt$.pipe(auditTime(LIST_AGAIN, scheduler)));
-  const event$ = inventory$(connection, following, again$);
+  const event$ = listThenWatch$(connection, following, again$);
   if (!following.channels) return event$;
   return event$.pipe(connect((shared$) => merge(shared$, channels$(connection, shared$, scheduler))));
 };
@@ -153,15 +153,15 @@ const followed$ = (connection: Connection, following: Following, scheduler: Sche
  * The domains: the whole list after each (re)connect, then every change as libvirt reports it. Events can be lost, and
  * so the list comes again every minute, and within a second of an answer that it does not agree with.
  */
-export const domains$ = (
-  link$: Observable<Link>,
-  following: Following,
+export const domainEvents$ = (
+  connectionState$: Observable<ConnectionState>,
+  following: WatchScope,
   scheduler: SchedulerLike,
 ): Observable<DomainEvent> =>
-  link$.pipe(
+  connectionState$.pipe(
     switchMap((link): Observable<DomainEvent> => {
       if (!link.up) return of({ kind: 'lost', reason: link.reason });
-      return followed$(link.connection, following, scheduler).pipe(
+      return watched$(link.connection, following, scheduler).pipe(
         catchError((error: unknown) => {
           const reason = `the domains cannot be listed: ${reasonOf(error)}`;
           return merge(

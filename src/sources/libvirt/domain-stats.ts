@@ -3,11 +3,11 @@ import { catchError, EMPTY, from, map, mergeMap, type Observable, type Scheduler
 import type { Domain, MetricDefinition, Outcome, Reading } from '../../model/metric.ts';
 import { STATS_GROUP, type StatsGroup } from '../../model/statistics.ts';
 import { formatStat } from '../../model/value.ts';
-import { patientStats } from './hedged-stats.ts';
+import { hedgedStats } from './hedged-stats.ts';
 import { isBusy, isGoing, LibvirtError } from './call.ts';
 import type { StatValue } from './typed-params.ts';
 import type { Connection, DomainStats } from './types.ts';
-import type { Link } from './reconnect.ts';
+import type { ConnectionState } from './reconnect.ts';
 import type { DomainCollector } from '../source.ts';
 
 // Answered by virDomainGetInfo, the cheapest call by far, which needs no answer from QEMU.
@@ -95,7 +95,7 @@ const bulkAsk = (metrics: readonly MetricDefinition[], mostCalls: number, schedu
   const groups = [...new Set(metrics.map(groupOf))].reduce((flags, group) => flags | STATS_GROUP[group], 0);
   const finders = metrics.map((metric) => finder(statOf(metric)));
   const found = ({ fields }: DomainStats): number => finders.filter((find) => find(fields) !== undefined).length;
-  const stats$ = patientStats({ groups, wanted: finders.length, found, mostCalls, scheduler });
+  const stats$ = hedgedStats({ groups, wanted: finders.length, found, mostCalls, scheduler });
   return (connection, domains) =>
     stats$(connection, domains).pipe(
       map((stats) => stats.flatMap(read)),
@@ -109,7 +109,7 @@ const bulkAsk = (metrics: readonly MetricDefinition[], mostCalls: number, schedu
  */
 export const domainCollectors = (
   metrics: readonly MetricDefinition[],
-  link$: Observable<Link>,
+  connectionState$: Observable<ConnectionState>,
   scheduler: SchedulerLike,
 ): readonly DomainCollector[] => {
   const stats = metrics.filter(({ context, source }) => context === 'vm' && source.kind === 'stat');
@@ -119,7 +119,7 @@ export const domainCollectors = (
   const collector = (part: readonly MetricDefinition[], ask: Ask): DomainCollector => ({
     metrics: part,
     collect$: (domains) =>
-      link$.pipe(
+      connectionState$.pipe(
         take(1),
         switchMap((link) => (link.up ? ask(link.connection, domains) : EMPTY)),
       ),

@@ -33,7 +33,7 @@ const nativeCallbacks = () =>
  * Registers for a connection's events, and takes that back. Each registration holds a reference to the connection:
  * without `end$` virConnectClose would close nothing. One call at a time, so that after an error none is on its way.
  */
-export const listening = (
+export const registerCallbacks = (
   conn: Pointer,
   listener: Listener,
 ): {

@@ -19,7 +19,7 @@ import type { Domain } from '../../model/metric.ts';
 import type { Connection, DomainStats } from './types.ts';
 
 // A bulk call over 40 domains takes some 130 ms; longer, and a domain among them is taken to be frozen.
-const IMPATIENCE = 400;
+const HEDGE_AFTER = 400;
 // A domain that just starts or resumes holds its monitor for some 10 ms, and its answer is not whole.
 const ASK_AGAIN = 100;
 const TRIES = 4;
@@ -27,7 +27,7 @@ const TRIES = 4;
 // after so many collections in a row.
 const LESS_BELIEVED = 10;
 
-export interface PatientOptions {
+export interface HedgeOptions {
   readonly groups: number;
   /** How many statistics are wanted of each domain, and how many of them a record holds. */
   readonly wanted: number;
@@ -45,13 +45,13 @@ export interface PatientOptions {
  * a part only: it is asked again some times, and one that gave more before in several collections, before it is believed that it has
  * no more.
  */
-export const patientStats = ({
+export const hedgedStats = ({
   groups,
   wanted,
   found,
   mostCalls,
   scheduler,
-}: PatientOptions): ((connection: Connection, domains: readonly Domain[]) => Observable<readonly DomainStats[]>) => {
+}: HedgeOptions): ((connection: Connection, domains: readonly Domain[]) => Observable<readonly DomainStats[]>) => {
   // Domains that are known not to have all: as many as they have.
   const known = new WeakMap<Domain, number>();
   const partsInARow = new WeakMap<Domain, number>();
@@ -79,7 +79,7 @@ export const patientStats = ({
             connect((call$) =>
               merge(
                 call$.pipe(mergeMap((all) => settled$(all, tries, passing))),
-                timer(IMPATIENCE, scheduler).pipe(
+                timer(HEDGE_AFTER, scheduler).pipe(
                   takeUntil(call$),
                   switchMap(() => ask$(asked, tries, true)),
                 ),

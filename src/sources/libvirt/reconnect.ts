@@ -20,7 +20,7 @@ import type { Connection } from './types.ts';
 import { reasonOf } from '../../model/reason.ts';
 
 /** Whether libvirt can be asked now. */
-export type Link =
+export type ConnectionState =
   | { readonly up: true; readonly connection: Connection }
   | { readonly up: false; readonly reason: string };
 
@@ -39,7 +39,10 @@ const isPassing = (error: unknown): boolean =>
   isGoing(error) || (error instanceof LibvirtError && error.code === undefined);
 
 /** Keeps one connection open: opens it again, with backoff, whenever it cannot be opened or is lost. Shared and replayed. */
-export const link$ = (open$: Observable<Connection>, scheduler: SchedulerLike): Observable<Link> =>
+export const connectionState$ = (
+  open$: Observable<Connection>,
+  scheduler: SchedulerLike,
+): Observable<ConnectionState> =>
   defer(() => {
     let failures = 0;
     let upSince: number | undefined;
@@ -57,12 +60,12 @@ export const link$ = (open$: Observable<Connection>, scheduler: SchedulerLike): 
       share(),
     );
     const attempt$ = merge(
-      opened$.pipe(map((connection): Link => ({ up: true, connection }))),
+      opened$.pipe(map((connection): ConnectionState => ({ up: true, connection }))),
       timer(NO_ANSWER, scheduler).pipe(
-        map((): Link => ({ up: false, reason: 'no answer yet' })),
+        map((): ConnectionState => ({ up: false, reason: 'no answer yet' })),
         takeUntil(opened$),
       ),
-    ).pipe(catchError((error: unknown) => of<Link>({ up: false, reason: reasonOf(error) })));
+    ).pipe(catchError((error: unknown) => of<ConnectionState>({ up: false, reason: reasonOf(error) })));
     return attempt$.pipe(
       repeat({ delay: () => timer(Math.min(most, FIRST_RETRY * 2 ** failures++), scheduler) }),
       distinctUntilChanged((before, now) => !before.up && !now.up && before.reason === now.reason),

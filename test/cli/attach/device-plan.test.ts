@@ -10,7 +10,7 @@ import {
   isWritable,
   planSteps,
 } from '../../../src/cli/attach/device-plan.ts';
-import type { Where } from '../../../src/sources/libvirt/domain-devices.ts';
+import type { DomainConfigScope } from '../../../src/sources/libvirt/domain-devices.ts';
 import { devicesReader } from '../../../src/sources/libvirt/domain-xml.ts';
 
 const SHARED: Device = { kind: 'shared-disk', path: '/dev/shm/vhostmd0' };
@@ -21,7 +21,8 @@ const disk = (dev: string, { bus = 'virtio', file = `/images/${dev}`, device = '
   `<disk type='file' device='${device}'><source file='${file}'/><target dev='${dev}' bus='${bus}'/>${more}</disk>`;
 const channel =
   "<channel type='unix'><source mode='bind'/><target type='virtio' name='org.github.vhostmd.1'/></channel>";
-const definition = (devices: string, where: Where = 'live', more = '') => definitionOf(where, domain(devices, more));
+const definition = (devices: string, where: DomainConfigScope = 'live', more = '') =>
+  definitionOf(where, domain(devices, more));
 const disksOf = (devices: string) => devicesReader('disk')(domain(devices));
 
 describe('the name of a disk', () => {

@@ -2,7 +2,7 @@ import { defer, NEVER, of } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
-import { leaves$ } from '../../../src/cli/attach/wait-until-detached.ts';
+import { waitUntilDetached$ } from '../../../src/cli/attach/wait-until-detached.ts';
 
 const run = (test: (scheduler: TestScheduler) => void): void => {
   const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected));
@@ -19,13 +19,15 @@ describe('the wait for a device to leave', () => {
     ['never', Infinity, '5s (f|)'],
   ])('ends when it has left, or after 5 s: %s', (_when, time, marbles) => {
     run((scheduler) => {
-      scheduler.expectObservable(leaves$(leavingAt(scheduler, time), scheduler)).toBe(marbles, { t: true, f: false });
+      scheduler
+        .expectObservable(waitUntilDetached$(leavingAt(scheduler, time), scheduler))
+        .toBe(marbles, { t: true, f: false });
     });
   });
 
   it('ends also if libvirt does not answer', () => {
     run((scheduler) => {
-      scheduler.expectObservable(leaves$(NEVER, scheduler)).toBe('5s (f|)', { f: false });
+      scheduler.expectObservable(waitUntilDetached$(NEVER, scheduler)).toBe('5s (f|)', { f: false });
     });
   });
 });

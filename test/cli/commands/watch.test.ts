@@ -8,8 +8,8 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 
 import { metricsXml } from '../../../src/model/metrics-xml.ts';
 import type { Sample, ValueType } from '../../../src/model/metric.ts';
-import { openTarget } from '../../../src/sinks/metrics-disk/resilient-disk.ts';
-import { guest, snapshot } from '../../../src/testing/index.ts';
+import { openResilientDisk } from '../../../src/sinks/metrics-disk/resilient-disk.ts';
+import { ofDomain, snapshot } from '../../../src/testing/index.ts';
 import { PROGRAM, scratch, startDaemon, until } from '../../support/daemon.ts';
 import { TEST_URI, VCPUS, vhostmd } from './program.ts';
 
@@ -29,12 +29,12 @@ const diskPath = (): string => path.join(directory, `disk-${(disks += 1)}`);
 
 // A disk as the daemon writes it, with a document every quarter of a second: VM n uses n CPUs.
 const live = (file = diskPath(), vms = 3): { readonly file: string; readonly stop: () => void } => {
-  const target = openTarget({ path: file, size: 1 << 20 });
+  const target = openResilientDisk({ path: file, size: 1 << 20 });
   const start = performance.now();
   const write = (): void => {
     const seconds = (performance.now() - start) / 1000;
     const guests = Array.from({ length: vms }, (_, n) =>
-      guest(
+      ofDomain(
         n + 1,
         value('TotalCPUTime', 'real64', (100 + seconds * (n + 1)).toFixed(6)),
         value('ResourceProcessorLimit', 'uint32', 4),

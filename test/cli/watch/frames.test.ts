@@ -19,7 +19,7 @@ const document = (at: number, vms = 2): DiskEvent => ({
   kind: 'document',
   metrics: sapDocument(at / 1000, vms),
   at,
-  sure: true,
+  isExact: true,
 });
 // A document every 5 seconds, up to a time.
 const documents = (until: number, vms = 2): Readonly<Record<number, DiskEvent>> =>

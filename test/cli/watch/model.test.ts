@@ -9,8 +9,8 @@ import { metric, sapDocument, sapHost, uuidOf, vm } from './documents.ts';
 const meaningOf = meanings();
 
 // Documents at their times, in seconds.
-const after = (documents: readonly (readonly [number, Metrics])[], sure = true): Model =>
-  documents.reduce((model, [at, metrics]) => nextModel(model, metrics, { at: at * 1000, sure }, meaningOf), NOTHING);
+const after = (documents: readonly (readonly [number, Metrics])[], isExact = true): Model =>
+  documents.reduce((model, [at, metrics]) => nextModel(model, metrics, { at: at * 1000, isExact }, meaningOf), NOTHING);
 const row = (model: Model, id = 1): Row | undefined => model.rows.get(uuidOf(id));
 const one = (seconds: number, cpu: number, more: Parameters<typeof vm>[1] = {}): Metrics => ({
   host: sapHost(seconds),
@@ -70,7 +70,7 @@ describe('shares of CPU', () => {
     const later = nextModel(
       model,
       { host: sapHost(10), vms: [vm(1, { cpu: 107.5 }), vm(2, { cpu: 3 })] },
-      { at: 10_000, sure: true },
+      { at: 10_000, isExact: true },
       meaningOf,
     );
     expect(row(later)?.cpu).toBeCloseTo(50, 6);
@@ -85,7 +85,7 @@ describe('shares of CPU', () => {
       [10, one(10, 105)],
     ]);
     expect(row(early)?.history).toEqual([100, 0]);
-    const late = nextModel(early, one(10, 111), { at: 11_000, sure: true }, meaningOf);
+    const late = nextModel(early, one(10, 111), { at: 11_000, isExact: true }, meaningOf);
     expect(row(late)?.cpu).toBeCloseTo(100, 6);
     expect(row(late)?.history).toHaveLength(2);
     expect(row(late)?.history[1]).toBeCloseTo(100, 6);
@@ -156,9 +156,9 @@ describe('the other figures', () => {
     });
     const model = after([[0, traffic(0)]]);
     expect(row(model)?.extras.size).toBe(0);
-    expect(row(nextModel(model, traffic(5), { at: 5000, sure: true }, meaningOf))?.extras.get('net.*.rx.bytes')).toBe(
-      1000,
-    );
+    expect(
+      row(nextModel(model, traffic(5), { at: 5000, isExact: true }, meaningOf))?.extras.get('net.*.rx.bytes'),
+    ).toBe(1000);
   });
 
   it('that are no numbers are left out', () => {

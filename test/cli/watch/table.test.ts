@@ -14,7 +14,7 @@ const STYLE: Style = { unicode: true };
 const modelOf = (documents: readonly Metrics[]): Model => {
   const meaningOf = meanings();
   return documents.reduce(
-    (model, document, n) => nextModel(model, document, { at: n * 5000, sure: true }, meaningOf),
+    (model, document, n) => nextModel(model, document, { at: n * 5000, isExact: true }, meaningOf),
     NOTHING,
   );
 };

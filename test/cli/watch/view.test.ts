@@ -71,7 +71,7 @@ describe('the order of the rows', () => {
   });
   const meaningOf = meanings();
   const model = documents.reduce(
-    (now, metrics, n) => nextModel(now, metrics, { at: 5000 * n, sure: true }, meaningOf),
+    (now, metrics, n) => nextModel(now, metrics, { at: 5000 * n, isExact: true }, meaningOf),
     NOTHING,
   );
   const ids = (sort: Sort, reverse = false, names?: ReadonlyMap<string, string>): string =>
@@ -102,7 +102,7 @@ describe('the order of the rows', () => {
       vms: document.vms.map((one) => ({ ...one, metrics: one.metrics.filter(({ name }) => !/steal/i.test(name)) })),
     }));
     const without = less.reduce(
-      (now, metrics, n) => nextModel(now, metrics, { at: 5000 * n, sure: true }, meaningOf),
+      (now, metrics, n) => nextModel(now, metrics, { at: 5000 * n, isExact: true }, meaningOf),
       NOTHING,
     );
     expect(sortableBy(model, 'steal')).toBe('steal');

@@ -83,13 +83,13 @@ describe('vhostmd status', () => {
     // It writes once a file is there.
     writeFileSync(
       stuck,
-      `import { defineSink, handOver } from 'vhostmd';
+      `import { defineSink, deliverLatest } from 'vhostmd';
       import { interval, filter, map, of, take } from 'rxjs';
       import { existsSync } from 'node:fs';
       const write$ = (snapshot) => interval(50).pipe(filter(() => existsSync(${JSON.stringify(flag)})), take(1),
         map(() => ({ kind: 'written', snapshot, message: 'at last' })));
       export default defineSink({ name: 'stuck', options: {},
-        make: (_options, { scheduler }) => handOver('stuck', of({ write$ }), { scheduler }) });`,
+        make: (_options, { scheduler }) => deliverLatest('stuck', of({ write$ }), { scheduler }) });`,
     );
     const fails = action('host', 'Fails', `[ -e ${flag} ] || exit 3; echo fine`);
     const { daemon } = await run(HOST + stat('vm', 'vcpu.current') + fails, {

@@ -1,19 +1,19 @@
 import { describe, expect, it } from 'vitest';
 
-import type { FiguresView, NamedSink } from '../../../src/daemon/telemetry/telemetry.ts';
+import type { TelemetryView, NamedSink } from '../../../src/daemon/telemetry/telemetry.ts';
 import { histogram } from '../../../src/daemon/telemetry/histogram.ts';
-import type { MetricDefinition, Problem, Snapshot } from '../../../src/model/metric.ts';
+import type { MetricDefinition, MissingValue, Snapshot } from '../../../src/model/metric.ts';
 import { type Status, statusOf } from '../../../src/daemon/status/status.ts';
 import { asciiJson, statusLines } from '../../../src/daemon/status/text.ts';
 import { duration } from '../../../src/model/duration.ts';
-import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
+import { ofDomain, sample, snapshot } from '../../../src/testing/snapshots.ts';
 
 const none = histogram().view();
 const NOW = 100_000;
 const PERIOD = 5000;
 
 const newest = (over: Partial<Snapshot> = {}): Snapshot => ({
-  ...snapshot(3, [sample('A', 'a')], [guest(1, sample('B', 'b')), guest(2, sample('B', 'b'))]),
+  ...snapshot(3, [sample('A', 'a')], [ofDomain(1, sample('B', 'b')), ofDomain(2, sample('B', 'b'))]),
   at: NOW - 400,
   ...over,
 });
@@ -27,7 +27,7 @@ const sink = (over: Partial<NamedSink> = {}): NamedSink => ({
   latency: { tick: none, change: none },
   ...over,
 });
-const view = (over: Partial<FiguresView> = {}): FiguresView => ({
+const view = (over: Partial<TelemetryView> = {}): TelemetryView => ({
   now: NOW,
   period: PERIOD,
   ticks: 4,
@@ -41,7 +41,7 @@ const view = (over: Partial<FiguresView> = {}): FiguresView => ({
   reconnects: 0,
   ...over,
 });
-const status = (over: Partial<FiguresView> = {}, notReloaded?: { at: number; message: string }): Status =>
+const status = (over: Partial<TelemetryView> = {}, notReloaded?: { at: number; message: string }): Status =>
   statusOf(
     view(over),
     { version: '1.2.3', pid: 42, file: '/etc/vhostmd.conf', ...(notReloaded === undefined ? {} : { notReloaded }) },
@@ -53,14 +53,14 @@ const troubles = (...args: Parameters<typeof status>): readonly string[] => {
   expect(first).toMatch(/^Not well: /);
   return more;
 };
-const problem = (name: string, reason: string, domain?: number, domainName = `vm${domain}`): Problem => ({
+const problem = (name: string, reason: string, domain?: number, domainName = `vm${domain}`): MissingValue => ({
   metric: { name, context: domain === undefined ? 'host' : 'vm' } as MetricDefinition,
-  ...(domain === undefined ? {} : { domain: { ...guest(domain).domain, name: domainName } }),
+  ...(domain === undefined ? {} : { domain: { ...ofDomain(domain).domain, name: domainName } }),
   stage: 'run',
   reason,
 });
-const missing = (...problems: readonly Problem[]): Partial<FiguresView> => ({
-  newest: { snapshot: newest({ problems }), at: NOW - 395 },
+const missing = (...missing: readonly MissingValue[]): Partial<TelemetryView> => ({
+  newest: { snapshot: newest({ missing }), at: NOW - 395 },
 });
 
 describe('the status of a daemon', () => {

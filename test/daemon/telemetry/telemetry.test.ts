@@ -3,15 +3,15 @@ import { describe, expect, it } from 'vitest';
 
 import type { Config } from '../../../src/config/config.ts';
 import { ownFamilies } from '../../../src/daemon/telemetry/prometheus-families.ts';
-import { createFigures } from '../../../src/daemon/telemetry/telemetry.ts';
-import { missingValues } from '../../../src/daemon/telemetry/missing-values.ts';
+import { createTelemetry } from '../../../src/daemon/telemetry/telemetry.ts';
+import { missingMetrics } from '../../../src/daemon/telemetry/missing-metrics.ts';
 import { processView } from '../../../src/daemon/telemetry/process-usage.ts';
-import type { Domain, MetricDefinition, Outcome, Problem, Reading } from '../../../src/model/metric.ts';
+import type { Domain, MetricDefinition, Outcome, MissingValue, Reading } from '../../../src/model/metric.ts';
 import { familiesText } from '../../../src/sinks/prometheus/exposition.ts';
 import type { SinkReport } from '../../../src/sinks/sink.ts';
 import type { Connection } from '../../../src/sources/libvirt/types.ts';
 import type { Sources } from '../../../src/sources/source.ts';
-import { guest, snapshot } from '../../../src/testing/snapshots.ts';
+import { ofDomain, snapshot } from '../../../src/testing/snapshots.ts';
 
 const metric = (name: string, context: 'host' | 'vm' = 'host'): MetricDefinition => ({
   index: 0,
@@ -36,15 +36,15 @@ const clock = () => {
 };
 const setup = () => {
   const scheduler = clock();
-  const figures = createFigures(scheduler);
+  const telemetry = createTelemetry(scheduler);
   return {
-    figures,
+    telemetry,
     at: (ms: number): void => {
       scheduler.at = ms;
     },
     /** The figures as text, those that match. */
     lines: async (pattern: RegExp): Promise<readonly string[]> =>
-      (await familiesText(ownFamilies(figures.view(), processView(), '1')))
+      (await familiesText(ownFamilies(telemetry.view(), processView(), '1')))
         .split('\n')
         .filter((line) => !line.startsWith('#') && pattern.test(line)),
   };
@@ -68,24 +68,24 @@ const written = (value = snapshot(1)): SinkReport => ({
 
 describe('what the daemon counts of its sources', () => {
   it('ticks, and those of the grid that were skipped, for each pipeline anew', async () => {
-    const { figures, lines, at } = setup();
+    const { telemetry, lines, at } = setup();
     at(77);
-    const { tick$ } = figures.watched(sources({ tick$: from([0, 1, 4]) }));
+    const { tick$ } = telemetry.watched(sources({ tick$: from([0, 1, 4]) }));
     tick$.subscribe();
     tick$.subscribe();
     expect(await lines(/ticks_total/)).toEqual(['vhostmd_ticks_total 6', 'vhostmd_skipped_ticks_total 4']);
-    expect(figures.view().skipped).toEqual({ count: 4, lastAt: 77 });
+    expect(telemetry.view().skipped).toEqual({ count: 4, lastAt: 77 });
   });
 
   it('outcomes by metric and what failed, from all three kinds of sources', async () => {
-    const { figures, lines } = setup();
+    const { telemetry, lines } = setup();
     const [host, vm, action] = [metric('H'), metric('V', 'vm'), metric('A')];
     const domain: Domain = { uuid: 'u', id: 1, name: 'n' };
     const readings: readonly Reading[] = [
       { metric: vm, domain, outcome: ok },
       { metric: vm, domain, outcome: bad('stat') },
     ];
-    const watched = figures.watched(
+    const watched = telemetry.watched(
       sources({
         isFromLibvirt: () => false,
         hostStats$: () => of([{ metric: host, outcome: ok }]),
@@ -105,14 +105,14 @@ describe('what the daemon counts of its sources', () => {
   });
 
   it('how long each part took, in buckets that add up; what was given up is not counted', async () => {
-    const { figures, lines, at } = setup();
+    const { telemetry, lines, at } = setup();
     const took = (ms: number): Observable<readonly Reading[]> =>
       defer(() => {
         at(ms);
         return EMPTY;
       });
     const watch = (source$: Observable<readonly Reading[]>): Observable<unknown> =>
-      figures.watched(sources({ isFromLibvirt: () => false, hostStats$: () => source$ })).hostStats$([]);
+      telemetry.watched(sources({ isFromLibvirt: () => false, hostStats$: () => source$ })).hostStats$([]);
     for (const ms of [3, 30, 30_000]) {
       at(0);
       watch(took(ms)).subscribe();
@@ -131,10 +131,10 @@ describe('what the daemon counts of its sources', () => {
   });
 
   it('passes on what it sees, unchanged', async () => {
-    const { figures } = setup();
+    const { telemetry } = setup();
     const seen: unknown[] = [];
     const readings: readonly Reading[] = [{ metric: metric('A'), outcome: ok }];
-    figures
+    telemetry
       .watched(sources({ isFromLibvirt: () => false, hostStats$: () => of(readings) }))
       .hostStats$([])
       .subscribe((value) => seen.push(value));
@@ -144,13 +144,13 @@ describe('what the daemon counts of its sources', () => {
 
 describe('what the daemon counts of its sinks', () => {
   it('latency from the cause, by cause and sink, and the writing itself', async () => {
-    const { figures, lines, at } = setup();
+    const { telemetry, lines, at } = setup();
     const both = { config: config(), sinks: [sink('a'), sink('b')] };
     const change = { ...snapshot(1), cause: 'change' as const, at: 1000 };
     at(1004);
-    figures.published(both, change);
+    telemetry.published(both, change);
     at(1006);
-    figures.reported({ sink: sink('a'), report: written(change) });
+    telemetry.reported({ sink: sink('a'), report: written(change) });
     expect(await lines(/sink_latency_seconds_(sum|count)/)).toEqual([
       'vhostmd_sink_latency_seconds_sum{sink="a",cause="tick"} 0',
       'vhostmd_sink_latency_seconds_count{sink="a",cause="tick"} 0',
@@ -179,71 +179,71 @@ describe('what the daemon counts of its sinks', () => {
   });
 
   it('since when a sink fails, over several messages, until it writes', async () => {
-    const { figures, lines, at } = setup();
-    figures.published({ config: config(), sinks: [sink('a')] }, snapshot(1));
+    const { telemetry, lines, at } = setup();
+    telemetry.published({ config: config(), sinks: [sink('a')] }, snapshot(1));
     const fails = (stage: 'open' | 'write', message: string): void =>
-      figures.reported({ sink: sink('a'), report: { kind: 'failed', stage, message } });
+      telemetry.reported({ sink: sink('a'), report: { kind: 'failed', stage, message } });
     at(100);
     fails('write', 'one');
     at(200);
     fails('write', 'two');
-    expect(figures.view().sinks[0]?.failing).toEqual({ since: 100, stage: 'write', message: 'two' });
+    expect(telemetry.view().sinks[0]?.failing).toEqual({ since: 100, stage: 'write', message: 'two' });
     expect(await lines(/sink_fail/)).toEqual([
       'vhostmd_sink_failures_total{sink="a",stage="open"} 0',
       'vhostmd_sink_failures_total{sink="a",stage="write"} 2',
       'vhostmd_sink_failing{sink="a"} 1',
     ]);
-    figures.reported({ sink: sink('a'), report: { kind: 'opened', message: '' } });
-    expect(figures.view().sinks[0]?.failing).toBeDefined();
-    figures.reported({ sink: sink('a'), report: written() });
-    expect(figures.view().sinks[0]?.failing).toBeUndefined();
+    telemetry.reported({ sink: sink('a'), report: { kind: 'opened', message: '' } });
+    expect(telemetry.view().sinks[0]?.failing).toBeDefined();
+    telemetry.reported({ sink: sink('a'), report: written() });
+    expect(telemetry.view().sinks[0]?.failing).toBeUndefined();
     fails('open', 'three');
-    figures.reported({ sink: sink('a'), report: { kind: 'opened', message: '' } });
-    expect(figures.view().sinks[0]?.failing).toBeUndefined();
+    telemetry.reported({ sink: sink('a'), report: { kind: 'opened', message: '' } });
+    expect(telemetry.view().sinks[0]?.failing).toBeUndefined();
   });
 
   it('since when something waits for a sink: from the first snapshot that it has not written', async () => {
-    const { figures, at } = setup();
+    const { telemetry, at } = setup();
     const both = { config: config(), sinks: [sink('a')] };
-    const waiting = (): number | undefined => figures.view().sinks[0]?.waiting;
+    const waiting = (): number | undefined => telemetry.view().sinks[0]?.waiting;
     const [first, second, third] = [snapshot(1), snapshot(2), snapshot(3)];
     at(10);
-    figures.published(both, first);
+    telemetry.published(both, first);
     at(20);
-    figures.published(both, second);
+    telemetry.published(both, second);
     expect(waiting()).toBe(10);
     at(30);
-    figures.reported({ sink: sink('a'), report: written(first) });
+    telemetry.reported({ sink: sink('a'), report: written(first) });
     expect(waiting()).toBe(20);
     at(40);
-    figures.published(both, third);
+    telemetry.published(both, third);
     expect(waiting()).toBe(20);
-    figures.reported({ sink: sink('a'), report: written(third) });
+    telemetry.reported({ sink: sink('a'), report: written(third) });
     expect(waiting()).toBeUndefined();
   });
 
   it('tells sinks of one name apart, also after a reload, and forgets those that have gone', async () => {
-    const { figures, lines } = setup();
-    const names = (): readonly string[] => figures.view().sinks.map(({ name }) => name);
-    figures.published({ config: config(), sinks: [sink('1', 'log'), sink('2', 'log')] }, snapshot(1));
+    const { telemetry, lines } = setup();
+    const names = (): readonly string[] => telemetry.view().sinks.map(({ name }) => name);
+    telemetry.published({ config: config(), sinks: [sink('1', 'log'), sink('2', 'log')] }, snapshot(1));
     expect(names()).toEqual(['log', 'log 2']);
-    figures.reported({ sink: sink('2', 'log'), report: written() });
-    figures.published({ config: config(), sinks: [sink('2', 'log'), sink('3', 'log')] }, snapshot(2));
+    telemetry.reported({ sink: sink('2', 'log'), report: written() });
+    telemetry.published({ config: config(), sinks: [sink('2', 'log'), sink('3', 'log')] }, snapshot(2));
     expect(await lines(/sink_writes/)).toEqual([
       'vhostmd_sink_writes_total{sink="log"} 1',
       'vhostmd_sink_writes_total{sink="log 2"} 0',
     ]);
     // A last word of one that has gone.
-    figures.reported({ sink: sink('1', 'log'), report: written() });
+    telemetry.reported({ sink: sink('1', 'log'), report: written() });
     expect(names()).toEqual(['log', 'log 2']);
   });
 
   it('forgets metrics that are not configured any more', async () => {
-    const { figures, lines } = setup();
+    const { telemetry, lines } = setup();
     const [a, b] = [metric('A'), metric('B')];
-    const watched = figures.watched(sources({ action$: () => of(ok) }));
+    const watched = telemetry.watched(sources({ action$: () => of(ok) }));
     for (const one of [a, b]) watched.action$({ metric: one, late: false }).subscribe();
-    figures.published({ config: config(b), sinks: [] }, snapshot(1));
+    telemetry.published({ config: config(b), sinks: [] }, snapshot(1));
     expect(await lines(/outcomes_total.*"ok"/)).toEqual([
       'vhostmd_outcomes_total{context="host",metric="B",outcome="ok"} 1',
     ]);
@@ -253,35 +253,35 @@ describe('what the daemon counts of its sinks', () => {
 describe('what the daemon knows of libvirt', () => {
   const up = { up: true, connection: { product: 'QEMU 9' } as unknown as Connection } as const;
   it('when it went, why, and how often it came back', async () => {
-    const { figures, lines, at } = setup();
+    const { telemetry, lines, at } = setup();
     expect(await lines(/libvirt/)).toEqual(['vhostmd_libvirt_up 0', 'vhostmd_libvirt_reconnects_total 0']);
-    figures.linked({ up: false, reason: 'not there' });
-    figures.linked(up);
+    telemetry.linked({ up: false, reason: 'not there' });
+    telemetry.linked(up);
     expect(await lines(/libvirt/)).toEqual(['vhostmd_libvirt_up 1', 'vhostmd_libvirt_reconnects_total 0']);
     at(100);
-    figures.linked({ up: false, reason: 'lost' });
+    telemetry.linked({ up: false, reason: 'lost' });
     at(200);
-    figures.linked({ up: false, reason: 'refused' });
-    expect(figures.view().libvirt).toEqual({ up: false, since: 100, reason: 'refused' });
-    figures.linked(up);
+    telemetry.linked({ up: false, reason: 'refused' });
+    expect(telemetry.view().libvirt).toEqual({ up: false, since: 100, reason: 'refused' });
+    telemetry.linked(up);
     // That of the pipeline after a reload.
-    figures.linked(up);
+    telemetry.linked(up);
     expect(await lines(/libvirt/)).toEqual(['vhostmd_libvirt_up 1', 'vhostmd_libvirt_reconnects_total 1']);
   });
 });
 
 describe('values that are missing', () => {
   it('are counted by metric, with the reason and the names of the first three', async () => {
-    const problems = [
+    const missing = [
       { metric: metric('A'), stage: 'run', reason: 'one' },
       ...[1, 2, 3, 4].map((id) => ({
         metric: metric('A', 'vm'),
-        domain: guest(id).domain,
+        domain: ofDomain(id).domain,
         stage: 'run',
         reason: `r${id}`,
       })),
-    ] as readonly Problem[];
-    expect(missingValues(problems)).toEqual([
+    ] as readonly MissingValue[];
+    expect(missingMetrics(missing)).toEqual([
       { metric: 'A', context: 'host', count: 1, reason: 'one', domains: [] },
       { metric: 'A', context: 'vm', count: 4, reason: 'r1', domains: ['vm1', 'vm2', 'vm3'] },
     ]);
@@ -290,8 +290,8 @@ describe('values that are missing', () => {
 
 describe("the daemon's own names", () => {
   it('never meet those of host and VMs, and each stands once', async () => {
-    const { figures } = setup();
-    const names = ownFamilies(figures.view(), processView(), '1').map(({ name }) => name);
+    const { telemetry } = setup();
+    const names = ownFamilies(telemetry.view(), processView(), '1').map(({ name }) => name);
     expect(names.filter((name) => /^vhostmd_(host|vm)_/.test(name))).toEqual([]);
     expect(new Set(names).size).toBe(names.length);
   });

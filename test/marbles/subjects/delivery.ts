@@ -1,14 +1,15 @@
 import { map, merge, NEVER, type Observable, of, startWith } from 'rxjs';
 
 import type { Snapshot } from '../../../src/model/metric.ts';
-import { handOver, newestWins } from '../../../src/sinks/delivery.ts';
+import { exhaustMapLatest } from '../../../src/rx/exhaust-map-latest.ts';
+import { deliverLatest } from '../../../src/sinks/delivery.ts';
 import type { SinkReport, Writer } from '../../../src/sinks/sink.ts';
 import type { Stage } from '../../../src/testing/marbles/stage.ts';
 
-/** `> newestWins`: from `values` to `done`; what one `writes` run emits stands for the value that it was started with. */
-export const newestWinsSubject = (on: Stage): Observable<unknown> => {
+/** `> exhaustMapLatest`: from `values` to `done`; what one `writes` run emits stands for the value that it was started with. */
+export const exhaustMapLatestSubject = (on: Stage): Observable<unknown> => {
   const value$ = on.input$('values', String);
-  const done$ = value$.pipe(newestWins((value) => on.run$('writes', String).pipe(map(() => value))));
+  const done$ = value$.pipe(exhaustMapLatest((value) => on.run$('writes', String).pipe(map(() => value))));
   return on.watch$('done', done$, String);
 };
 
@@ -17,8 +18,8 @@ const snapshotOf = (text: string): Snapshot => ({
   tick: 0,
   at: 0,
   host: [{ name: 'value', type: 'string', value: text }],
-  guests: [],
-  problems: [],
+  domainMetrics: [],
+  missing: [],
 });
 const textOf = ({ host }: Snapshot): string => host[0]?.value ?? '';
 
@@ -43,7 +44,7 @@ export const sinksSubject = (on: Stage): Observable<unknown> => {
     const open$ = opened$.pipe(map(() => writer));
     return on.watch$(
       name,
-      handOver(name, open$, { scheduler: on.scheduler, backoff: { first, most } }).run(snapshot$),
+      deliverLatest(name, open$, { scheduler: on.scheduler, backoff: { first, most } }).run(snapshot$),
       show,
     );
   });

@@ -44,12 +44,12 @@ const outcomeOf =
       ? { ok: false, stage: 'run', reason: text }
       : { ok: true, samples: [{ name, type: 'uint32', value: text }] };
 
-const show = ({ host, guests, problems, late = [], domains }: Snapshot, known: boolean): string => {
+const show = ({ host, domainMetrics, missing, late = [], domains }: Snapshot, known: boolean): string => {
   const values = (samples: readonly Sample[], of: string) => samples.map(({ name, value }) => `${of}${name}=${value}`);
   const all = [
     ...values(host, ''),
-    ...guests.flatMap(({ domain, samples }) => values(samples, `${domain.uuid}.`)),
-    ...problems.map(({ metric, domain }) => `!${targetOf(metric, domain)}`),
+    ...domainMetrics.flatMap(({ domain, samples }) => values(samples, `${domain.uuid}.`)),
+    ...missing.map(({ metric, domain }) => `!${targetOf(metric, domain)}`),
     ...late.map(({ metric, domain }) => `~${targetOf(metric, domain)}`),
     ...(known ? ['|', showKnown(domains)] : []),
   ];

@@ -2,13 +2,20 @@ import { describe, expect, it } from 'vitest';
 
 import { PADDING_MOST } from '../../../src/sinks/metrics-disk/checksum-padding.ts';
 import { metricsXml } from '../../../src/model/metrics-xml.ts';
-import { compose, decompose, emptyBody, fit, sameBody, seal } from '../../../src/sinks/metrics-disk/document-layout.ts';
-import type { Body } from '../../../src/sinks/metrics-disk/document-layout.ts';
+import {
+  compose,
+  decompose,
+  emptyBody,
+  select,
+  sameBody,
+  withPadding,
+} from '../../../src/sinks/metrics-disk/document-layout.ts';
+import type { DocumentBuffer } from '../../../src/sinks/metrics-disk/document-layout.ts';
 import { CHUNK, sumOf } from '../../../src/sinks/metrics-disk/format.ts';
-import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
+import { ofDomain, sample, snapshot } from '../../../src/testing/snapshots.ts';
 
 const none = { front: 0, spaces: 0, tabs: 0, sum: 0 };
-const sealed = (body: Body, padding = none): string => seal(body, padding).toString('latin1');
+const sealed = (body: DocumentBuffer, padding = none): string => withPadding(body, padding).toString('latin1');
 const big = (length: number) => sample('Big', 'x'.repeat(length));
 
 describe('the content of a metrics disk', () => {
@@ -38,30 +45,30 @@ describe('the content of a metrics disk', () => {
   });
 
   it('FAULTS 48: takes whole domains in their order, up to the first that does not fit', () => {
-    const guests = [guest(1, big(30_000)), guest(2, big(40_000)), guest(3, big(100))];
-    const chosen = fit(metricsXml(snapshot(1, [sample('H', '1'), sample('I', '2')], guests)), CHUNK);
-    expect(chosen).toMatchObject({ hostCount: 2, guestCount: 1, guests: 1, leftOut: 2 });
+    const domainMetrics = [ofDomain(1, big(30_000)), ofDomain(2, big(40_000)), ofDomain(3, big(100))];
+    const chosen = select(metricsXml(snapshot(1, [sample('H', '1'), sample('I', '2')], domainMetrics)), CHUNK);
+    expect(chosen).toMatchObject({ hostCount: 2, domainCount: 1, domains: 1, leftOut: 2 });
     expect(chosen.parts.join('')).toContain("id='1'");
     expect(chosen.parts.join('')).not.toContain("id='3'");
   });
 
   it('FAULTS 48: takes the first whole metrics of a host that does not fit alone, and no domain', () => {
     const host = [sample('A', '1'), sample('B', '2'), big(CHUNK), sample('C', '3')];
-    const chosen = fit(metricsXml(snapshot(1, host, [guest(1, sample('G', '1'))])), CHUNK);
-    expect(chosen).toMatchObject({ hostCount: 2, guestCount: 0, guests: 0, leftOut: 3 });
+    const chosen = select(metricsXml(snapshot(1, host, [ofDomain(1, sample('G', '1'))])), CHUNK);
+    expect(chosen).toMatchObject({ hostCount: 2, domainCount: 0, domains: 0, leftOut: 3 });
     expect(chosen.parts).toEqual([metricsXml(snapshot(2, host.slice(0, 2))).host]);
   });
 
   it('FAULTS 48: may be empty, if not even one metric fits', () => {
-    const chosen = fit(metricsXml(snapshot(1, [big(CHUNK)])), CHUNK);
+    const chosen = select(metricsXml(snapshot(1, [big(CHUNK)])), CHUNK);
     expect(chosen).toMatchObject({ hostCount: 0, leftOut: 1, parts: [''] });
   });
 
   it('is used up to size less 24 bytes, white space included', () => {
-    const longest = (length: number) => fit(metricsXml(snapshot(1, [big(length)])), CHUNK).hostCount;
+    const longest = (length: number) => select(metricsXml(snapshot(1, [big(length)])), CHUNK).hostCount;
     let length = CHUNK;
     while (longest(length) === 0) length -= 1;
-    const body = compose(fit(metricsXml(snapshot(1, [big(length)])), CHUNK).parts, Buffer.alloc(0));
-    expect(seal(body, { front: 0, spaces: PADDING_MOST, tabs: 0, sum: 0 })).toHaveLength(CHUNK - 24);
+    const body = compose(select(metricsXml(snapshot(1, [big(length)])), CHUNK).parts, Buffer.alloc(0));
+    expect(withPadding(body, { front: 0, spaces: PADDING_MOST, tabs: 0, sum: 0 })).toHaveLength(CHUNK - 24);
   });
 });

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { document, metricsXml } from '../../../src/model/metrics-xml.ts';
 import { CHUNK, parseHeader } from '../../../src/sinks/metrics-disk/format.ts';
-import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
+import { ofDomain, sample, snapshot } from '../../../src/testing/snapshots.ts';
 import { directories, documentOn, plain, start, watchedPwrite, withTmpfs } from './harness.ts';
 import { PATIENCE } from '../../support/patience.ts';
 
@@ -230,9 +230,9 @@ describe('more metrics than fit', () => {
   it('FAULTS 48: the disk stays valid and new, says so once, and once that all fit again', () => {
     const path = newPath();
     const disk = start({ path });
-    const guests = Array.from({ length: 500 }, (_, id) => guest(id, sample('A', `value of ${id}`)));
-    disk.publish(snapshot(1, [sample('H', 'first')], guests));
-    disk.publish(snapshot(2, [sample('H', 'second')], guests));
+    const domainMetrics = Array.from({ length: 500 }, (_, id) => ofDomain(id, sample('A', `value of ${id}`)));
+    disk.publish(snapshot(1, [sample('H', 'first')], domainMetrics));
+    disk.publish(snapshot(2, [sample('H', 'second')], domainMetrics));
     const xml = documentOn(path);
     expect(xml).toContain('<value>second</value>');
     expect(xml).toContain('<value>value of 0</value>');
@@ -242,8 +242,8 @@ describe('more metrics than fit', () => {
       `${path} is too small and holds 1 of 1 host metrics and ${kept} of 500 VMs only; raise the <size> of the disk`,
     ]);
     expect(disk.reports.at(-1)).toMatchObject({ kind: 'written', leftOut: 500 - kept });
-    disk.publish(snapshot(3, [sample('H', 'third')], guests.slice(0, 10)));
-    disk.publish(snapshot(4, [sample('H', 'fourth')], guests.slice(0, 10)));
+    disk.publish(snapshot(3, [sample('H', 'third')], domainMetrics.slice(0, 10)));
+    disk.publish(snapshot(4, [sample('H', 'fourth')], domainMetrics.slice(0, 10)));
     disk.stop();
     expect(disk.said('warning').slice(1)).toEqual([`${path} holds all metrics again`]);
     expect(documentOn(path)).toContain('<value>value of 9</value>');

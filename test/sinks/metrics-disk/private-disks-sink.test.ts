@@ -20,7 +20,7 @@ import { document, metricsXml } from '../../../src/model/metrics-xml.ts';
 import { CHUNK } from '../../../src/sinks/metrics-disk/format.ts';
 import { privateDisks } from '../../../src/sinks/metrics-disk/private-disks-sink.ts';
 import { describeSinkContract } from '../contract.ts';
-import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
+import { ofDomain, sample, snapshot } from '../../../src/testing/snapshots.ts';
 import { directories, documentOn, plain, watchedPwrite } from './harness.ts';
 import { change, known, startPrivate, tick, uuidOf } from './private-harness.ts';
 import { PATIENCE } from '../../support/patience.ts';
@@ -71,10 +71,11 @@ describeSinkContract('the private disks', (scheduler) => {
 describe('the private disks', () => {
   it('are one for each domain that libvirt knows: the metrics of the host and its own, running or not', () => {
     const disks = running(make());
-    const [one, two] = [guest(1, sample('Own', 'first')), guest(2, sample('Own', 'second'))];
+    const [one, two] = [ofDomain(1, sample('Own', 'first')), ofDomain(2, sample('Own', 'second'))];
     const host = [sample('H', 'of the host')];
     disks.publish(tick(1, [known(1), known(2), known(3, { running: false })], [one, two], host));
-    const xml = (...guests: readonly (typeof one)[]): string => document(metricsXml(snapshot(1, host, guests)));
+    const xml = (...domainMetrics: readonly (typeof one)[]): string =>
+      document(metricsXml(snapshot(1, host, domainMetrics)));
     expect(plain(documentOn(disks.pathOf(1)))).toBe(xml(one));
     expect(plain(documentOn(disks.pathOf(2)))).toBe(xml(two));
     expect(plain(documentOn(disks.pathOf(3)))).toBe(xml());
@@ -148,7 +149,7 @@ describe('the private disks', () => {
   it('while libvirt has not been reached get the metrics of the host; none is made and none is removed', () => {
     const folder = make();
     const first = running(folder);
-    first.publish(tick(1, [known(1), known(2)], [guest(1, sample('Own', 'first'))]));
+    first.publish(tick(1, [known(1), known(2)], [ofDomain(1, sample('Own', 'first'))]));
     first.stop();
     const before = readFileSync(first.pathOf(1));
     const second = running(folder);
@@ -188,17 +189,17 @@ describe('the private disks', () => {
   it('cost nothing between ticks while nothing of theirs changes, and are only touched at ticks', () => {
     const { calls, pwrite } = watchedPwrite();
     const disks = running(make(), { pwrite });
-    const first = tick(1, [known(1), known(2)], [guest(1, sample('Own', '1'))]);
+    const first = tick(1, [known(1), known(2)], [ofDomain(1, sample('Own', '1'))]);
     disks.publish(first);
     calls.length = 0;
     for (const id of [1, 2]) utimesSync(disks.pathOf(id), 1000, 1000);
-    disks.publish(change({ ...first, guests: [guest(1, sample('Own', '2'))] }));
+    disks.publish(change({ ...first, domainMetrics: [ofDomain(1, sample('Own', '2'))] }));
     expect(documentOn(disks.pathOf(1))).toContain('<value>2</value>');
     expect(calls.filter(({ position }) => position === 16)).toHaveLength(1);
     expect(statSync(disks.pathOf(2)).mtimeMs).toBe(1_000_000);
     expect(disks.said('written').at(-1)).toMatch(/^2 disks, 1 changed, \d+ bytes written$/);
     calls.length = 0;
-    disks.publish({ ...first, tick: 2, guests: [guest(1, sample('Own', '2'))] });
+    disks.publish({ ...first, tick: 2, domainMetrics: [ofDomain(1, sample('Own', '2'))] });
     expect(calls).toEqual([]);
     for (const id of [1, 2]) expect(Date.now() - statSync(disks.pathOf(id)).mtimeMs).toBeLessThan(60_000);
     expect(disks.said('written').at(-1)).toBe('2 disks, 0 changed, 0 bytes written');
@@ -221,7 +222,7 @@ describe('the private disks', () => {
 
   it('FAULTS 48: with more metrics than fit stay valid, and name the file once', () => {
     const disks = running(make());
-    const big = guest(1, sample('Own', 'x'.repeat(CHUNK)));
+    const big = ofDomain(1, sample('Own', 'x'.repeat(CHUNK)));
     disks.publish(tick(1, [known(1), known(2)], [big]));
     disks.publish(tick(2, [known(1), known(2)], [big]));
     expect(documentOn(disks.pathOf(1))).toContain('tick 2');

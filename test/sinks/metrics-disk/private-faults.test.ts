@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import type { KnownDomain } from '../../../src/model/metric.ts';
-import { guest, sample } from '../../../src/testing/snapshots.ts';
+import { ofDomain, sample } from '../../../src/testing/snapshots.ts';
 import { directories, documentOn, withTmpfs } from './harness.ts';
 import { change, known, startPrivate, tick, uuidOf } from './private-harness.ts';
 
@@ -124,7 +124,7 @@ describe('a private disk that cannot be had', () => {
       },
     });
     const at = (number: number, value: string) =>
-      tick(number, [known(1), known(2)], [guest(1, sample('Own', value))], [sample('H', '1')]);
+      tick(number, [known(1), known(2)], [ofDomain(1, sample('Own', value))], [sample('H', '1')]);
     disks.publish(at(1, 'first'));
     failing = true;
     for (const number of [2, 3]) disks.publish(at(number, 'second'));

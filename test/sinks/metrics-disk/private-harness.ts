@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { asyncScheduler, Subject } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 
-import type { GuestMetrics, KnownDomain, Sample, Snapshot } from '../../../src/model/metric.ts';
+import type { DomainMetrics, KnownDomain, Sample, Snapshot } from '../../../src/model/metric.ts';
 import { CHUNK } from '../../../src/sinks/metrics-disk/format.ts';
 import { privateDisks } from '../../../src/sinks/metrics-disk/private-disks-sink.ts';
 import type { PrivateDisksOptions } from '../../../src/sinks/metrics-disk/private-disks-sink.ts';
 import type { SinkReport } from '../../../src/sinks/sink.ts';
-import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
+import { ofDomain, sample, snapshot } from '../../../src/testing/snapshots.ts';
 
 /** The UUID that `guest` makes of an id. */
-export const uuidOf = (id: number): string => guest(id).domain.uuid;
+export const uuidOf = (id: number): string => ofDomain(id).domain.uuid;
 
 /** A domain that is defined and, if it runs, has its id. */
 export const known = (id: number, { running = true, name = `vm${id}` } = {}): KnownDomain => ({
@@ -26,9 +26,9 @@ export const known = (id: number, { running = true, name = `vm${id}` } = {}): Kn
 export const tick = (
   number: number,
   domains: readonly KnownDomain[] | undefined,
-  guests: readonly GuestMetrics[] = [],
+  domainMetrics: readonly DomainMetrics[] = [],
   host: readonly Sample[] = [sample('Tick', `tick ${number}`)],
-): Snapshot => ({ ...snapshot(number, host, guests), ...(domains === undefined ? {} : { domains }) });
+): Snapshot => ({ ...snapshot(number, host, domainMetrics), ...(domains === undefined ? {} : { domains }) });
 
 /** The same snapshot, but made between ticks. */
 export const change = (value: Snapshot, at = value.at + 100): Snapshot => ({ ...value, cause: 'change', at });

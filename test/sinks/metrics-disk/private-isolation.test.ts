@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import type { KnownDomain } from '../../../src/model/metric.ts';
-import { guest, sample } from '../../../src/testing/snapshots.ts';
+import { ofDomain, sample } from '../../../src/testing/snapshots.ts';
 import { directories, documentOn } from './harness.ts';
 import { change, known, startPrivate, tick, uuidOf } from './private-harness.ts';
 
@@ -48,15 +48,15 @@ describe('FAULTS 69: private disks over a run with starts, stops, renames and va
         const name = `${markOf(id)} ${markOf(id).repeat(next(20))} ${next(1000)}`;
         return known(id, { name, running: next(4) > 0 });
       });
-      const guests = domains
+      const domainMetrics = domains
         .filter(({ id }) => id !== undefined && next(6) > 0)
         .map(({ id = 0 }) => {
           const long = markOf(id).repeat(next(3) === 0 ? next(8000) : next(5));
           const samples = Array.from({ length: next(4) }, (_, at) => sample(`${markOf(id)}${at}`, `${round}${long}`));
-          const { domain } = guest(id);
+          const { domain } = ofDomain(id);
           return { domain: { ...domain, id: id + 100 * round, name: markOf(id) }, samples };
         });
-      const value = tick(round, domains, guests, [sample('H', `host ${'Z'.repeat(next(3000))}`)]);
+      const value = tick(round, domains, domainMetrics, [sample('H', `host ${'Z'.repeat(next(3000))}`)]);
       disks.publish(next(3) === 0 ? change(value) : value);
       for (const file of readdirSync(folder)) {
         const bytes = readFileSync(join(folder, file));

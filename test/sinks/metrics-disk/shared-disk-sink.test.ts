@@ -20,7 +20,7 @@ import { metricsDisk } from '../../../src/sinks/metrics-disk/shared-disk-sink.ts
 import { CHUNK, sumOf } from '../../../src/sinks/metrics-disk/format.ts';
 import { PADDING_MOST } from '../../../src/sinks/metrics-disk/checksum-padding.ts';
 import { describeSinkContract } from '../contract.ts';
-import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
+import { ofDomain, sample, snapshot } from '../../../src/testing/snapshots.ts';
 import { directories, documentOn, plain, start, watchedPwrite } from './harness.ts';
 
 const { make, removeAll } = directories();
@@ -111,8 +111,8 @@ describe('the metrics disk', () => {
   it('says what it wrote', () => {
     const path = newPath();
     const disk = running({ path });
-    const guests = [guest(1, sample('B', '2'), sample('C', '3')), guest(2, sample('B', '2'))];
-    const value = snapshot(1, [sample('A', '1')], guests);
+    const domainMetrics = [ofDomain(1, sample('B', '2'), sample('C', '3')), ofDomain(2, sample('B', '2'))];
+    const value = snapshot(1, [sample('A', '1')], domainMetrics);
     disk.publish(value);
     const bytes = documentOn(path).length;
     expect(disk.reports.at(-1)).toEqual({

@@ -26,7 +26,7 @@ const publish = () => {
     tick += 1;
     const value = String(tick).repeat(100_000);
     const host = [{ name: 'A', type: 'string', value }];
-    snapshots.next({ cause: 'tick', tick, at: tick, host, guests: [], problems: [] });
+    snapshots.next({ cause: 'tick', tick, at: tick, host, domainMetrics: [], missing: [] });
     if (tick === 20) process.stdout.write('writing');
   }
   timer = setImmediate(publish);

@@ -2,9 +2,9 @@ import { EMPTY, map, NEVER, type Observable, of, Subject, throwError, VirtualTim
 import { describe, expect, it } from 'vitest';
 
 import type { Snapshot } from '../../../src/model/metric.ts';
-import { isolated } from '../../../src/sinks/modules/sandbox.ts';
+import { sandboxed } from '../../../src/sinks/modules/sandbox.ts';
 import type { Sink, SinkReport } from '../../../src/sinks/sink.ts';
-import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
+import { ofDomain, sample, snapshot } from '../../../src/testing/snapshots.ts';
 
 // What a sink of others may be, whatever its types say.
 type Anything = (snapshot$: Observable<Snapshot>) => unknown;
@@ -13,7 +13,7 @@ const stage = (run: Anything, end = 10_000) => {
   const scheduler = new VirtualTimeScheduler(undefined, end);
   const snapshots = new Subject<Snapshot>();
   const seen: string[] = [];
-  const sink = isolated({ name: 'other', run } as Sink, { scheduler, backoff: { first: 100, most: 400 } });
+  const sink = sandboxed({ name: 'other', run } as Sink, { scheduler, backoff: { first: 100, most: 400 } });
   sink.run(snapshots).subscribe({
     next: ({ kind, message }: SinkReport) => seen.push(`${scheduler.now()} ${kind}: ${message}`),
     error: (error: unknown) => seen.push(`error: ${String(error)}`),
@@ -76,7 +76,7 @@ describe("Somebody else's sink", () => {
 
   it('cannot change what the others see', () => {
     const value = {
-      ...snapshot(1, [sample('a', '1')], [guest(1, sample('b', '2'))]),
+      ...snapshot(1, [sample('a', '1')], [ofDomain(1, sample('b', '2'))]),
       domains: [{ uuid: 'u', name: 'n', persistent: true }],
     };
     const attempts: string[] = [];
@@ -90,8 +90,8 @@ describe("Somebody else's sink", () => {
             () => (open.host = []),
             () => open.host.push(1),
             () => (open.host[0].value = 'x'),
-            () => (open.guests[0].domain.name = 'x'),
-            () => (open.guests[0].samples[0].value = 'x'),
+            () => (open.domainMetrics[0].domain.name = 'x'),
+            () => (open.domainMetrics[0].samples[0].value = 'x'),
             () => (open.domains[0].name = 'x'),
           ]) {
             try {

@@ -12,7 +12,7 @@ import { variantOf } from '../../../src/sinks/prometheus/content-negotiation.ts'
 import { type Address, addressOf, isLocal } from '../../../src/sinks/prometheus/listen.ts';
 import { prometheus } from '../../../src/sinks/prometheus/sink.ts';
 import type { SinkReport } from '../../../src/sinks/sink.ts';
-import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
+import { ofDomain, sample, snapshot } from '../../../src/testing/snapshots.ts';
 import { until } from '../../support/daemon.ts';
 import { scrape } from './scrape.ts';
 
@@ -35,10 +35,10 @@ const unix = async (): Promise<Address> => {
   return await Promise.resolve({ kind: 'unix', path: path.join(folder, 'metrics.sock') });
 };
 
-const running = async (address: Address, figures: () => readonly Family[] = () => [], page = '/metrics') => {
+const running = async (address: Address, telemetry: () => readonly Family[] = () => [], page = '/metrics') => {
   const snapshots = new Subject<Snapshot>();
   const reports: SinkReport[] = [];
-  const made = prometheus({ address, path: page, scheduler: asyncScheduler, figures });
+  const made = prometheus({ address, path: page, scheduler: asyncScheduler, telemetry });
   const subscription = made.run(snapshots).subscribe((report) => reports.push(report));
   left.push(() => subscription.unsubscribe());
   await until('it listens', () => reports.some(({ kind }) => kind === 'opened'));
@@ -70,7 +70,9 @@ const large = (tick: number, count: number): Snapshot => ({
   ...snapshot(
     tick,
     [],
-    Array.from({ length: count }, (_, at) => guest(at + 1, { name: counter.name, type: 'uint64', value: String(at) })),
+    Array.from({ length: count }, (_, at) =>
+      ofDomain(at + 1, { name: counter.name, type: 'uint64', value: String(at) }),
+    ),
   ),
   metrics: [counter],
 });

@@ -12,7 +12,7 @@ import type { Snapshot } from '../../../src/model/metric.ts';
 import type { Address } from '../../../src/sinks/prometheus/listen.ts';
 import { prometheus } from '../../../src/sinks/prometheus/sink.ts';
 import type { Sink, SinkReport } from '../../../src/sinks/sink.ts';
-import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
+import { ofDomain, sample, snapshot } from '../../../src/testing/snapshots.ts';
 import { until } from '../../support/daemon.ts';
 import { describeSinkContract } from '../contract.ts';
 import { scrape } from './scrape.ts';
@@ -36,7 +36,7 @@ const freePort = async (): Promise<Address & { kind: 'tcp' }> => {
   return { kind: 'tcp', host: '127.0.0.1', port };
 };
 
-const running = (address: Address, figures: () => readonly Family[] = () => []) => {
+const running = (address: Address, telemetry: () => readonly Family[] = () => []) => {
   const snapshots = new Subject<Snapshot>();
   const reports: SinkReport[] = [];
   const sink = prometheus({
@@ -44,7 +44,7 @@ const running = (address: Address, figures: () => readonly Family[] = () => []) 
     path: '/metrics',
     scheduler: asyncScheduler,
     backoff: { first: 10, most: 50 },
-    figures,
+    telemetry,
   });
   const subscription: Subscription = sink.run(snapshots).subscribe((report) => reports.push(report));
   left.push(() => subscription.unsubscribe());
@@ -87,14 +87,14 @@ describe('the Prometheus sink', () => {
     const own: Family = { name: 'vhostmd_x', help: 'x', type: 'gauge', series: [{ labels: {}, value: 3 }] };
     const sink = running(address, () => [own]);
     await sink.reported('opened');
-    sink.give(snapshot(1, [], [guest(1, sample('A', 'one')), guest(2, sample('A', 'two'))]));
+    sink.give(snapshot(1, [], [ofDomain(1, sample('A', 'one')), ofDomain(2, sample('A', 'two'))]));
     const both = await scrape(address);
     expect(both.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
     expect(both.body).toContain(
       'vhostmd_vm_a_info{value="two",domain="vm2",uuid="6be3fdb8-bef5-6fec-b1b7-000000000002"} 1',
     );
     expect(both.body).toContain('\nvhostmd_x 3\n');
-    sink.give(snapshot(2, [], [guest(1, sample('A', 'one'))]));
+    sink.give(snapshot(2, [], [ofDomain(1, sample('A', 'one'))]));
     const one = await scrape(address);
     expect(one.body).toContain('domain="vm1"');
     expect(one.body).not.toContain('000000000002');

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../../src/config/parse.ts';
 import type {
   Context,
-  GuestMetrics,
+  DomainMetrics,
   MetricDefinition,
   Sample,
   Snapshot,
@@ -18,7 +18,7 @@ import { statisticKind } from '../../../src/sinks/prometheus/statistic-kinds.ts'
 import { familiesText } from '../../../src/sinks/prometheus/exposition.ts';
 import { unitOf } from '../../../src/sinks/prometheus/unit-names.ts';
 import { DOMAIN_STATS, HOST_STATS } from '../../../src/model/statistics.ts';
-import { guest, sample, snapshot } from '../../../src/testing/snapshots.ts';
+import { ofDomain, sample, snapshot } from '../../../src/testing/snapshots.ts';
 import { meanings } from '../../../src/cli/watch/metric-semantics.ts';
 
 interface Given {
@@ -61,8 +61,8 @@ const pageOf = async (of: Snapshot): Promise<{ readonly text: string; readonly l
 const page = async (
   metrics: readonly MetricDefinition[],
   host: readonly Sample[],
-  guests: readonly GuestMetrics[] = [],
-): Promise<string> => (await pageOf({ ...snapshot(1, host, guests), metrics })).text;
+  domainMetrics: readonly DomainMetrics[] = [],
+): Promise<string> => (await pageOf({ ...snapshot(1, host, domainMetrics), metrics })).text;
 const linesOf = (text: string): readonly string[] =>
   text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 /** The page of one host metric. */
@@ -212,7 +212,7 @@ describe('names that meet', () => {
   it('of one metric that is given twice show the first value, for each VM', async () => {
     const twice = [value('A', '1'), value('A', '2')];
     const { text, leftOut } = await pageOf({
-      ...snapshot(1, twice, [guest(1, ...twice), guest(2, ...twice)]),
+      ...snapshot(1, twice, [ofDomain(1, ...twice), ofDomain(2, ...twice)]),
       metrics: [metric('A'), metric('A')],
     });
     expect(linesOf(text).map((line) => line.at(-1))).toEqual(['1', '1', '1']);
@@ -222,7 +222,7 @@ describe('names that meet', () => {
 
   it('of host and VM do not meet', async () => {
     const metrics = [metric('A'), metric('A', { context: 'vm' })];
-    const text = await page(metrics, [value('A', '1')], [guest(1, value('A', '2'))]);
+    const text = await page(metrics, [value('A', '1')], [ofDomain(1, value('A', '2'))]);
     expect(linesOf(text)).toEqual([
       'vhostmd_host_a 1',
       'vhostmd_vm_a{domain="vm1",uuid="6be3fdb8-bef5-6fec-b1b7-000000000001"} 2',
@@ -254,7 +254,7 @@ describe('hostile text', () => {
     'Müller',
   ];
   it.each(hostile)('in the name of a domain stays in its label: %j', async (name) => {
-    const named = { ...guest(1, value('A', '1')), domain: { ...guest(1).domain, name } };
+    const named = { ...ofDomain(1, value('A', '1')), domain: { ...ofDomain(1).domain, name } };
     const text = await page([metric('A', { context: 'vm' })], [], [named]);
     expect(linesOf(text)).toHaveLength(1);
     expect(text).toMatch(/,uuid="6be3fdb8-bef5-6fec-b1b7-000000000001"} 1\n$/);
@@ -319,7 +319,7 @@ describe.each(['conf/vhostmd.xml', 'conf/suse.xml'])('the page of %s', (file) =>
     metrics
       .filter((definition) => definition.context === context)
       .map(({ name, type, unit }) => value(name, type === 'string' ? 'text' : '1', type as ValueType, unit));
-  const made: Snapshot = { ...snapshot(1, samples('host'), [guest(1, ...samples('vm'))]), metrics };
+  const made: Snapshot = { ...snapshot(1, samples('host'), [ofDomain(1, ...samples('vm'))]), metrics };
 
   it('is without fault for promtool', async () => {
     expect(promtool((await pageOf(made)).text)).toEqual({ status: 0, said: '' });
@@ -360,7 +360,7 @@ describe('CASE C2: names and help', () => {
     const definition = metric(name, given);
     const samples = [value(name, given.type === 'string' ? 'x' : '1', definition.type as ValueType, given.unit)];
     const { families } = snapshotFamilies({
-      ...snapshot(1, given.context === 'vm' ? [] : samples, given.context === 'vm' ? [guest(1, ...samples)] : []),
+      ...snapshot(1, given.context === 'vm' ? [] : samples, given.context === 'vm' ? [ofDomain(1, ...samples)] : []),
       metrics: [definition],
     });
     expect(families.map(({ name: shown }) => shown)).toEqual([expected]);
@@ -374,7 +374,7 @@ describe('CASE C2: names and help', () => {
     const metrics = stats.map(({ name, type, context }) => metric(name, { type, context, stat: name }));
     const samples = (context: Context): readonly Sample[] =>
       stats.filter((known) => known.context === context).map(({ name, type }) => value(name, '1', type));
-    const text = await page(metrics, samples('host'), [guest(1, ...samples('vm'))]);
+    const text = await page(metrics, samples('host'), [ofDomain(1, ...samples('vm'))]);
     const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
     expect(names).toHaveLength(stats.length);
     expect(
@@ -433,7 +433,7 @@ describe('CASE C1: a counter never falls but to start anew', () => {
       const definition = metric('A', { context: 'vm', stat });
       let id = 1;
       const shown = series(definition, (text) =>
-        snapshot(1, [], [{ ...guest(1, value('A', text)), domain: { ...guest(1).domain, id } }]),
+        snapshot(1, [], [{ ...ofDomain(1, value('A', text)), domain: { ...ofDomain(1).domain, id } }]),
       );
       const factor = stat.endsWith('wait') ? 1e-9 : 1;
       const seen = ['512', '0', '100', '50', '60'].map(shown);
@@ -446,12 +446,12 @@ describe('CASE C1: a counter never falls but to start anew', () => {
   it('the sum of a VM that is paused meanwhile goes on', () => {
     const definition = metric('A', { context: 'vm', stat: 'block.*.rd.bytes' });
     const steadied = steadiedCounters();
-    const { domain } = guest(1);
+    const { domain } = ofDomain(1);
     const domains = [{ ...domain, persistent: true }];
     const shown = (text?: string): number | undefined =>
       snapshotFamilies(
         {
-          ...snapshot(1, [], text === undefined ? [] : [guest(1, value('A', text))]),
+          ...snapshot(1, [], text === undefined ? [] : [ofDomain(1, value('A', text))]),
           metrics: [definition],
           domains,
         },
@@ -464,7 +464,7 @@ describe('CASE C1: a counter never falls but to start anew', () => {
     '%s is a gauge: the number is a position, and another device moves there',
     async (stat) => {
       const definition = metric('A', { context: 'vm', stat });
-      const text = await page([definition], [], [guest(1, value('A', '5'))]);
+      const text = await page([definition], [], [ofDomain(1, value('A', '5'))]);
       expect(text).toMatch(/^# TYPE vhostmd_vm_a\w* gauge$/m);
       expect(text).not.toContain('_total');
     },

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { identityOf } from '../../../src/sinks/virtio-serial/socket-identity.ts';
-import { guest, sample } from '../../../src/testing/snapshots.ts';
+import { ofDomain, sample } from '../../../src/testing/snapshots.ts';
 import { domain, REQUEST, snapshotOf, stage, startQemu, type Qemu, type SerialStage } from './qemu.ts';
 import { PATIENCE } from '../../support/patience.ts';
 
@@ -29,7 +29,7 @@ const listen = async (name: string): Promise<Qemu> => {
   open.push(qemu);
   return qemu;
 };
-const values = { guests: [guest(1, sample('A', 'of 1')), guest(2, sample('A', 'of 2'))] };
+const values = { domainMetrics: [ofDomain(1, sample('A', 'of 1')), ofDomain(2, sample('A', 'of 2'))] };
 
 const WAYS: readonly (readonly [string, () => string])[] = [
   ['a step down and up again', () => `${folder}/s/../s/b.sock`],

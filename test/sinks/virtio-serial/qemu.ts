@@ -7,11 +7,11 @@ import path from 'node:path';
 import { asyncScheduler, Subject } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 
-import type { Domain, GuestMetrics, KnownDomain, Sample, Snapshot } from '../../../src/model/metric.ts';
+import type { Domain, DomainMetrics, KnownDomain, Sample, Snapshot } from '../../../src/model/metric.ts';
 import { virtioSerial } from '../../../src/sinks/virtio-serial/sink.ts';
 import type { VirtioSerialOptions } from '../../../src/sinks/virtio-serial/sink.ts';
 import type { SinkReport } from '../../../src/sinks/sink.ts';
-import { guest, sample } from '../../../src/testing/snapshots.ts';
+import { ofDomain, sample } from '../../../src/testing/snapshots.ts';
 
 export const REQUEST = 'GET /metrics/XML\n\n';
 
@@ -92,9 +92,9 @@ export const startQemu = async (socketPath: string): Promise<Qemu> => {
   };
 };
 
-/** A running domain as snapshots know it, by its id; `guest(id)` has its metrics. */
+/** A running domain as snapshots know it, by its id; `ofDomain(id)` has its metrics. */
 export const domain = (id: number, channel?: string | null): KnownDomain & Domain => ({
-  ...guest(id).domain,
+  ...ofDomain(id).domain,
   persistent: true,
   ...(channel === undefined ? {} : { channel }),
 });
@@ -104,18 +104,19 @@ export const snapshotOf = (
   domains: readonly KnownDomain[] | undefined,
   {
     host = [sample('Host', 'h')],
-    guests = domains?.flatMap(({ id }) => (id === undefined ? [] : [guest(id, sample('Guest', `g${id}`))])) ?? [],
+    domainMetrics = domains?.flatMap(({ id }) => (id === undefined ? [] : [ofDomain(id, sample('Guest', `g${id}`))])) ??
+      [],
     tick = 0,
     at = asyncScheduler.now(),
     cause = 'tick',
   }: {
     host?: readonly Sample[];
-    guests?: readonly GuestMetrics[];
+    domainMetrics?: readonly DomainMetrics[];
     tick?: number;
     at?: number;
     cause?: Snapshot['cause'];
   } = {},
-): Snapshot => ({ cause, tick, at, host, guests, problems: [], ...(domains === undefined ? {} : { domains }) });
+): Snapshot => ({ cause, tick, at, host, domainMetrics, missing: [], ...(domains === undefined ? {} : { domains }) });
 
 /** A running sink, its reports, and what feeds it; ended by `close`, with all that was made. */
 export const stage = (options: Partial<VirtioSerialOptions> = {}) => {

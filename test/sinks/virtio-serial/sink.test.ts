@@ -4,7 +4,7 @@ import { TestScheduler } from 'rxjs/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { escapeXml } from '../../../src/model/metrics-xml.ts';
-import { guest, sample } from '../../../src/testing/snapshots.ts';
+import { ofDomain, sample } from '../../../src/testing/snapshots.ts';
 import { domain, REQUEST, snapshotOf, stage } from './qemu.ts';
 import type { SerialStage } from './qemu.ts';
 import { PATIENCE } from '../../support/patience.ts';
@@ -23,7 +23,7 @@ describe('the virtio-serial sink', () => {
     run.publish(
       snapshotOf([domain(1, qemu.path), domain(2)], {
         host: [{ name: 'Löad', type: 'real64', value: '0.50', unit: '%' }],
-        guests: [guest(1, sample('A', '<1>')), guest(2, sample('A', '2'))],
+        domainMetrics: [ofDomain(1, sample('A', '<1>')), ofDomain(2, sample('A', '2'))],
       }),
     );
     qemu.send(REQUEST);
@@ -65,7 +65,7 @@ describe('the virtio-serial sink', () => {
   it('FAULTS 68: a guest that asks before there are metrics gets comments in their place', async () => {
     const qemu = await run.qemu('one');
     qemu.send(REQUEST);
-    run.publish(snapshotOf([domain(1, qemu.path)], { host: [], guests: [] }));
+    run.publish(snapshotOf([domain(1, qemu.path)], { host: [], domainMetrics: [] }));
     await soon(() =>
       expect(qemu.received()).toBe(
         '<metrics>\n<!-- host metrics not available -->\n<!-- VM metrics not available -->\n</metrics>\n\n',
@@ -76,7 +76,7 @@ describe('the virtio-serial sink', () => {
   it('a domain that has no values yet gets those of the host', async () => {
     const qemu = await run.qemu('one');
     qemu.send(REQUEST);
-    run.publish(snapshotOf([domain(1, qemu.path)], { guests: [guest(2, sample('A', '2'))] }));
+    run.publish(snapshotOf([domain(1, qemu.path)], { domainMetrics: [ofDomain(2, sample('A', '2'))] }));
     await soon(() => expect(qemu.received()).toContain('</metrics>\n\n'));
     expect(qemu.received()).toMatch(
       /^<metrics>\n {2}<metric [^]*<\/metric>\n<!-- VM metrics not available -->\n<\/met/,
@@ -88,7 +88,9 @@ describe('the virtio-serial sink', () => {
     const qemu = await run.qemu('one');
     qemu.send(REQUEST);
     run.publish(
-      snapshotOf([{ ...domain(5, qemu.path), uuid: domain(4).uuid }], { guests: [guest(4, sample('A', '4'))] }),
+      snapshotOf([{ ...domain(5, qemu.path), uuid: domain(4).uuid }], {
+        domainMetrics: [ofDomain(4, sample('A', '4'))],
+      }),
     );
     await soon(() => expect(qemu.received()).toContain('<!-- VM metrics not available -->'));
   });
@@ -234,8 +236,8 @@ describe('the virtio-serial sink', () => {
     const secrets = (id: number): readonly string[] => [`secret${id}`, domain(id).uuid, `name-of-${id}`];
     const known = (id: number, channel: string, name = `name-of-${id}`) => ({ ...domain(id, channel), name });
     const values = (id: number) => ({
-      ...guest(id, sample('Secret', `secret${id}`)),
-      domain: { ...guest(id).domain, name: `name-of-${id}` },
+      ...ofDomain(id, sample('Secret', `secret${id}`)),
+      domain: { ...ofDomain(id).domain, name: `name-of-${id}` },
     });
     const ask = async (): Promise<void> => {
       const before = [one, two].map((qemu) => qemu.received().length);
@@ -253,7 +255,7 @@ describe('the virtio-serial sink', () => {
       [known(1, one.path, 'other'), known(2, two.path, 'name-of-1')],
     ];
     for (const domains of steps) {
-      run.publish(snapshotOf(domains, { guests: domains.map(({ id }) => values(id ?? 0)) }));
+      run.publish(snapshotOf(domains, { domainMetrics: domains.map(({ id }) => values(id ?? 0)) }));
       await soon(() => expect([one, two].filter((qemu) => qemu.connected())).toHaveLength(domains.length));
       await ask();
     }

@@ -15,7 +15,7 @@ import { keepDescriptorsFromChildren } from '../../../src/system/process/descrip
 import { exitWithoutChildren } from '../../../src/system/process/exit.ts';
 import type { ConfiguredSink } from '../../../src/sinks/index.ts';
 import type { PrometheusContext } from '../../../src/sinks/prometheus/sink.ts';
-import { createSelf } from '../../../src/daemon/status-endpoint.ts';
+import { createStatusEndpoint } from '../../../src/daemon/status-endpoint.ts';
 
 /** What the daemon is told. */
 export type Order =
@@ -51,7 +51,7 @@ const log: Log = (level, component, message) => {
   if (level === 'err') say({ kind: 'failed', message: `${component}: ${message}` });
 };
 
-const self = createSelf(first, monotonicScheduler, log);
+const self = createStatusEndpoint(first, monotonicScheduler, log);
 
 const leaked: number[][] = [];
 let ticks = 0;
@@ -80,7 +80,11 @@ const counter: ConfiguredSink = {
 };
 
 const load = async (file: string): Promise<Setup> => {
-  const context: PrometheusContext = { scheduler: monotonicScheduler, write: () => undefined, figures: self.families };
+  const context: PrometheusContext = {
+    scheduler: monotonicScheduler,
+    write: () => undefined,
+    telemetry: self.families,
+  };
   const loaded = await loadSetup(file, context);
   self.loaded(loaded.ok ? undefined : loaded.errors[0]);
   if (!loaded.ok) throw new Error(loaded.errors.join('\n'));
@@ -117,7 +121,7 @@ const running = daemon$(file$.pipe(concatMap(load), startWith(setup)), {
   connect,
   scheduler: monotonicScheduler,
   log,
-  figures: self.figures,
+  telemetry: self.telemetry,
 }).subscribe(({ sink, report }) => {
   if (report.kind === 'failed') say({ kind: 'failed', message: `${sink.name}: ${report.message}` });
 });

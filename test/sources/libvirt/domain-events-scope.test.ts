@@ -2,10 +2,10 @@ import { BehaviorSubject, defer, map, of, Subject, throwError, timer } from 'rxj
 import { describe, expect, it } from 'vitest';
 
 import type { DomainEvent } from '../../../src/model/metric.ts';
-import { domains$, type Following } from '../../../src/sources/libvirt/domain-events.ts';
+import { domainEvents$, type WatchScope } from '../../../src/sources/libvirt/domain-events.ts';
 import { LibvirtError, NO_DOMAIN } from '../../../src/sources/libvirt/call.ts';
 import type { Connection, LifecycleEvent } from '../../../src/sources/libvirt/types.ts';
-import type { Link } from '../../../src/sources/libvirt/reconnect.ts';
+import type { ConnectionState } from '../../../src/sources/libvirt/reconnect.ts';
 import { domain, fakeConnection, virtualTime } from '../fake-libvirt.ts';
 
 const [a, b, c] = [domain('a'), domain('b'), domain('c')];
@@ -21,7 +21,7 @@ const brief = (event: DomainEvent): string => {
   return `${event.kind} ${event.kind === 'running' ? event.domain.name : nameOf(event.uuid)}`;
 };
 
-const stage = (following: Following, calls: Partial<Connection>, end = 1000) => {
+const stage = (following: WatchScope, calls: Partial<Connection>, end = 1000) => {
   const time = virtualTime(end);
   const lifecycle = new Subject<LifecycleEvent>();
   const devices = new Subject<string>();
@@ -36,7 +36,7 @@ const stage = (following: Following, calls: Partial<Connection>, end = 1000) => 
   const at = (ms: number, event: LifecycleEvent | string): void =>
     void time.scheduler.schedule(() => (typeof event === 'string' ? devices.next(event) : lifecycle.next(event)), ms);
   const start = (): void => {
-    domains$(new BehaviorSubject<Link>({ up: true, connection }), following, time.scheduler)
+    domainEvents$(new BehaviorSubject<ConnectionState>({ up: true, connection }), following, time.scheduler)
       .pipe(map(brief))
       .subscribe(time.see);
     time.scheduler.flush();
@@ -74,7 +74,7 @@ describe('Domains that are only defined', () => {
 });
 
 describe('Channels', () => {
-  const channels: Following = { defined: false, channels: true, period: 1000 };
+  const channels: WatchScope = { defined: false, channels: true, period: 1000 };
 
   it('are asked for when a domain is listed, starts, or gets or loses a device', () => {
     const { seen, at, start } = stage(channels, { channel$: (uuid) => of(nameOf(uuid) === 'b' ? undefined : 'x') });
@@ -157,7 +157,7 @@ describe('Channels', () => {
 });
 
 describe('The list of domains', () => {
-  const only: Following = { defined: false, channels: false, period: 5000 };
+  const only: WatchScope = { defined: false, channels: false, period: 5000 };
 
   it('CASE F2: comes again every minute, whatever the events say, and no more often', () => {
     let lists = 0;

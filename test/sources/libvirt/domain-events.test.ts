@@ -2,10 +2,10 @@ import { BehaviorSubject, defer, map, Subject, throwError, timer } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import type { Domain, DomainEvent } from '../../../src/model/metric.ts';
-import { domains$ } from '../../../src/sources/libvirt/domain-events.ts';
+import { domainEvents$ } from '../../../src/sources/libvirt/domain-events.ts';
 import { LibvirtError } from '../../../src/sources/libvirt/call.ts';
 import type { LifecycleEvent } from '../../../src/sources/libvirt/types.ts';
-import type { Link } from '../../../src/sources/libvirt/reconnect.ts';
+import type { ConnectionState } from '../../../src/sources/libvirt/reconnect.ts';
 import { domain, fakeConnection, virtualTime } from '../fake-libvirt.ts';
 
 const [a, b, c] = [domain('a'), domain('b'), domain('c')];
@@ -34,9 +34,9 @@ const stage = (end: number, list: (attempt: number) => readonly Domain[] | strin
         );
       }),
   });
-  const link = new BehaviorSubject<Link>({ up: true, connection });
+  const link = new BehaviorSubject<ConnectionState>({ up: true, connection });
   const at = (ms: number, event: LifecycleEvent): void => void time.scheduler.schedule(() => lifecycle.next(event), ms);
-  domains$(link, { defined: false, channels: false, period: 1000 }, time.scheduler)
+  domainEvents$(link, { defined: false, channels: false, period: 1000 }, time.scheduler)
     .pipe(map(brief))
     .subscribe(time.see);
   return { ...time, link, lifecycle, connection, at };
@@ -107,8 +107,8 @@ describe('The domains', () => {
   it('are no place for bugs to hide: an error that is not of libvirt is said as well', () => {
     const time = virtualTime(500);
     const connection = fakeConnection({ domains$: () => throwError(() => new Error('a bug')) });
-    domains$(
-      new BehaviorSubject<Link>({ up: true, connection }),
+    domainEvents$(
+      new BehaviorSubject<ConnectionState>({ up: true, connection }),
       { defined: false, channels: false, period: 1000 },
       time.scheduler,
     )

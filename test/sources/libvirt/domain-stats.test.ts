@@ -6,7 +6,7 @@ import { domainCollectors } from '../../../src/sources/libvirt/domain-stats.ts';
 import { LibvirtError } from '../../../src/sources/libvirt/call.ts';
 import type { StatValue } from '../../../src/sources/libvirt/typed-params.ts';
 import type { Connection } from '../../../src/sources/libvirt/types.ts';
-import type { Link } from '../../../src/sources/libvirt/reconnect.ts';
+import type { ConnectionState } from '../../../src/sources/libvirt/reconnect.ts';
 import { STATS_GROUP } from '../../../src/model/statistics.ts';
 import { domain, fakeConnection, statMetric, statsOf, virtualTime } from '../fake-libvirt.ts';
 
@@ -40,9 +40,9 @@ const collect = (
       return fake.stats$(asked, groups);
     },
   };
-  const link$: Observable<Link> = of({ up: true, connection });
+  const connectionState$: Observable<ConnectionState> = of({ up: true, connection });
   let completed = 0;
-  const collectors = domainCollectors(metrics, link$, scheduler);
+  const collectors = domainCollectors(metrics, connectionState$, scheduler);
   for (const { collect$ } of collectors) {
     collect$(domains)
       .pipe(map((readings) => readings.map(brief)))
@@ -170,7 +170,7 @@ describe('Statistics of domains', () => {
 
   it('are nothing while libvirt is away: the collection ends at once and says nothing', () => {
     const { scheduler } = virtualTime(100);
-    const away$: Observable<Link> = of({ up: false, reason: 'refused' });
+    const away$: Observable<ConnectionState> = of({ up: false, reason: 'refused' });
     const [collector] = domainCollectors([statMetric('cpu.time')], away$, scheduler);
     let ended = false;
     collector?.collect$([a]).subscribe({ next: () => expect.unreachable(), complete: () => (ended = true) });

@@ -2,7 +2,7 @@ import { concat, map, NEVER, Observable, of, Subject, throwError, timer } from '
 import { describe, expect, it } from 'vitest';
 
 import type { Domain } from '../../../src/model/metric.ts';
-import { patientStats } from '../../../src/sources/libvirt/hedged-stats.ts';
+import { hedgedStats } from '../../../src/sources/libvirt/hedged-stats.ts';
 import type { DomainStats } from '../../../src/sources/libvirt/types.ts';
 import { domain, fakeConnection, statsOf, virtualTime } from '../fake-libvirt.ts';
 
@@ -44,7 +44,7 @@ const stage = (end: number, mostCalls = 4) => {
     },
   });
   const found = ({ fields }: DomainStats): number => fields.size;
-  const stats$ = patientStats({ groups: 8, wanted: 2, found, mostCalls, scheduler: time.scheduler });
+  const stats$ = hedgedStats({ groups: 8, wanted: 2, found, mostCalls, scheduler: time.scheduler });
   const ask = (domains: readonly Domain[]): void =>
     void stats$(connection, domains)
       .pipe(

@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 
 import { LibvirtError } from '../../../src/sources/libvirt/call.ts';
 import type { Connection } from '../../../src/sources/libvirt/types.ts';
-import { type Link, link$ } from '../../../src/sources/libvirt/reconnect.ts';
+import { type ConnectionState, connectionState$ } from '../../../src/sources/libvirt/reconnect.ts';
 import { fakeConnection, virtualTime } from '../fake-libvirt.ts';
 
-const said = (link: Link): string => (link.up ? 'up' : link.reason);
+const said = (link: ConnectionState): string => (link.up ? 'up' : link.reason);
 const refused$ = throwError(() => new LibvirtError('refused'));
 
 describe('The link to libvirt', () => {
@@ -18,7 +18,7 @@ describe('The link to libvirt', () => {
       attempts.push(scheduler.now());
       return timer(1, scheduler).pipe(switchMap(() => refused$));
     });
-    link$(open$, scheduler).pipe(map(said)).subscribe(see);
+    connectionState$(open$, scheduler).pipe(map(said)).subscribe(see);
     scheduler.flush();
     expect(attempts.slice(0, 7)).toEqual([0, 101, 302, 703, 1204, 1705, 2206]);
     expect(seen).toEqual([[1, 'refused']]);
@@ -35,7 +35,7 @@ describe('The link to libvirt', () => {
       const lost$ = timer(1000, scheduler).pipe(switchMap(() => throwError(() => new LibvirtError('lost'))));
       return concat(of(fakeConnection({})), lost$);
     });
-    link$(open$, scheduler).pipe(map(said)).subscribe(see);
+    connectionState$(open$, scheduler).pipe(map(said)).subscribe(see);
     scheduler.flush();
     expect(attempts.slice(0, 6)).toEqual([0, 101, 302, 703, 1803, 2004]);
     expect(seen.slice(0, 5)).toEqual([
@@ -55,7 +55,7 @@ describe('The link to libvirt', () => {
         attempts.push(scheduler.now());
         return open(scheduler);
       });
-      link$(open$, scheduler).subscribe();
+      connectionState$(open$, scheduler).subscribe();
       scheduler.flush();
       return attempts.map((at, index) => at - (attempts[index - 1] ?? 0)).slice(1);
     };
@@ -80,7 +80,7 @@ describe('The link to libvirt', () => {
       attempts += 1;
       return concat(timer(20_000, scheduler).pipe(map(() => fakeConnection({}))), NEVER);
     });
-    link$(open$, scheduler).pipe(map(said)).subscribe(see);
+    connectionState$(open$, scheduler).pipe(map(said)).subscribe(see);
     scheduler.flush();
     expect(attempts).toBe(1);
     expect(seen).toEqual([
@@ -92,7 +92,7 @@ describe('The link to libvirt', () => {
   it('is one for all that use it, also for those who come later, and is closed with the last of them', () => {
     const { scheduler, seen, see } = virtualTime(1000);
     let open = 0;
-    const linked$ = link$(
+    const linked$ = connectionState$(
       new Observable<Connection>((subscriber) => {
         open += 1;
         subscriber.next(fakeConnection({}));
@@ -118,7 +118,7 @@ describe('The link to libvirt', () => {
     const open$ = new Observable<Connection>(() => {
       throw new Error('The library libvirt.so.0 cannot be loaded; install it');
     });
-    link$(open$, scheduler).pipe(map(said)).subscribe(see);
+    connectionState$(open$, scheduler).pipe(map(said)).subscribe(see);
     scheduler.flush();
     expect(seen).toEqual([[0, 'The library libvirt.so.0 cannot be loaded; install it']]);
   });

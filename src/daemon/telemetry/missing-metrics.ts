@@ -1,7 +1,7 @@
-import type { Context, Problem, Snapshot } from '../../model/metric.ts';
+import type { Context, MissingValue, Snapshot } from '../../model/metric.ts';
 
 /** A metric without a value: for the host, or for so many VMs. */
-export interface MissingValue {
+export interface MissingMetric {
   readonly metric: string;
   readonly context: Context;
   readonly count: number;
@@ -14,9 +14,9 @@ export interface MissingValue {
 const NAMED = 3;
 
 /** Problems by metric, in their order. */
-export const missingValues = (problems: readonly Problem[]): readonly MissingValue[] => {
-  const groups = new Map<string, { readonly first: Problem; count: number; readonly domains: string[] }>();
-  for (const problem of problems) {
+export const missingMetrics = (missing: readonly MissingValue[]): readonly MissingMetric[] => {
+  const groups = new Map<string, { readonly first: MissingValue; count: number; readonly domains: string[] }>();
+  for (const problem of missing) {
     const { metric, domain } = problem;
     const key = `${metric.context} ${metric.name}`;
     let group = groups.get(key);
@@ -34,14 +34,14 @@ export const missingValues = (problems: readonly Problem[]): readonly MissingVal
 };
 
 /** A metric whose last value is kept although no new one comes: for the host, or for so many VMs. */
-export interface OldValue extends Omit<MissingValue, 'reason'> {
+export interface OldValue extends Omit<MissingMetric, 'reason'> {
   /** Age of the oldest of them: since the tick that it is of. */
   readonly ageSeconds: number;
 }
 
 /** Values that are late by metric, in their order; `period` is that of the ticks, in milliseconds. */
 export const oldValues = ({ late = [], tick }: Snapshot, period: number): readonly OldValue[] => {
-  const groups = missingValues(late.map((value) => ({ ...value, stage: 'run', reason: '' })));
+  const groups = missingMetrics(late.map((value) => ({ ...value, stage: 'run', reason: '' })));
   return groups.map(({ metric, context, count, domains }) => {
     const ticks = late.filter(({ metric: of }) => of.name === metric && of.context === context).map((one) => one.tick);
     return { metric, context, count, domains, ageSeconds: ((tick - Math.min(...ticks)) * period) / 1000 };

@@ -1,8 +1,8 @@
 import { from, toArray, lastValueFrom } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
-import type { Domain, MetricDefinition, Problem, Snapshot } from '../../src/model/metric.ts';
-import { noteLines, problemLines$ } from '../../src/daemon/log-problems.ts';
+import type { Domain, MetricDefinition, MissingValue, Snapshot } from '../../src/model/metric.ts';
+import { noteLines, missingLines$ } from '../../src/daemon/log-missing-values.ts';
 
 const metric = (index: number, context: 'host' | 'vm' = 'host'): MetricDefinition => ({
   index,
@@ -16,24 +16,24 @@ const metric = (index: number, context: 'host' | 'vm' = 'host'): MetricDefinitio
   place: { file: '/etc/x.conf', line: 10 + index, column: 5 },
 });
 const domain = (id: number, name = `vm${id}`): Domain => ({ id, uuid: `uuid-${id}`, name });
-const problem = (of: MetricDefinition, reason = 'exit status 1', about?: Domain): Problem => ({
+const problem = (of: MetricDefinition, reason = 'exit status 1', about?: Domain): MissingValue => ({
   metric: of,
   stage: 'run',
   reason,
   ...(about === undefined ? {} : { domain: about }),
 });
-const snapshot = (problems: readonly Problem[], running: readonly Domain[] = []): Snapshot => ({
+const snapshot = (missing: readonly MissingValue[], running: readonly Domain[] = []): Snapshot => ({
   cause: 'tick',
   tick: 0,
   at: 0,
   host: [],
-  guests: running.map((one) => ({ domain: one, samples: [] })),
-  problems,
+  domainMetrics: running.map((one) => ({ domain: one, samples: [] })),
+  missing,
 });
 const MINUTE = 60_000;
 const at = (minute: number, of: Snapshot): Snapshot => ({ ...of, at: minute * MINUTE });
 const said = async (...snapshots: readonly Snapshot[]): Promise<readonly string[]> =>
-  (await lastValueFrom(problemLines$(from(snapshots)).pipe(toArray()))).map(
+  (await lastValueFrom(missingLines$(from(snapshots)).pipe(toArray()))).map(
     ({ level, message }) => `${level}: ${message}`,
   );
 

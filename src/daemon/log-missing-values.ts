@@ -6,7 +6,7 @@ import { KEPT_PERIODS } from '../streams/latest-values.ts';
 import { escapeForLog } from '../model/value.ts';
 
 /** A line about metrics that have lost their value, or have it again. */
-export interface ProblemLine {
+export interface MissingLine {
   readonly level: 'warning' | 'info';
   readonly message: string;
 }
@@ -47,7 +47,7 @@ interface Logged {
   at: number;
 }
 
-const faultsOf = ({ problems, late = [] }: Snapshot): readonly Fault[] => [...problems, ...late];
+const faultsOf = ({ missing, late = [] }: Snapshot): readonly Fault[] => [...missing, ...late];
 
 const byMetric = (faults: readonly Fault[]): ReadonlyMap<number, Map<string, Fault>> => {
   const groups = new Map<number, Map<string, Fault>>();
@@ -64,7 +64,7 @@ const isSame = (one: Fault | undefined, other: Fault): boolean =>
   one !== undefined && (one.reason === undefined) === (other.reason === undefined);
 
 /** The one line that a metric has now, and what is logged by it. */
-const lineOf = (logged: Logged, now: ReadonlyMap<string, Fault>): ProblemLine | undefined => {
+const lineOf = (logged: Logged, now: ReadonlyMap<string, Fault>): MissingLine | undefined => {
   const news = [...now].filter(([key, fault]) => !isSame(logged.faults.get(key), fault));
   const missing = news.filter(([, { reason }]) => reason !== undefined);
   const about = missing.length > 0 ? missing : news;
@@ -92,18 +92,18 @@ const lineOf = (logged: Logged, now: ReadonlyMap<string, Fault>): ProblemLine | 
  * Says each loss and each return of a value, not at every tick: those of one metric in one line, and at most one line of
  * a metric in a minute. What comes and goes within a minute is one line.
  */
-export const problemLines$ = (snapshot$: Observable<Snapshot>): Observable<ProblemLine> =>
+export const missingLines$ = (snapshot$: Observable<Snapshot>): Observable<MissingLine> =>
   defer(() => {
     const all = new Map<number, Logged>();
     return snapshot$.pipe(
-      concatMap((snapshot): readonly ProblemLine[] => {
+      concatMap((snapshot): readonly MissingLine[] => {
         const now = byMetric(faultsOf(snapshot));
         if (now.size === 0 && all.size === 0) return [];
-        const running = new Set(snapshot.guests.map(({ domain }) => domain.uuid));
+        const running = new Set(snapshot.domainMetrics.map(({ domain }) => domain.uuid));
         for (const index of now.keys()) {
           if (!all.has(index)) all.set(index, { faults: new Map(), at: -Infinity });
         }
-        const lines: ProblemLine[] = [];
+        const lines: MissingLine[] = [];
         for (const [index, logged] of all) {
           const faults = now.get(index) ?? NOTHING;
           // The end of a domain is no return of its values.
