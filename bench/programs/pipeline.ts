@@ -5,6 +5,8 @@ import { filter, ignoreElements, map, merge, share, tap } from 'rxjs';
 import '../../src/cli/command-line.ts';
 import '../../src/cli/commands/run.ts';
 import { loadSetup } from '../../src/daemon/load-setup.ts';
+import { isOf } from '../../src/daemon/events.ts';
+import { logEvents } from '../../src/daemon/log-events.ts';
 import { pipeline$ } from '../../src/daemon/topology.ts';
 import { createLog } from '../../src/system/log.ts';
 import { monotonicScheduler } from '../../src/system/monotonic.ts';
@@ -25,12 +27,17 @@ const log: typeof logger = (level, component, message) => {
 const loaded = await loadSetup(file, { scheduler: monotonicScheduler, write: () => undefined });
 if (!loaded.ok) throw new Error(loaded.errors.join('\n'));
 const { config, sinks } = loaded.setup;
-const quick = { ...config, updatePeriod: Number(period) };
-const snapshot$ = pipeline$(quick, { connect, scheduler: monotonicScheduler, log }, PATIENCE).pipe(share());
+const quick = { config: { ...config, updatePeriod: Number(period) }, sinks };
+const event$ = pipeline$(quick, { connect, scheduler: monotonicScheduler }, PATIENCE).pipe(share());
+const log$ = event$.pipe(logEvents({ log, scheduler: monotonicScheduler, uri: connect, file }));
+const snapshot$ = event$.pipe(
+  filter(isOf('published')),
+  map(({ snapshot }) => snapshot),
+);
 const reports$ = merge(...sinks.map((sink) => sink.run(snapshot$)));
 const missing$ = missingLines$(snapshot$).pipe(ignoreElements());
 
-merge(reports$, missing$)
+merge(log$, reports$, missing$)
   .pipe(
     tap((report) => {
       if (report.kind === 'failed' || report.kind === 'warning') throw new Error(report.message);

@@ -1,6 +1,6 @@
 import { formatDiagnostic, type Config, type Diagnostic } from '../config/config.ts';
 import { readConfig } from '../config/parse.ts';
-import type { Setup } from './topology.ts';
+import type { Setup } from './events.ts';
 import type { SinkContext } from '../sinks/definition.ts';
 import type { DiskFile } from '../sinks/metrics-disk/disk-file.ts';
 import { sinksFor } from '../sinks/index.ts';

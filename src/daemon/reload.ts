@@ -1,13 +1,13 @@
-import { concat, concatMap, defer, fromEvent, type Observable, of, share, tap, throttleTime } from 'rxjs';
+import { concat, concatMap, defer, fromEvent, type Observable, of, throttleTime } from 'rxjs';
 
-import { loadActions, type Setup } from './topology.ts';
+import type { Reload, Setup } from './events.ts';
+import { loadActions } from './topology.ts';
 import type { Log } from '../system/log.ts';
 import { monotonicScheduler } from '../system/monotonic.ts';
 import { reasonOf } from '../model/reason.ts';
-import type { Reload } from './service-manager.ts';
 import { loadSinks } from '../sinks/index.ts';
+import type { Family } from '../model/metric-family.ts';
 import type { PrometheusContext } from '../sinks/prometheus/sink.ts';
-import type { StatusEndpoint } from './status-endpoint.ts';
 import { escapeForLog } from '../model/value.ts';
 import { loadSetup } from './load-setup.ts';
 import type { RunDisks } from './early-disks.ts';
@@ -39,17 +39,16 @@ const loadAll = async (
 /** Reads and checks a configuration, and loads what it needs; logs what is wrong with it. */
 export const load = async (
   file: string,
-  endpoint: StatusEndpoint,
+  telemetry: () => readonly Family[],
   disks: RunDisks,
   log: Log,
 ): Promise<Exclude<Reload, { kind: 'loading' }>> => {
   const context: PrometheusContext = {
     scheduler: monotonicScheduler,
     write: (line) => process.stdout.write(`${line}\n`),
-    telemetry: endpoint.families,
+    telemetry,
   };
   const loaded = await loadAll(file, context, disks);
-  endpoint.loaded(loaded.ok ? undefined : loaded.errors[0]);
   for (const line of loaded.warnings) log('warning', 'configuration', line);
   if (loaded.ok) {
     disks.sayHangs(loaded.setup.config);
@@ -64,19 +63,19 @@ export const signal$ = (signal: NodeJS.Signals): Observable<unknown> =>
   fromEvent(process, signal).pipe(throttleTime(SIGNAL_PAUSE, monotonicScheduler, { leading: true, trailing: true }));
 
 /** The configuration, read again at each SIGHUP. */
-export const reload$ = (file: string, endpoint: StatusEndpoint, disks: RunDisks, log: Log): Observable<Reload> =>
+export const reload$ = (
+  file: string,
+  telemetry: () => readonly Family[],
+  disks: RunDisks,
+  log: Log,
+): Observable<Reload> =>
   signal$('SIGHUP').pipe(
     concatMap(() =>
       concat(
         of<Reload>({ kind: 'loading' }),
-        defer(() => load(file, endpoint, disks, log)),
+        defer(() => load(file, telemetry, disks, log)),
       ),
     ),
-    tap(({ kind }) => {
-      if (kind === 'refused') log('err', 'configuration', 'Not reloaded: the former configuration stays in force');
-      if (kind === 'loaded') log('notice', 'configuration', `Reloading ${file}`);
-    }),
-    share(),
   );
 
 /** What a reload puts in force: nothing unless the file is right. */

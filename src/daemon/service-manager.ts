@@ -16,18 +16,12 @@ import {
   timer,
 } from 'rxjs';
 
-import type { DaemonReport, Setup } from './topology.ts';
+import { type DaemonEvent, type EventOf, isOf, type Setup } from './events.ts';
 import type { TelemetryView } from './telemetry/telemetry.ts';
 import { runningIn } from './status/status.ts';
 import { counted, vmsText } from '../model/duration.ts';
 
-/** How the reading of the configuration goes on after a SIGHUP. */
-export type Reload =
-  | { readonly kind: 'loading' }
-  | { readonly kind: 'loaded'; readonly setup: Setup }
-  | { readonly kind: 'refused'; readonly reason: string };
-
-/** Notifications for the service manager. `stuck` is also logged, because watchdog pings stop. */
+/** What the service manager is to be told; `stuck` is for the log, too: the watchdog gets no sign of life. */
 export type ServiceNotification =
   | { readonly kind: 'ready' | 'reloading' | 'watchdog' }
   | { readonly kind: 'status' | 'stuck'; readonly text: string };
@@ -36,8 +30,7 @@ export type ServiceNotification =
 export interface ServiceInputs {
   /** The first configuration. */
   readonly setup: Setup;
-  readonly reload$: Observable<Reload>;
-  readonly report$: Observable<DaemonReport>;
+  readonly event$: Observable<DaemonEvent>;
   readonly view: () => TelemetryView;
   /** Milliseconds between two signs of life; undefined: nobody expects one. */
   readonly watchdogInterval?: number | undefined;
@@ -55,16 +48,17 @@ const CHECKS_PER_INTERVAL = 8;
 
 /** The state in words, without anything that changes by itself; undefined before the first snapshot. */
 const statusText = (
-  { newest, libvirt, sinks }: TelemetryView,
+  { newest, libvirt, sinks, notReloaded }: TelemetryView,
   wallOf: (at: number) => string,
-  refused: string | undefined,
 ): string | undefined => {
   if (newest === undefined) return undefined;
   const { host, domainMetrics } = newest.snapshot;
   const vms = vmsText(domainMetrics.length, runningIn(newest.snapshot), libvirt?.up === false);
   return [
     `${counted(host.length, 'host metric')}, ${vms}`,
-    ...(refused === undefined ? [] : [`not reloaded, the former configuration is in force: ${refused}`]),
+    ...(notReloaded === undefined
+      ? []
+      : [`not reloaded, the former configuration is in force: ${notReloaded.message}`]),
     ...(libvirt?.up === false ? [`libvirt away since ${wallOf(libvirt.since)}: ${libvirt.reason}`] : []),
     ...sinks.flatMap(({ name, failing }) => (failing === undefined ? [] : [`sink ${name} fails: ${failing.message}`])),
   ].join('; ');
@@ -93,8 +87,7 @@ const requiredOf = ({ sinks }: Setup): readonly string[] =>
  */
 export const service$ = ({
   setup,
-  reload$,
-  report$,
+  event$,
   view,
   watchdogInterval,
   wallClock,
@@ -103,14 +96,19 @@ export const service$ = ({
   defer(() => {
     const now = (): number => scheduler.now();
     const wallOf = wallTimes(now, wallClock);
-    const sinks = new Map<string, { readonly at: number; readonly last: DaemonReport['report'] }>();
-    let refused: string | undefined;
+    const sinks = new Map<string, { readonly at: number; readonly last: EventOf<'report'>['report'] }>();
     let current = setup;
     let since = now();
 
-    const noted$ = report$.pipe(
+    const noted$ = event$.pipe(
+      filter(isOf('report')),
       filter(({ report }) => report.kind === 'written' || report.kind === 'failed'),
       tap(({ sink, report }) => sinks.set(sink.key, { at: now(), last: report })),
+      share(),
+    );
+    const reload$ = event$.pipe(
+      filter(isOf('reload')),
+      map(({ reload }) => reload),
     );
 
     const inForce = ({ config: { metrics } }: Setup): boolean => view().newest?.snapshot.metrics === metrics;
@@ -137,18 +135,12 @@ export const service$ = ({
       }),
     );
 
-    const refused$ = reload$.pipe(
-      tap((reload) => {
-        if (reload.kind === 'refused') refused = reload.reason;
-        if (reload.kind === 'loaded') refused = undefined;
-      }),
-      filter(({ kind }) => kind === 'refused'),
-    );
+    const refused$ = reload$.pipe(filter(({ kind }) => kind === 'refused'));
     const status$ = merge(
       noted$.pipe(throttleTime(STATUS_PAUSE, scheduler, { leading: true, trailing: true })),
       refused$,
     ).pipe(
-      map(() => statusText(view(), wallOf, refused)),
+      map(() => statusText(view(), wallOf)),
       filter((text) => text !== undefined),
       distinctUntilChanged(),
       map((text): ServiceNotification => ({ kind: 'status', text })),

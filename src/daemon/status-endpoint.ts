@@ -3,7 +3,8 @@ import { defer, map, of, share, startWith, Subject, type SchedulerLike, type Sub
 import { version } from '../system/version.ts';
 import { ownFamilies } from './telemetry/prometheus-families.ts';
 import type { Family } from '../model/metric-family.ts';
-import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts';
+import type { DaemonEvent } from './events.ts';
+import { createTelemetry, observe, type Telemetry } from './telemetry/telemetry.ts';
 import { processView } from './telemetry/process-usage.ts';
 import type { Log } from '../system/log.ts';
 import type { Snapshot } from '../model/metric.ts';
@@ -21,8 +22,8 @@ export interface StatusEndpoint {
   readonly families: () => readonly Family[];
   /** The status for people, as `vhostmd status` prints it. */
   readonly lines: () => readonly string[];
-  /** Notes how the reading of the configuration ended: without an error, or with its first. */
-  readonly loaded: (error?: string) => void;
+  /** Notes what happens in the daemon. */
+  readonly observe: (event: DaemonEvent) => void;
   /** Makes the folder of the status socket, while that is still allowed; `owner` is who will run the daemon. */
   readonly prepare: (owner?: Owner) => void;
   /** Serves `vhostmd status` and `vhostmd watch` until it is unsubscribed. Where that is impossible it is said once, and all else goes on. */
@@ -30,15 +31,9 @@ export interface StatusEndpoint {
 }
 
 export const createStatusEndpoint = (file: string, scheduler: SchedulerLike, log: Log): StatusEndpoint => {
-  const own = createTelemetry(scheduler);
+  const telemetry = createTelemetry(scheduler);
+  const count = observe(telemetry);
   const published$ = new Subject<Snapshot>();
-  const telemetry: Telemetry = {
-    ...own,
-    published: (setup, snapshot) => {
-      own.published(setup, snapshot);
-      published$.next(snapshot);
-    },
-  };
   // Made once of each snapshot, and not at all where nobody follows; only its age is that of the moment.
   let told: { readonly of: Snapshot; readonly rest: string } | undefined;
   const restOf = (snapshot: Snapshot): string => {
@@ -57,29 +52,22 @@ export const createStatusEndpoint = (file: string, scheduler: SchedulerLike, log
     share(),
   );
   const follow$ = defer(() => {
-    const { newest } = own.view();
+    const { newest } = telemetry.view();
     return newest === undefined ? line$ : line$.pipe(startWith(lineOf(newest.snapshot, newest.at)));
   });
   const ourVersion = version();
   const socket = ownSocketPath(process.env, process.getuid?.());
-  let notReloaded: { readonly at: number; readonly message: string } | undefined;
-  const status = (): Status => {
-    const about = {
-      version: ourVersion,
-      pid: process.pid,
-      file,
-      ...(notReloaded === undefined ? {} : { notReloaded }),
-    };
-    return statusOf(telemetry.view(), about, processView());
-  };
+  const about = { version: ourVersion, pid: process.pid, file };
+  const status = (): Status => statusOf(telemetry.view(), about, processView());
   const goWithout = (error: unknown): void =>
     log('notice', 'status', `Nobody can ask this daemon for its status: ${reasonOf(error)}`);
   return {
     telemetry,
     lines: () => statusLines(status()),
     families: () => ownFamilies(telemetry.view(), processView(), ourVersion),
-    loaded: (message) => {
-      notReloaded = message === undefined ? undefined : { at: scheduler.now(), message };
+    observe: (event) => {
+      count(event);
+      if (event.kind === 'published') published$.next(event.snapshot);
     },
     prepare: (owner) => {
       try {

@@ -13,23 +13,23 @@ import {
 } from 'rxjs';
 
 /**
- * Like switchMap, but the former inner observables go on until a newer one has emitted for the first time: a reload
- * leaves no gap.
+ * Like switchMap, but the former inner observables go on until a newer one is ready, which is with its first value for
+ * which `isReady` holds: a reload leaves no gap. Values of a newer one before that pass, too.
  */
 export const switchMapWhenReady =
-  <T, R>(project: (value: T) => Observable<R>): OperatorFunction<T, R> =>
+  <T, R>(project: (value: T) => Observable<R>, isReady: (result: R) => boolean = () => true): OperatorFunction<T, R> =>
   (value$) =>
     defer(() => {
-      const led$ = new Subject<number>();
+      const ready$ = new Subject<number>();
       return value$.pipe(
         mergeMap((value, index) => {
-          const lead$ = defer(() => {
-            led$.next(index);
+          const announce$ = defer(() => {
+            ready$.next(index);
             return EMPTY;
           });
           return project(value).pipe(
-            concatMap((result, nth) => (nth === 0 ? concat(of(result), lead$) : of(result))),
-            takeUntil(led$.pipe(filter((by) => by > index))),
+            concatMap((result) => (isReady(result) ? concat(of(result), announce$) : of(result))),
+            takeUntil(ready$.pipe(filter((by) => by > index))),
           );
         }),
       );

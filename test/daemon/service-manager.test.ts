@@ -1,10 +1,10 @@
 import { Subject, VirtualTimeScheduler } from 'rxjs';
 import { expect, it } from 'vitest';
 
-import type { DaemonReport, Setup } from '../../src/daemon/topology.ts';
-import { createTelemetry } from '../../src/daemon/telemetry/telemetry.ts';
+import type { DaemonEvent, Reload, Setup } from '../../src/daemon/events.ts';
+import { createTelemetry, observe } from '../../src/daemon/telemetry/telemetry.ts';
 import type { Snapshot } from '../../src/model/metric.ts';
-import { type ServiceNotification, type Reload, service$ } from '../../src/daemon/service-manager.ts';
+import { type ServiceNotification, service$ } from '../../src/daemon/service-manager.ts';
 import type { ConfiguredSink } from '../../src/sinks/index.ts';
 import type { SinkReport } from '../../src/sinks/sink.ts';
 import { ofDomain } from '../../src/testing/snapshots.ts';
@@ -17,28 +17,29 @@ const setupOf = (period: number, ...sinks: readonly ConfiguredSink[]): Setup =>
 const service = (setup: Setup, watchdogInterval?: number) => {
   const time = new VirtualTimeScheduler();
   const telemetry = createTelemetry(time);
-  const report$ = new Subject<DaemonReport>();
-  const reload$ = new Subject<Reload>();
+  const event$ = new Subject<DaemonEvent>();
+  const count = observe(telemetry);
+  const emit = (event: DaemonEvent): void => {
+    count(event);
+    event$.next(event);
+  };
   const told: string[] = [];
   let tick = 0;
   const tell = (notice: ServiceNotification): void => {
     told.push(`${time.now() / 1000} ${notice.kind}${'text' in notice ? ` ${notice.text}` : ''}`);
   };
   const wallClock = (): number => Date.UTC(2030, 0, 1) + time.now();
-  service$({ setup, reload$, report$, view: telemetry.view, watchdogInterval, wallClock, scheduler: time }).subscribe(
-    tell,
-  );
+  service$({ setup, event$, view: telemetry.view, watchdogInterval, wallClock, scheduler: time }).subscribe(tell);
   const at = (seconds: number, work: () => void): void => void time.schedule(work, seconds * 1000);
   const report = (from: ConfiguredSink, said: SinkReport): void => {
-    telemetry.reported({ sink: from, report: said });
-    report$.next({ sink: from, report: said });
+    emit({ kind: 'report', sink: from, report: said });
   };
   const publishWith = (over: Partial<Snapshot>, of: Setup, ...writing: readonly ConfiguredSink[]): void => {
     const { metrics } = of.config;
     const bare: Snapshot = { cause: 'tick', tick, at: time.now(), host: [], domainMetrics: [], missing: [], metrics };
     const snapshot = { ...bare, ...over };
     tick += 1;
-    telemetry.published(of, snapshot);
+    emit({ kind: 'published', setup: of, snapshot });
     for (const one of writing) report(one, { kind: 'written', snapshot, message: 'Written' });
   };
   return {
@@ -47,7 +48,7 @@ const service = (setup: Setup, watchdogInterval?: number) => {
     publish: (of: Setup, ...writing: readonly ConfiguredSink[]): void => publishWith({}, of, ...writing),
     publishWith,
     report,
-    reload: (step: Reload) => reload$.next(step),
+    reload: (reload: Reload) => emit({ kind: 'reload', reload }),
     linked: telemetry.linked,
     until: (seconds: number): void => {
       time.maxFrames = seconds * 1000;

@@ -1,9 +1,12 @@
-import { concatMap, type Observable, Subject, type Subscription, tap } from 'rxjs';
+import { concatMap, connect, type Observable, Subject, type Subscription, tap } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { readConfig } from '../../src/config/parse.ts';
-import { daemon$, type Setup } from '../../src/daemon/topology.ts';
+import type { Setup } from '../../src/daemon/events.ts';
+import { logEvents } from '../../src/daemon/log-events.ts';
+import { daemon$ } from '../../src/daemon/topology.ts';
 import type { Snapshot } from '../../src/model/metric.ts';
+import type { Log } from '../../src/system/log.ts';
 import { monotonicScheduler } from '../../src/system/monotonic.ts';
 import type { ConfiguredSink } from '../../src/sinks/index.ts';
 import type { SinkReport } from '../../src/sinks/sink.ts';
@@ -40,13 +43,12 @@ const daemon = () => {
         }),
       ),
   });
-  const subscription = daemon$(setup$, {
-    connect: 'test:///default',
-    scheduler: monotonicScheduler,
-    log: (level, component, message) => {
-      if (level !== 'debug') said.push(`${component} ${level} ${message}`);
-    },
-  }).subscribe();
+  const log: Log = (level, component, message) => {
+    if (level !== 'debug') said.push(`${component} ${level} ${message}`);
+  };
+  const subscription = daemon$(setup$, { connect: 'test:///default', scheduler: monotonicScheduler })
+    .pipe(connect(logEvents({ log, scheduler: monotonicScheduler, file: 'vhostmd.conf' })))
+    .subscribe();
   running.push(subscription);
   return {
     said,

@@ -122,6 +122,7 @@ describe('A guest that reads all the time', () => {
 
   it('gets answers through the channel again after each restart of the daemon, by SIGTERM and by SIGKILL', () => {
     // It has told of the phases that came after them, or the preparation would have failed.
-    expect(result['replies']).toBeGreaterThan(5);
+    // One in each of three phases at least, as the preparation waited for.
+    expect(result['replies']).toBeGreaterThanOrEqual(3);
   });
 });

@@ -70,6 +70,19 @@ describe('switchMapWhenReady', () => {
     run('a|', { a: '1-2-3|' }, '1-2-3|', { a: '^----!' });
   });
 
+  it('passes what a newer one emits before it is ready, and lets the former go on until then', () => {
+    new TestScheduler((actual, wanted) => expect(actual).toEqual(wanted)).run(
+      ({ hot, cold, expectObservable, expectSubscriptions }) => {
+        const a$ = cold('1-1-1-1-1-1-1');
+        const b$ = cold('-x-x-2');
+        const isReady = (value: string): boolean => value !== 'x';
+        const result$ = hot('a-b').pipe(switchMapWhenReady((name) => (name === 'a' ? a$ : b$), isReady));
+        expectObservable(result$).toBe('1-1x1x12');
+        expectSubscriptions(a$.subscriptions).toBe('^------!');
+      },
+    );
+  });
+
   it('ends all when it is unsubscribed', () => {
     new TestScheduler((actual, wanted) => expect(actual).toEqual(wanted)).run(
       ({ hot, cold, expectObservable, expectSubscriptions }) => {

@@ -1,5 +1,7 @@
-import { firstValueFrom, fromEvent, merge, of, takeUntil } from 'rxjs';
+import { connect, filter, firstValueFrom, fromEvent, map, merge, of, takeUntil } from 'rxjs';
 
+import { isOf } from '../../daemon/events.ts';
+import { logEvents } from '../../daemon/log-events.ts';
 import { pipeline$ } from '../../daemon/topology.ts';
 import { createLog, type Log } from '../../system/log.ts';
 import { document, metricsXml } from '../../model/metrics-xml.ts';
@@ -27,13 +29,17 @@ export const once = async (options: { readonly config: string; readonly connect?
   const log: Log = (level, component, message) => {
     if (level !== 'notice' || component === 'metrics') all(level, component, message);
   };
-  const uri = options.connect === undefined ? {} : { connect: options.connect };
+  const uri = options.connect === undefined ? {} : { connect: options.connect, uri: options.connect };
   const { config } = loaded.setup;
   const slowest = config.updatePeriod + KILL;
-  const snapshot$ = pipeline$(
-    { ...config, updatePeriod: ONE_TICK },
-    { ...uri, scheduler: monotonicScheduler, log },
-    { patience: slowest, start: 2 * slowest },
+  const setup = { config: { ...config, updatePeriod: ONE_TICK }, sinks: [] };
+  const patience = { patience: slowest, start: 2 * slowest };
+  const snapshot$ = pipeline$(setup, { ...uri, scheduler: monotonicScheduler }, patience).pipe(
+    connect((event$) =>
+      merge(event$.pipe(logEvents({ ...uri, log, scheduler: monotonicScheduler, file: options.config })), event$),
+    ),
+    filter(isOf('published')),
+    map(({ snapshot }) => snapshot),
   );
   const signal$ = merge(...TERMINAL_SIGNALS.map((signal) => fromEvent(process, signal)));
   const snapshot = await firstValueFrom(snapshot$.pipe(takeUntil(signal$)), { defaultValue: undefined });

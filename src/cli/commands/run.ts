@@ -1,8 +1,11 @@
 import path from 'node:path';
 
-import { connect, mergeMap, startWith, type Subscription, tap } from 'rxjs';
+import { connect, ignoreElements, map, merge, mergeMap, startWith, type Subscription, tap } from 'rxjs';
 
-import { daemon$, type DaemonReport } from '../../daemon/topology.ts';
+import type { DaemonEvent } from '../../daemon/events.ts';
+import { logEvents } from '../../daemon/log-events.ts';
+import { type Started, started } from '../../daemon/readiness.ts';
+import { daemon$ } from '../../daemon/topology.ts';
 import { createLog, type Log } from '../../system/log.ts';
 import { monotonicScheduler } from '../../system/monotonic.ts';
 import { notifications, type Notifications } from '../../system/systemd.ts';
@@ -92,7 +95,7 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
     stop(code);
   };
   const disks = runDisks(log);
-  const loaded = await load(config, endpoint, disks, log);
+  const loaded = await load(config, endpoint.families, disks, log);
   if (stopping) return;
   if (loaded.kind === 'refused') return notStarted(loaded.reason, 2);
   const { setup } = loaded;
@@ -116,45 +119,48 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
 
   if (stopping) return;
   serving = endpoint.serve();
-  const waitFor = new Set(setup.sinks.filter(({ required }) => required).map(({ key }) => key));
-  let ready = false;
-  const said = ({ sink, report }: DaemonReport): void => {
-    if (ready) return;
-    if (report.kind === 'failed' && report.stage === 'open' && sink.required) return notStarted(report.message, 1);
-    if (report.kind !== 'written') return;
-    waitFor.delete(sink.key);
-    if (waitFor.size > 0) return;
-    ready = true;
+  const uri = options.connect === undefined ? {} : { connect: options.connect, uri: options.connect };
+  const onStarted = async (start: Started): Promise<void> => {
+    if (start.kind === 'failed') return notStarted(start.reason, 1);
     // After the first snapshot, which waits for nothing that it does not use.
-    void loadRest()
-      .catch((error: unknown) =>
-        log('warning', 'daemon', `A reload may be refused until a restart: ${escapeForLog(reasonOf(error))}`),
-      )
-      .then(() => {
-        if (stopping) return;
-        log('notice', 'daemon', 'Ready: the first snapshot is published');
-        service.ready();
-        if (background) reportReady();
-      });
+    await loadRest().catch((error: unknown) =>
+      log('warning', 'daemon', `A reload may be refused until a restart: ${escapeForLog(reasonOf(error))}`),
+    );
+    if (stopping) return;
+    log('notice', 'daemon', 'Ready: the first snapshot is published');
+    service.ready();
+    if (background) reportReady();
   };
-  const reloads$ = reload$(config, endpoint, disks, log);
-  const report$ = daemon$(reloads$.pipe(mergeMap(setupOf), startWith(setup)), {
-    ...(options.connect === undefined ? {} : { connect: options.connect }),
-    scheduler: monotonicScheduler,
-    log,
-    telemetry: endpoint.telemetry,
-  });
-  const atWork = {
-    setup,
-    reload$: reloads$,
-    view: endpoint.telemetry.view,
-    watchdogInterval: service.watchdogInterval,
-    wallClock: Date.now,
-    scheduler: monotonicScheduler,
-  };
-  const notice$ = report$.pipe(
-    tap(said),
-    connect((shared$) => service$({ ...atWork, report$: shared$ })),
+  const { view, watched } = endpoint.telemetry;
+  const event$ = reload$(config, endpoint.families, disks, log).pipe(
+    connect((step$) =>
+      merge(
+        step$.pipe(map((reload): DaemonEvent => ({ kind: 'reload', reload }))),
+        daemon$(step$.pipe(mergeMap(setupOf), startWith(setup)), { ...uri, scheduler: monotonicScheduler, watched }),
+      ),
+    ),
+    tap(endpoint.observe),
   );
-  running = notice$.subscribe({ next: (notice) => tell(service, log, notice), error: fail });
+  running = event$
+    .pipe(
+      connect((shared$) =>
+        merge(
+          shared$.pipe(logEvents({ ...uri, log, scheduler: monotonicScheduler, file: config })),
+          shared$.pipe(
+            started(setup),
+            tap((start) => void onStarted(start)),
+            ignoreElements(),
+          ),
+          service$({
+            setup,
+            event$: shared$,
+            view,
+            watchdogInterval: service.watchdogInterval,
+            wallClock: Date.now,
+            scheduler: monotonicScheduler,
+          }),
+        ),
+      ),
+    )
+    .subscribe({ next: (notice) => tell(service, log, notice), error: fail });
 };

@@ -8,8 +8,6 @@ export interface About {
   readonly version: string;
   readonly pid: number;
   readonly file: string;
-  /** The last reload failed: when, on the clock of the figures, and why. */
-  readonly notReloaded?: { readonly at: number; readonly message: string };
 }
 
 /** Something that is not as it should be, as one line. */
@@ -74,8 +72,8 @@ const collectionTroubles = ({ now, newest }: TelemetryView, late: number): reado
 };
 
 /** What is wrong now, the worst first; nothing if all is well. */
-export const healthIssuesOf = (view: TelemetryView, { file, notReloaded }: About): readonly HealthIssue[] => {
-  const { now, period = 0, newest, sinks, libvirt, skipped } = view;
+export const healthIssuesOf = (view: TelemetryView, { file }: About): readonly HealthIssue[] => {
+  const { now, period = 0, newest, sinks, libvirt, skipped, notReloaded } = view;
   const late = Math.max(LATE, LATE_PERIODS * period);
   const recent = Math.max(RECENT, RECENT_PERIODS * period);
   const troubles: HealthIssue[] = [

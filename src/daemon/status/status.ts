@@ -114,7 +114,7 @@ export const statusOf = (view: TelemetryView, about: About, used: ProcessView): 
     uptimeSeconds: Math.max(0, Math.round(Date.now() / 1000 - used.startTime)),
     configuration: {
       file: about.file,
-      ...(about.notReloaded === undefined ? {} : { notReloaded: about.notReloaded.message }),
+      ...(view.notReloaded === undefined ? {} : { notReloaded: view.notReloaded.message }),
     },
     ...(period === undefined ? {} : { periodSeconds: period / 1000 }),
     ticks: view.ticks,

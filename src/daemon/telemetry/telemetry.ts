@@ -4,6 +4,7 @@ import type { Config } from '../../config/config.ts';
 import type { Reading, Snapshot } from '../../model/metric.ts';
 import type { SinkReport } from '../../sinks/sink.ts';
 import type { ConnectionState } from '../../sources/libvirt/reconnect.ts';
+import type { DaemonEvent, Reload } from '../events.ts';
 import type { Sources } from '../../sources/source.ts';
 import { histogram, type Histogram } from './histogram.ts';
 import { outcomes, type OutcomeView } from './outcome-counts.ts';
@@ -38,6 +39,8 @@ export interface TelemetryView {
   /** Missing until the first try has ended. */
   readonly libvirt?: LibvirtView;
   readonly reconnects: number;
+  /** The last reload failed: when, and why. */
+  readonly notReloaded?: { readonly at: number; readonly message: string };
 }
 
 /** Who a sink is: `key` tells sinks of one name apart. */
@@ -56,6 +59,8 @@ export interface Telemetry {
     snapshot: Snapshot,
   ) => void;
   readonly reported: (of: { readonly sink: SinkIdentity; readonly report: SinkReport }) => void;
+  /** The configuration was read again, or not. */
+  readonly reloaded: (reload: Reload) => void;
   readonly view: () => TelemetryView;
 }
 
@@ -86,6 +91,7 @@ export const createTelemetry = (scheduler: SchedulerLike): Telemetry => {
   let libvirt: LibvirtView | undefined;
   let reconnects = 0;
   let hasBeenUp = false;
+  let notReloaded: TelemetryView['notReloaded'];
 
   const timed = <T>(stage: StageName, source$: Observable<T>): Observable<T> =>
     defer(() => {
@@ -151,6 +157,10 @@ export const createTelemetry = (scheduler: SchedulerLike): Telemetry => {
     reported: ({ sink, report }) => {
       if (newest !== undefined) sinks.get(sink.key)?.reported(report, now(), newest);
     },
+    reloaded: (reload) => {
+      if (reload.kind === 'loading') return;
+      notReloaded = reload.kind === 'loaded' ? undefined : { at: now(), message: reload.reason };
+    },
     view: () => ({
       now: now(),
       ...(period === undefined ? {} : { period }),
@@ -168,6 +178,17 @@ export const createTelemetry = (scheduler: SchedulerLike): Telemetry => {
       sinks: [...sinks].map(([key, sink]) => ({ name: names.get(key) ?? '', ...sink.view() })),
       ...(libvirt === undefined ? {} : { libvirt }),
       reconnects,
+      ...(notReloaded === undefined ? {} : { notReloaded }),
     }),
   };
 };
+
+/** Counts what happens. */
+export const observe =
+  ({ linked, published, reported, reloaded }: Telemetry) =>
+  (event: DaemonEvent): void => {
+    if (event.kind === 'linked') linked(event.link);
+    if (event.kind === 'published') published(event.setup, event.snapshot);
+    if (event.kind === 'report') reported(event);
+    if (event.kind === 'reload') reloaded(event.reload);
+  };

@@ -43,8 +43,8 @@ const view = (over: Partial<TelemetryView> = {}): TelemetryView => ({
 });
 const status = (over: Partial<TelemetryView> = {}, notReloaded?: { at: number; message: string }): Status =>
   statusOf(
-    view(over),
-    { version: '1.2.3', pid: 42, file: '/etc/vhostmd.conf', ...(notReloaded === undefined ? {} : { notReloaded }) },
+    view({ ...over, ...(notReloaded === undefined ? {} : { notReloaded }) }),
+    { version: '1.2.3', pid: 42, file: '/etc/vhostmd.conf' },
     { startTime: Math.round(Date.now() / 1000) - 100, cpu: 1, residentBytes: 1, descriptors: 1 },
   );
 /** The lines behind the first, which says that it is not well. */

@@ -2,12 +2,14 @@
 // sink that counts comes to its own. Arguments: configuration, URI, period, and `leak` to leak on purpose.
 import { openSync } from 'node:fs';
 
-import { concatMap, ignoreElements, startWith, Subject, tap } from 'rxjs';
+import { concatMap, connect as sharing, filter, ignoreElements, merge, startWith, Subject, tap } from 'rxjs';
 
 import '../../../src/cli/command-line.ts';
 import '../../../src/cli/commands/run.ts';
 import { loadSetup } from '../../../src/daemon/load-setup.ts';
-import { daemon$, type Setup } from '../../../src/daemon/topology.ts';
+import { isOf, type Setup } from '../../../src/daemon/events.ts';
+import { logEvents } from '../../../src/daemon/log-events.ts';
+import { daemon$ } from '../../../src/daemon/topology.ts';
 import type { Log } from '../../../src/system/log.ts';
 import type { Snapshot } from '../../../src/model/metric.ts';
 import { monotonicScheduler } from '../../../src/system/monotonic.ts';
@@ -86,7 +88,6 @@ const load = async (file: string): Promise<Setup> => {
     telemetry: self.families,
   };
   const loaded = await loadSetup(file, context);
-  self.loaded(loaded.ok ? undefined : loaded.errors[0]);
   if (!loaded.ok) throw new Error(loaded.errors.join('\n'));
   const { config, sinks } = loaded.setup;
   fileOf.set(config.metrics, file);
@@ -120,11 +121,18 @@ const setup = await load(first);
 const running = daemon$(file$.pipe(concatMap(load), startWith(setup)), {
   connect,
   scheduler: monotonicScheduler,
-  log,
-  telemetry: self.telemetry,
-}).subscribe(({ sink, report }) => {
-  if (report.kind === 'failed') say({ kind: 'failed', message: `${sink.name}: ${report.message}` });
-});
+  watched: self.telemetry.watched,
+})
+  .pipe(
+    tap(self.observe),
+    sharing((event$) =>
+      merge(event$.pipe(logEvents({ uri: connect, log, scheduler: monotonicScheduler, file: first })), event$),
+    ),
+    filter(isOf('report')),
+  )
+  .subscribe(({ sink, report }) => {
+    if (report.kind === 'failed') say({ kind: 'failed', message: `${sink.name}: ${report.message}` });
+  });
 
 const stop = (): void => {
   running.unsubscribe();

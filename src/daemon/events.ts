@@ -1,0 +1,40 @@
+import type { Config } from '../config/config.ts';
+import type { Snapshot } from '../model/metric.ts';
+import type { ConfiguredSink } from '../sinks/index.ts';
+import type { SinkReport } from '../sinks/sink.ts';
+import type { ConnectionState } from '../sources/libvirt/reconnect.ts';
+import type { MissingLine } from './log-missing-values.ts';
+
+/** A configuration with the sinks that it asks for. */
+export interface Setup {
+  readonly config: Config;
+  readonly sinks: readonly ConfiguredSink[];
+}
+
+/** How the reading of the configuration goes on after a SIGHUP. */
+export type Reload =
+  | { readonly kind: 'loading' }
+  | { readonly kind: 'loaded'; readonly setup: Setup }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/**
+ * What happens in the daemon, in its order. The log, the telemetry, the status socket, the readiness and the service
+ * manager consume these events, and nothing else.
+ */
+export type DaemonEvent =
+  | { readonly kind: 'linked'; readonly link: ConnectionState }
+  /** An action printed its value in an unexpected form. */
+  | { readonly kind: 'note'; readonly message: string }
+  | { readonly kind: 'published'; readonly setup: Setup; readonly snapshot: Snapshot }
+  | { readonly kind: 'report'; readonly sink: ConfiguredSink; readonly report: SinkReport }
+  | { readonly kind: 'reload'; readonly reload: Reload }
+  | { readonly kind: 'missing'; readonly line: MissingLine };
+
+export type EventKind = DaemonEvent['kind'];
+export type EventOf<K extends EventKind> = Extract<DaemonEvent, { readonly kind: K }>;
+
+/** Tells whether an event is of one kind; for `filter`. */
+export const isOf =
+  <K extends EventKind>(kind: K) =>
+  (event: DaemonEvent): event is EventOf<K> =>
+    event.kind === kind;
