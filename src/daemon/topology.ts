@@ -1,22 +1,17 @@
 import {
-  concatMap,
   connect,
   defer,
   distinctUntilChanged,
   filter,
   map,
   merge,
-  mergeMap,
   type Observable,
-  pairwise,
   ReplaySubject,
   type SchedulerLike,
   share,
   shareReplay,
-  startWith,
   Subject,
   switchMap,
-  takeUntil,
   tap,
 } from 'rxjs';
 
@@ -24,7 +19,6 @@ import type { Config } from '../config/config.ts';
 import type { Outcome } from '../model/metric.ts';
 import { type DaemonEvent, isOf, type Setup } from './events.ts';
 import { noteLines, missingLines$ } from './log-missing-values.ts';
-import type { ConfiguredSink } from '../sinks/index.ts';
 import { domainCollectors } from '../sources/libvirt/domain-stats.ts';
 import { domainEvents$, type WatchScope } from '../sources/libvirt/domain-events.ts';
 import { hostStats } from '../sources/host/host-stats.ts';
@@ -34,6 +28,7 @@ import { connectionState$ } from '../sources/libvirt/reconnect.ts';
 import type { ActionRequest, Sources } from '../sources/source.ts';
 import { tick$ } from '../sources/tick.ts';
 import { patienceOf, snapshot$ } from '../streams/snapshot.ts';
+import { mergeByKey } from '../rx/merge-by-key.ts';
 import { switchMapWhenReady } from '../rx/switch-when-ready.ts';
 
 /** What the daemon is told from outside the configuration. */
@@ -111,9 +106,6 @@ export const pipeline$ = (
     );
   });
 
-const has = (sinks: readonly ConfiguredSink[], { key }: ConfiguredSink): boolean =>
-  sinks.some((other) => other.key === key);
-
 /**
  * Joins sources, streams and sinks. Each further setup replaces the former one as soon as it has published: sinks that
  * both have (by `key`) stay open, others are closed first, so that a new one can open the same target.
@@ -124,28 +116,19 @@ export const daemon$ = (setup$: Observable<Setup>, options: DaemonOptions): Obse
     connect((event$) => {
       const published$ = event$.pipe(filter(isOf('published')), share({ connector: () => new ReplaySubject(1) }));
       const snapshots$ = published$.pipe(map(({ snapshot }) => snapshot));
-      const phase$ = published$.pipe(
+      const sinks$ = published$.pipe(
         map(({ setup }) => setup.sinks),
         distinctUntilChanged(),
-        concatMap((sinks) => [{ starts: false, sinks } as const, { starts: true, sinks } as const]),
         share(),
       );
-      const start$ = phase$.pipe(
-        filter(({ starts }) => starts),
-        map(({ sinks }) => sinks),
-      );
-      const run$ = (sink: ConfiguredSink): Observable<DaemonEvent> =>
-        sink.run(snapshots$).pipe(
-          takeUntil(phase$.pipe(filter(({ starts, sinks }) => !starts && !has(sinks, sink)))),
-          map((report) => ({ kind: 'report', sink, report })),
-        );
-      const report$ = start$.pipe(
-        startWith<readonly ConfiguredSink[]>([]),
-        pairwise(),
-        mergeMap(([before, now]) => merge(...now.filter((sink) => !has(before, sink)).map(run$))),
+      const report$ = sinks$.pipe(
+        mergeByKey(
+          ({ key }) => key,
+          (sink) => sink.run(snapshots$).pipe(map((report): DaemonEvent => ({ kind: 'report', sink, report }))),
+        ),
       );
       // Restarted per configuration: a reload reports missing metrics again.
-      const missing$ = start$.pipe(
+      const missing$ = sinks$.pipe(
         switchMap(() => missingLines$(snapshots$)),
         map((line): DaemonEvent => ({ kind: 'missing', line })),
       );

@@ -1,6 +1,7 @@
 import type { Subjects } from '../../src/testing/marbles/play.ts';
 import { exhaustMapLatestSubject, sinksSubject } from './subjects/delivery.ts';
 import { inventorySubject } from './subjects/inventory.ts';
+import { mergeByKeySubject } from './subjects/merge-by-key.ts';
 import { snapshotSubject } from './subjects/snapshot.ts';
 import { switchMapWhenReadySubject } from './subjects/switch-when-ready.ts';
 import { tickSubject } from './subjects/tick.ts';
@@ -9,6 +10,7 @@ import { tickSubject } from './subjects/tick.ts';
 export const subjects: Subjects = {
   inventory: inventorySubject,
   exhaustMapLatest: exhaustMapLatestSubject,
+  mergeByKey: mergeByKeySubject,
   sinks: sinksSubject,
   snapshot: snapshotSubject,
   switchMapWhenReady: switchMapWhenReadySubject,

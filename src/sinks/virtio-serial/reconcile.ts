@@ -10,18 +10,16 @@ export interface DesiredChannel {
   readonly path: string;
 }
 
-/** Which channels there are to be, and what is different from before. */
+/** Which channels there are to be. */
 export interface ChannelSet {
   readonly channels: ReadonlyMap<string, DesiredChannel>;
-  readonly added: readonly DesiredChannel[];
-  readonly removed: ReadonlySet<string>;
   /** Those that are too many, in the order in which they come next. */
   readonly over: readonly DesiredChannel[];
   /** Those that name the socket of another one: whose metrics it would get cannot be known. */
   readonly shared: readonly DesiredChannel[];
 }
 
-export const EMPTY_SET: ChannelSet = { channels: new Map(), added: [], removed: new Set(), over: [], shared: [] };
+export const EMPTY_SET: ChannelSet = { channels: new Map(), over: [], shared: [] };
 
 const known = new WeakMap<KnownDomain, DesiredChannel>();
 
@@ -63,6 +61,5 @@ export const reconcile = (
   const [kept, fresh] = [alone.filter(({ key }) => before.has(key)), alone.filter(({ key }) => !before.has(key))];
   const added = fresh.slice(0, Math.max(0, maxChannels - kept.length));
   const channels = new Map([...kept, ...added].map((wanted) => [wanted.key, wanted]));
-  const removed = new Set([...before.keys()].filter((key) => !channels.has(key)));
-  return { channels, added, removed, over: fresh.slice(added.length), shared };
+  return { channels, over: fresh.slice(added.length), shared };
 };

@@ -10,12 +10,12 @@ import {
   merge,
   mergeMap,
   of,
-  share,
   takeUntil,
   tap,
 } from 'rxjs';
 import type { Observable, SchedulerLike } from 'rxjs';
 
+import { mergeByKey } from '../../rx/merge-by-key.ts';
 import type { Snapshot } from '../../model/metric.ts';
 import type { Backoff } from '../delivery.ts';
 import type { Sink, SinkReport } from '../sink.ts';
@@ -82,12 +82,6 @@ export const virtioSerial = (options: VirtioSerialOptions): Sink => {
     channelSets$(snapshot$, channelPaths, maxChannels).pipe(
       connect((planned$) => {
         const plan$ = planned$.pipe(filter((planned) => 'plan' in planned));
-        const removed$ = plan$.pipe(
-          map(({ plan }) => plan.removed),
-          filter((removed) => removed.size > 0),
-          share(),
-        );
-        const gone$ = ({ key }: DesiredChannel) => removed$.pipe(filter((removed) => removed.has(key)));
         return merge(
           planned$.pipe(
             mergeMap((planned): readonly SinkReport[] => {
@@ -98,8 +92,11 @@ export const virtioSerial = (options: VirtioSerialOptions): Sink => {
             }),
           ),
           plan$.pipe(
-            mergeMap(({ plan }) => plan.added),
-            mergeMap((wanted) => served$(served, wanted).pipe(takeUntil(gone$(wanted)))),
+            map(({ plan }) => [...plan.channels.values()]),
+            mergeByKey(
+              ({ key }) => key,
+              (wanted) => served$(served, wanted),
+            ),
           ),
         );
       }),
