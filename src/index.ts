@@ -22,5 +22,6 @@ export {
   type SinkDefinition,
 } from './sinks/definition.ts';
 export { exhaustMapLatest } from './rx/exhaust-map-latest.ts';
-export { deliverLatest, type Backoff } from './sinks/delivery.ts';
+export { type Backoff } from './rx/retry-with-backoff.ts';
+export { deliverLatest } from './sinks/delivery.ts';
 export type { Opener, Sink, SinkReport, Writer } from './sinks/sink.ts';

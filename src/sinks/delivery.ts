@@ -24,15 +24,10 @@ import {
 import type { Observable, OperatorFunction, SchedulerLike } from 'rxjs';
 
 import { exhaustMapLatest } from '../rx/exhaust-map-latest.ts';
+import { type Backoff, waitOf } from '../rx/retry-with-backoff.ts';
 import type { Snapshot } from '../model/metric.ts';
 import type { Opener, Sink, SinkReport, Writer } from './sink.ts';
 import { reasonOf } from '../model/reason.ts';
-
-/** Waits between tries, in milliseconds: `first`, doubling up to `most`. */
-export interface Backoff {
-  readonly first: number;
-  readonly most: number;
-}
 
 const DEFAULT_BACKOFF: Backoff = { first: 1000, most: 30_000 };
 
@@ -60,7 +55,7 @@ const sessions =
     );
 
 /** Counts failures in a row, and says each different one once until something succeeds. */
-const troubles = ({ first, most }: Backoff) => {
+const troubles = (backoff: Backoff) => {
   let failures = 0;
   let said = '';
   return {
@@ -70,7 +65,7 @@ const troubles = ({ first, most }: Backoff) => {
       said = `${stage}: ${message}`;
       return said === before ? EMPTY : of({ kind: 'failed', stage, message });
     },
-    wait: (): number => Math.min(first * 2 ** failures++, most),
+    wait: (): number => waitOf(backoff, failures++),
     opened: (): void => {
       said = '';
     },

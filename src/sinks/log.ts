@@ -4,7 +4,7 @@ import type { SchedulerLike } from 'rxjs';
 import type { Sample, Snapshot } from '../model/metric.ts';
 import { escapeForLog } from '../model/value.ts';
 import { deliverLatest } from './delivery.ts';
-import type { Backoff } from './delivery.ts';
+import type { Backoff } from '../rx/retry-with-backoff.ts';
 import { defineSink } from './definition.ts';
 import type { Sink } from './sink.ts';
 

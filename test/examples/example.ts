@@ -5,7 +5,7 @@ import { asyncScheduler, BehaviorSubject } from 'rxjs';
 
 import type { Snapshot } from '../../src/model/metric.ts';
 import type { OptionValues, SinkContext, SinkDefinition } from '../../src/sinks/definition.ts';
-import type { Backoff } from '../../src/sinks/delivery.ts';
+import type { Backoff } from '../../src/rx/retry-with-backoff.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { until } from '../support/daemon.ts';
 

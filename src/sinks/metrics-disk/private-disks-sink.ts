@@ -3,7 +3,7 @@ import type { Observable, SchedulerLike } from 'rxjs';
 
 import type { Snapshot } from '../../model/metric.ts';
 import { deliverLatest } from '../delivery.ts';
-import type { Backoff } from '../delivery.ts';
+import type { Backoff } from '../../rx/retry-with-backoff.ts';
 import type { Sink, SinkReport, Writer } from '../sink.ts';
 import { wholeChunks } from './format.ts';
 import type { PrivateDiskOptions } from './private-disk.ts';

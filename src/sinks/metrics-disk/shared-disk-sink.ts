@@ -4,7 +4,7 @@ import type { SchedulerLike } from 'rxjs';
 import type { Snapshot } from '../../model/metric.ts';
 import { metricsXml } from '../../model/metrics-xml.ts';
 import { deliverLatest } from '../delivery.ts';
-import type { Backoff } from '../delivery.ts';
+import type { Backoff } from '../../rx/retry-with-backoff.ts';
 import type { Sink, SinkReport, Writer } from '../sink.ts';
 import type { Selection } from './document-layout.ts';
 import type { DiskOptions } from './open-disk.ts';

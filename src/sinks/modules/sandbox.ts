@@ -1,23 +1,10 @@
-import {
-  catchError,
-  concat,
-  concatMap,
-  defer,
-  EMPTY,
-  from,
-  map,
-  Observable,
-  retry,
-  tap,
-  throwError,
-  timer,
-} from 'rxjs';
+import { concat, concatMap, defer, EMPTY, from, map, Observable, tap, throwError } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 
 import type { Snapshot } from '../../model/metric.ts';
 import { reasonOf } from '../../model/reason.ts';
 import { escapeForLog } from '../../model/value.ts';
-import type { Backoff } from '../delivery.ts';
+import { type Backoff, retryWithBackoff } from '../../rx/retry-with-backoff.ts';
 import type { Sink, SinkReport } from '../sink.ts';
 
 const DEFAULT_BACKOFF: Backoff = { first: 1000, most: 30_000 };
@@ -109,15 +96,13 @@ export const sandboxed = (
   name,
   run: (snapshot$) =>
     defer(() => {
-      let failures = 0;
       let said = '';
       let completed = false;
       const quiet = quieter(scheduler);
       const frozen$ = snapshot$.pipe(map(frozen), tap({ complete: () => (completed = true) }));
+      const isWell = ({ kind }: SinkReport): boolean => kind === 'written';
       const noted = (report: SinkReport): void => {
-        if (report.kind !== 'written') return;
-        failures = 0;
-        said = '';
+        if (isWell(report)) said = '';
       };
       const failed$ = (error: unknown): Observable<SinkReport> => {
         const message = escapeForLog(reasonOf(error), MESSAGE);
@@ -128,16 +113,6 @@ export const sandboxed = (
       // Its observables may be those of another copy of RxJS.
       const attempt$ = defer(() => from(run(frozen$))).pipe(endingQuietly, map(reportOf), tap(noted), concatMap(quiet));
       const ended$ = defer(() => (completed ? EMPTY : throwError(() => new Error('The sink has ended by itself'))));
-      return concat(attempt$, ended$).pipe(
-        catchError((error: unknown) =>
-          concat(
-            failed$(error),
-            throwError(() => error),
-          ),
-        ),
-        retry({
-          delay: () => timer(Math.min(backoff.first * 2 ** failures++, backoff.most), scheduler),
-        }),
-      );
+      return concat(attempt$, ended$).pipe(retryWithBackoff({ scheduler, backoff, report: failed$, isWell }));
     }),
 });

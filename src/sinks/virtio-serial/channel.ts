@@ -1,8 +1,8 @@
-import { catchError, concat, defer, EMPTY, map, of, retry, switchMap, throwError, timer } from 'rxjs';
+import { concat, defer, EMPTY, map, of, switchMap, timer } from 'rxjs';
 import type { Observable, SchedulerLike } from 'rxjs';
 
 import { reasonOf } from '../../model/reason.ts';
-import type { Backoff } from '../delivery.ts';
+import { type Backoff, retryWithBackoff } from '../../rx/retry-with-backoff.ts';
 import { connection$ } from './connection.ts';
 import { allowance } from './guest-session.ts';
 
@@ -30,14 +30,12 @@ export const channel$ = ({ path, reply, scheduler, backoff }: ChannelOptions): O
   defer(() => {
     const { first, most } = backoff;
     const options = { allowance: allowance(scheduler), reply, scheduler };
-    let failures = 0;
     let said = '';
     /** Since when there is trouble: from the start if it was never connected. */
     let troubled: number | undefined;
     let connectedAt: number | undefined;
 
     const well = (): void => {
-      failures = 0;
       said = '';
       troubled = undefined;
     };
@@ -61,12 +59,12 @@ export const channel$ = ({ path, reply, scheduler, backoff }: ChannelOptions): O
     };
     return connection$(path, options).pipe(
       switchMap(up$),
-      catchError((error: unknown) =>
-        concat(
-          of(failed(error)),
-          throwError(() => error),
-        ),
-      ),
-      retry({ delay: () => timer(Math.min(first * 2 ** failures++, most), scheduler) }),
+      retryWithBackoff({
+        scheduler,
+        backoff,
+        report: (error) => of(failed(error)),
+        isWell: ({ say }) => say !== undefined,
+        stableAfter: most,
+      }),
     );
   });

@@ -17,7 +17,7 @@ import type { Observable, SchedulerLike } from 'rxjs';
 
 import { mergeByKey } from '../../rx/merge-by-key.ts';
 import type { Snapshot } from '../../model/metric.ts';
-import type { Backoff } from '../delivery.ts';
+import type { Backoff } from '../../rx/retry-with-backoff.ts';
 import type { Sink, SinkReport } from '../sink.ts';
 import { channel$ } from './channel.ts';
 import { DEFAULT_CHANNEL_PATHS } from './socket-discovery.ts';

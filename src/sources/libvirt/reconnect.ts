@@ -15,6 +15,7 @@ import {
   timer,
 } from 'rxjs';
 
+import { waitOf } from '../../rx/retry-with-backoff.ts';
 import { isGoing, LibvirtError } from './call.ts';
 import type { Connection } from './types.ts';
 import { reasonOf } from '../../model/reason.ts';
@@ -67,7 +68,7 @@ export const connectionState$ = (
       ),
     ).pipe(catchError((error: unknown) => of<ConnectionState>({ up: false, reason: reasonOf(error) })));
     return attempt$.pipe(
-      repeat({ delay: () => timer(Math.min(most, FIRST_RETRY * 2 ** failures++), scheduler) }),
+      repeat({ delay: () => timer(waitOf({ first: FIRST_RETRY, most }, failures++), scheduler) }),
       distinctUntilChanged((before, now) => !before.up && !now.up && before.reason === now.reason),
     );
   }).pipe(share({ connector: () => new ReplaySubject(1) }));
