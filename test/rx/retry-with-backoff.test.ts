@@ -44,7 +44,7 @@ describe('retryWithBackoff', () => {
   });
 
   it('starts anew when a try has lasted after its last value', () => {
-    run(['1--#', '1-#', '#'], { backoff: BACKOFF, report, stableAfter: 3 }, '1--x-1-x---x-------x-------x');
+    run(['1-#', '1--#', '#'], { backoff: BACKOFF, report, stableAfter: 3 }, '1-x-1--x-x---x-------x-------x');
   });
 
   it('does not take an older value for one of a try that had none', () => {
