@@ -22,7 +22,7 @@ export type Reload =
  * manager consume these events, and nothing else.
  */
 export type DaemonEvent =
-  | { readonly kind: 'linked'; readonly link: ConnectionState }
+  | { readonly kind: 'linked'; readonly setup: Setup; readonly link: ConnectionState }
   /** An action printed its value in an unexpected form. */
   | { readonly kind: 'note'; readonly message: string }
   | { readonly kind: 'published'; readonly setup: Setup; readonly snapshot: Snapshot }

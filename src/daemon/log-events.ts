@@ -1,9 +1,9 @@
-import { filter, groupBy, ignoreElements, map, merge, mergeMap, type Observable, takeUntil, tap } from 'rxjs';
+import { filter, groupBy, ignoreElements, merge, mergeMap, type Observable, takeUntil, tap } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 
 import type { Log } from '../system/log.ts';
 import type { ConfiguredSink } from '../sinks/index.ts';
-import { type DaemonEvent, isOf, type Reload } from './events.ts';
+import { type DaemonEvent, isOf, type Reload, type Setup } from './events.ts';
 import { logLink } from './log-link.ts';
 import { logReports } from './log-sinks.ts';
 
@@ -36,10 +36,16 @@ export const logEvents =
       groupBy(({ sink }) => sink, { element: ({ report }) => report, duration: ({ key }) => closed$(key) }),
       mergeMap((of$) => of$.pipe(logReports(of$.key.name, options), takeUntil(closed$(of$.key)))),
     );
+    const replaced$ = (by: Setup): Observable<DaemonEvent> =>
+      event$.pipe(
+        filter(isOf('published')),
+        filter(({ setup }) => setup !== by),
+      );
+    // Of each configuration by itself: a reload opens a connection of its own, and logs it.
     const link$ = event$.pipe(
       filter(isOf('linked')),
-      map(({ link }) => link),
-      logLink(uri, options),
+      groupBy(({ setup }) => setup, { element: ({ link }) => link, duration: ({ key }) => replaced$(key) }),
+      mergeMap((of$) => of$.pipe(logLink(uri, options), takeUntil(replaced$(of$.key)))),
     );
     const other$ = event$.pipe(
       tap((event) => {

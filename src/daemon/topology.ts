@@ -94,7 +94,7 @@ export const pipeline$ = (
         ),
     });
     return merge(
-      linked$.pipe(map((link): DaemonEvent => ({ kind: 'linked', link }))),
+      linked$.pipe(map((link): DaemonEvent => ({ kind: 'linked', setup, link }))),
       note$,
       snapshot$(sources, metrics, updatePeriod, scheduler, patience).pipe(
         map((snapshot): DaemonEvent => ({

@@ -5,7 +5,9 @@ import type { DaemonEvent, Setup } from '../../src/daemon/events.ts';
 import { logEvents } from '../../src/daemon/log-events.ts';
 import type { ConfiguredSink } from '../../src/sinks/index.ts';
 import type { SinkReport } from '../../src/sinks/sink.ts';
+import type { ConnectionState } from '../../src/sources/libvirt/reconnect.ts';
 import { snapshot } from '../../src/testing/snapshots.ts';
+import { fakeConnection } from '../sources/fake-libvirt.ts';
 
 const sink = (key: string): ConfiguredSink => ({ key, name: `sink ${key}`, required: true, run: () => new Subject() });
 const setupOf = (...sinks: readonly ConfiguredSink[]): Setup => ({ config: {} as Setup['config'], sinks });
@@ -42,6 +44,18 @@ describe('the log', () => {
       '0 err configuration: Not reloaded: the former configuration stays in force',
       '0 notice configuration: Reloading /etc/vhostmd.conf',
     ]);
+  });
+
+  it('has the connection to libvirt of each configuration, once', () => {
+    const { lines, emit, publish } = logged();
+    const [first, second] = [setupOf(), setupOf()];
+    const up: ConnectionState = { up: true, connection: fakeConnection({}) };
+    for (const setup of [first, first, second]) emit({ kind: 'linked', setup, link: up });
+    publish(second);
+    emit({ kind: 'linked', setup: second, link: up });
+    expect(lines).toEqual(
+      Array.from({ length: 2 }, () => expect.stringContaining('notice libvirt: Connected to FAKE')),
+    );
   });
 
   it('CASE B10: paces each sink by itself', () => {
