@@ -114,7 +114,7 @@ const CHAPTERS = [
   {
     title: 'A reload',
     line: 'From one pipeline to the next.',
-    names: ['reload/no-gap', 'reload/again-before-it-published'],
+    names: ['reload/no-gap', 'reload/again-before-it-published', 'reload/sinks'],
   },
   {
     title: 'Delivery to the sinks',
