@@ -35,12 +35,8 @@ const fault = (at: string, stats: Stats, { uid: own, gid }: Owner): Distrusted |
   return { at, reason: `${at} may be written to by others than its owner. Run as root: chmod go-w ${shellWord(at)}` };
 };
 
-/**
- * Whether nobody but root and this user decides what a folder's name leads to and what lies in it: undefined if so. Every
- * folder and link on the way is looked at, link by link: a link of another user's may change after any look at what it
- * leads to. In a sticky folder, such as /dev/shm, others can add names but replace none. What is missing is no fault.
- */
-export const distrusted = (folder: string, owner: Owner = ownUser()): Distrusted | undefined => {
+// Looks at every folder and link on the way, link by link.
+const walked = (folder: string, owner: Owner): Distrusted | 'missing' | 'trusted' => {
   let at = '/';
   let links = 0;
   let rest = ['', ...path.resolve(folder).split('/')];
@@ -50,20 +46,34 @@ export const distrusted = (folder: string, owner: Owner = ownUser()): Distrusted
     // `from` holds no link any more, so `..` is what stands before it.
     at = path.join(from, name);
     const stats = lstatSync(at, { throwIfNoEntry: false });
-    if (stats === undefined) return undefined;
+    if (stats === undefined) return 'missing';
     const wrong = fault(at, stats, owner);
     if (wrong !== undefined) return wrong;
     if (stats.isDirectory()) continue;
     // Nothing lies below a file.
-    if (!stats.isSymbolicLink()) return undefined;
+    if (!stats.isSymbolicLink()) return 'missing';
     links += 1;
     if (links > LINKS) return { at, reason: `${at} is a link that leads to itself` };
     const to = readlinkSync(at);
     rest = [...to.split('/'), ...rest];
     at = to.startsWith('/') ? '/' : from;
   }
-  return undefined;
+  return 'trusted';
 };
+
+/**
+ * Whether nobody but root and this user decides what a folder's name leads to and what lies in it: undefined if so. Every
+ * folder and link on the way is looked at: a link of another user's may change after any look at what it leads to. In a
+ * sticky folder, such as /dev/shm, others can add names but replace none. What is missing is no fault.
+ */
+export const distrusted = (folder: string, owner: Owner = ownUser()): Distrusted | undefined => {
+  const found = walked(folder, owner);
+  return typeof found === 'string' ? undefined : found;
+};
+
+/** Whether a folder is there and trusted: it stays so, while what is missing may come to be a link of another user's. */
+export const isTrustedFolder = (folder: string, owner: Owner = ownUser()): boolean =>
+  walked(folder, owner) === 'trusted';
 
 /** Whether root alone decides what a folder's name leads to. */
 export const isRootsOwn = (folder: string): boolean => distrusted(folder, { uid: 0, gid: 0 }) === undefined;

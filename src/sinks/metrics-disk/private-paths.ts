@@ -1,8 +1,8 @@
-import { chmodSync, mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
 import type { Owner } from '../../system/process/privileges.ts';
-import { distrusted } from '../../system/path-trust.ts';
+import { distrusted, isTrustedFolder } from '../../system/path-trust.ts';
 import { causeOf } from '../../model/reason.ts';
 
 /** Stands in the pattern for the UUID of a domain. */
@@ -23,7 +23,7 @@ export interface PrivatePaths {
   readonly found: () => readonly string[];
   /** Makes the folder, if there is none. Throws a clear message, also if others than the owner and root may change it. */
   readonly makeFolder: () => void;
-  /** Whether nobody else can have put a link on the way to the disk, in a sticky folder such as /dev/shm. */
+  /** Whether the folder of the disk is there, and nobody else can put a link on the way to it, in a sticky folder such as /dev/shm. */
   readonly isTrusted: (uuid: string) => boolean;
   /** Makes what folders of its own a disk needs, and removes them when it has gone. */
   readonly makeOwnFolder: (uuid: string) => void;
@@ -36,11 +36,11 @@ const trust = (folder: string, owner?: Owner): void => {
   if (wrong !== undefined) throw new Error(`Private disks cannot be kept in ${folder}: ${wrong.reason}`);
 };
 
-/** Step by step, each in a folder that is trusted: what others put in the way is not gone through. */
+/** Step by step, each in a folder that is there and trusted: what others put in the way is not gone through. */
 const makeFolders = (folder: string, owner?: Owner): void => {
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  if (isTrustedFolder(folder, owner)) return;
+  trust(folder, owner);
   makeFolders(dirname(folder), owner);
-  trust(dirname(folder), owner);
   mkdirSync(folder, MODE);
   // Whatever the umask: QEMU of another user must get through.
   chmodSync(folder, MODE);
@@ -60,8 +60,9 @@ export const privatePaths = (pattern: string, owner?: Owner): PrivatePaths => {
     folder,
     pathOf,
     found: () => readdirSync(folder).flatMap((entry) => name.exec(entry)?.[1] ?? []),
-    isTrusted: (uuid) => distrusted(dirname(pathOf(uuid)), owner) === undefined,
+    isTrusted: (uuid) => isTrustedFolder(dirname(pathOf(uuid)), owner),
     makeFolder: () => {
+      if (isTrustedFolder(folder, owner)) return;
       trust(folder, owner);
       try {
         makeFolders(folder, owner);
@@ -76,7 +77,6 @@ export const privatePaths = (pattern: string, owner?: Owner): PrivatePaths => {
     makeOwnFolder: (uuid) => {
       const own = dirname(pathOf(uuid));
       if (own === folder) return;
-      trust(own, owner);
       makeFolders(own, owner);
     },
     removeOwnFolder: (uuid) => {
