@@ -1,12 +1,55 @@
 import { configDefaults, defineConfig } from 'vitest/config';
+import type { VitestPluginContext } from 'vitest/node';
 
 import { PATIENCE } from './test/support/patience.ts';
 
+// Guests, systemd, mounts and other users: root. The soak wants the machine for itself: npm run soak.
+const SYSTEM = [
+  'test/{conf,guest,systemd}/**/*.test.ts',
+  'test/sinks/metrics-disk/!(checksum-padding|document-layout).test.ts',
+  'test/sinks/virtio-serial/faults.test.ts',
+  'test/system/path-trust.test.ts',
+  'test/system/process/**/*.test.ts',
+  ...(process.env['SOAK'] === undefined ? [] : ['test/soak/**/*.test.ts']),
+];
+
+// Real processes, libvirt and the receivers of sinks.
+const INTEGRATION = [
+  'test/{crash,examples,fuzz,integration,scripts}/**/*.test.ts',
+  'test/cli/commands/**/*.test.ts',
+  'test/cli/command-line.test.ts',
+  'test/client/read-*.test.ts',
+  'test/daemon/topology.test.ts',
+  'test/daemon/status/{daemon,socket}.test.ts',
+  'test/sinks/prometheus/**/*.test.ts',
+  'test/sources/action/{actions,hostile-names,process}.test.ts',
+  'test/sources/libvirt/{connection,domain-devices,known-domains}.test.ts',
+  'test/man.test.ts',
+  'test/system/{libc,log,systemd}.test.ts',
+];
+
+const project = (name: string, include: string[], exclude: string[] = []) => ({
+  extends: true as const,
+  test: { name, include, exclude: [...configDefaults.exclude, ...exclude] },
+});
+
+// vitest gives the --exclude of the command line to the root only.
+const excludeInProjects = {
+  name: 'exclude-in-projects',
+  configureVitest: ({ vitest, project }: VitestPluginContext): void => {
+    project.config.exclude.push(...vitest.config.exclude);
+  },
+};
+
 export default defineConfig({
+  plugins: [excludeInProjects],
   test: {
-    include: ['test/**/*.test.ts'],
-    // Minutes of everything at once, which wants the machine for itself: npm run soak.
-    exclude: [...configDefaults.exclude, ...(process.env['SOAK'] === undefined ? ['test/soak/**'] : [])],
+    // A test that nothing else claims is a unit test: it must run on any machine with Node.
+    projects: [
+      project('unit', ['test/**/*.test.ts'], [...SYSTEM, ...INTEGRATION, 'test/soak/**']),
+      project('integration', INTEGRATION),
+      project('system', SYSTEM),
+    ],
     // Longer on a machine that is busy.
     testTimeout: 60_000 * PATIENCE,
     hookTimeout: 120_000 * PATIENCE,
