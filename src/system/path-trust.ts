@@ -75,5 +75,5 @@ export const distrusted = (folder: string, owner: Owner = ownUser()): Distrusted
 export const isTrustedFolder = (folder: string, owner: Owner = ownUser()): boolean =>
   walked(folder, owner) === 'trusted';
 
-/** Whether root alone decides what a folder's name leads to. */
-export const isRootsOwn = (folder: string): boolean => distrusted(folder, { uid: 0, gid: 0 }) === undefined;
+/** Whether a folder is there, and root alone decides what its name leads to. */
+export const isRootsOwn = (folder: string): boolean => isTrustedFolder(folder, { uid: 0, gid: 0 });

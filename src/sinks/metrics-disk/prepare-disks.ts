@@ -1,9 +1,9 @@
-import { closeSync, constants, lstatSync, openSync, statSync } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
 
 import { asOwner, isRoot } from '../../system/process/privileges.ts';
 import type { Owner } from '../../system/process/privileges.ts';
-import { isRootsOwn, shellWord, userText } from '../../system/path-trust.ts';
+import { isRootsOwn, userText } from '../../system/path-trust.ts';
 import { reasonOf } from '../../model/reason.ts';
 import { DiskInUse, O_PATH, openFile } from './disk-file.ts';
 import type { DiskFile } from './disk-file.ts';
@@ -83,26 +83,18 @@ const takeBack = (path: string, folder: string, size: number, owner: Owner): str
   }
 };
 
-const checkFolder = (folder: string, owner: Owner): void => {
-  const { uid } = statSync(folder);
-  if (uid !== 0 && uid !== owner.uid)
-    throw new Error(
-      `The folder of the private disks, ${folder}, belongs to ${userText(uid)}, and must belong to ` +
-        `${userText(owner.uid)}. Run as root: chown ${owner.uid}:${owner.gid} ${shellWord(folder)}`,
-    );
-  if (!isRootsOwn(dirname(folder)))
-    throw new Error(`${dirname(folder)} can be changed by others than root, so root touches no private disk below it`);
-};
-
 /**
  * Makes the folder of the private disks and takes over the disks in it, as root for the owner to be; then makes those of
  * the domains with these UUIDs, with the rights of the owner.
  */
 export const preparePrivate = ({ path, size }: DiskPlace, owner: Owner, uuids: readonly string[]): Prepared => {
-  const paths = privatePaths(path);
+  const paths = privatePaths(path, owner);
   const folder = step(() => {
     makeFolder(join(paths.folder, 'any'), owner);
-    if (isRoot() && owner.uid !== 0) checkFolder(paths.folder, owner);
+    paths.makeFolder();
+    const above = dirname(paths.folder);
+    if (isRoot() && owner.uid !== 0 && !isRootsOwn(above))
+      throw new Error(`${above} can be changed by others than root, so root touches no private disk below it`);
     return [];
   });
   if (folder.problems.length > 0) return folder;

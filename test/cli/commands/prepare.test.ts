@@ -153,7 +153,8 @@ describe.runIf(process.getuid?.() === 0)('vhostmd prepare, by root for another u
     privateAt(`${folder}/UUID.disk`);
     chownSync(folder, QEMU, QEMU);
     const { code, stderr } = prepare('-u', 'nobody');
-    expect(stderr).toContain(`Run as root: chown ${NOBODY}:${NOBODY} ${folder}`);
+    expect(stderr).toContain(`Private disks cannot be kept in ${folder}: ${folder} belongs to user ${QEMU}`);
+    expect(stderr).toContain(`. Run as root: chown -h ${NOBODY}:${NOBODY} ${folder}`);
     expect(code).toBe(1);
   });
 
