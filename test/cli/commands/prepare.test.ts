@@ -196,6 +196,21 @@ describe.runIf(process.getuid?.() === 0)('vhostmd prepare, by root for another u
     expect(statSync(path.join(elsewhere, 'disk')).uid).toBe(0);
   });
 
+  it('CASE A2: root takes no private disk in a folder that the user can put another one in the place of', () => {
+    const [parent, own] = [path.join(folder, 'parent'), path.join(folder, 'parent/own')];
+    mkdirSync(own, { recursive: true });
+    expect(prepare().code).toBe(0);
+    const disk = path.join(own, `${UUID}.disk`);
+    copyFileSync(made.disk, disk);
+    chownSync(disk, QEMU, QEMU);
+    for (const one of [parent, own]) chownSync(one, NOBODY, NOBODY);
+    privateAt(`${own}/UUID.disk`);
+    const { code, stderr } = prepare('-u', 'nobody');
+    expect(stderr).toContain(`${parent} can be changed by others than root, so root touches no private disk below it`);
+    expect(code).toBe(1);
+    expect(statSync(disk).uid).toBe(QEMU);
+  });
+
   it('CASE A2: nor a link that comes and goes between the looks of root', async () => {
     const own = path.join(folder, 'own');
     const at = path.join(own, `${UUID}.disk`);
