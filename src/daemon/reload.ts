@@ -3,8 +3,8 @@ import { concat, concatMap, defer, fromEvent, type Observable, of, throttleTime 
 import type { Reload, Setup } from './events.ts';
 import { loadActions } from './topology.ts';
 import type { Log } from '../system/log.ts';
+import { PartNotLoaded } from '../system/load-part.ts';
 import { monotonicScheduler } from '../system/monotonic.ts';
-import { reasonOf } from '../model/reason.ts';
 import { loadSinks } from '../sinks/index.ts';
 import type { Family } from '../model/metric-family.ts';
 import type { PrometheusContext } from '../sinks/prometheus/sink.ts';
@@ -31,7 +31,8 @@ const loadAll = async (
     if (loaded.ok && usesActions(loaded.setup)) await loadActions();
     return loaded;
   } catch (error) {
-    const reason = `A part of vhostmd cannot be loaded, restart it after an upgrade: ${escapeForLog(reasonOf(error))}`;
+    if (!(error instanceof PartNotLoaded)) throw error;
+    const reason = `A part of vhostmd cannot be loaded, restart it after an upgrade: ${escapeForLog(error.message)}`;
     return { ok: false, errors: [reason], warnings: [] };
   }
 };

@@ -23,6 +23,7 @@ import { domainCollectors } from '../sources/libvirt/domain-stats.ts';
 import { domainEvents$, type WatchScope } from '../sources/libvirt/domain-events.ts';
 import { hostStats } from '../sources/host/host-stats.ts';
 import { hostFacts, isFromLibvirt } from '../sources/host/libvirt-facts.ts';
+import { loadPart } from '../system/load-part.ts';
 import { connect$ } from '../sources/libvirt/connection.ts';
 import { connectionState$ } from '../sources/libvirt/reconnect.ts';
 import type { ActionRequest, Sources } from '../sources/source.ts';
@@ -50,7 +51,8 @@ const watchScope = ({ vmDisk, transports, updatePeriod }: Config): WatchScope =>
 let loading: Promise<typeof import('../sources/action/actions.ts')> | undefined;
 
 /** Loads what runs processes, once: at the first action, for the default configuration has none, or before the privileges go. */
-export const loadActions = (): NonNullable<typeof loading> => (loading ??= import('../sources/action/actions.ts'));
+export const loadActions = (): NonNullable<typeof loading> =>
+  (loading ??= loadPart(() => import('../sources/action/actions.ts')));
 
 /** The way of the data from the sources to snapshots, for one configuration. Subscribing starts everything. */
 export const pipeline$ = (

@@ -3,6 +3,7 @@ import { didYouMean, quote } from '../model/suggest.ts';
 import type { Place } from '../model/metric.ts';
 import { reasonOf } from '../model/reason.ts';
 import type { SinkContext, SinkDefinition } from './definition.ts';
+import { loadPart } from '../system/load-part.ts';
 import { sandboxed } from './modules/sandbox.ts';
 import type { DiskFile } from './metrics-disk/disk-file.ts';
 import { loadModule } from './modules/load.ts';
@@ -24,7 +25,7 @@ export type SinksResult =
 // A module is asked for once: where the hooks for modules of others cannot be loaded, Node answers no import any more.
 const once = <T>(load: () => Promise<T>): (() => Promise<T>) => {
   let loading: Promise<T> | undefined;
-  return async () => await (loading ??= load());
+  return async () => await (loading ??= loadPart(load));
 };
 
 // Loaded as needed, but by the daemon, which loads all before it is ready.

@@ -19,8 +19,8 @@ afterEach(() => {
   for (const undo of left.splice(0).reverse()) undo();
 });
 
-// A daemon of an installation of its own, which `leave` takes away.
-const installed = async () => {
+// A daemon of an installation of its own, which `leave` takes away; it starts without some files.
+const installed = async (without: readonly string[] = []) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-installed-'));
   left.push(() => rmSync(folder, { recursive: true, force: true }));
   const own = path.join(folder, 'vhostmd');
@@ -30,6 +30,7 @@ const installed = async () => {
     // Links, if the file system allows them, are made at once.
     execFileSync('sh', ['-c', 'cp -al "$0" "$1" 2>/dev/null || cp -a "$0" "$1"', from, `${own}/`]);
   }
+  for (const file of without) rmSync(path.join(own, file));
   const { directory, disk, config, remove } = scratch(HOST, { period: 1 });
   left.push(remove);
   const program = path.join(own, 'dist/vhostmd.cjs');
@@ -86,6 +87,33 @@ describe('CASE F4: a daemon that runs needs no file of its installation', () => 
       await until('the refusal', () => output().includes('Not reloaded'), PATIENCE);
       reload(HOST + action('Again', 'echo again'));
       await until('the next', async () => (await valueOf(disk, 'Again')) === 'again', PATIENCE);
+      child.kill('SIGTERM');
+      expect(await ended).toEqual([0, null]);
+      expect(output()).not.toContain('bug');
+    },
+    LONG,
+  );
+
+  it(
+    'an upgrade takes files away before it is ready: that is said, and reloads that need them are refused',
+    async () => {
+      const { child, disk, output, ended, reload } = await installed([
+        'dist/sources/action/actions.js',
+        'dist/sinks/log.js',
+      ]);
+      expect(output()).toMatch(/A reload may be refused until a restart: Cannot find module .*(actions|log)\.js/);
+      const refused = (): number => output().split('Not reloaded').length - 1;
+      const missing = (): number =>
+        output().split(/A part of vhostmd cannot be loaded, restart .*: Cannot find/).length - 1;
+      reload(HOST + action('Echo', 'echo here'));
+      await until('one refusal', () => refused() === 1, PATIENCE);
+      expect(missing()).toBe(1);
+      reload(HOST, '<sink type="log"/>');
+      await until('another refusal', () => refused() === 2, PATIENCE);
+      expect(missing()).toBe(2);
+      reload(HOST + VCPUS);
+      await until('one that needs neither', () => output().includes('Reloading'), PATIENCE);
+      await until('its value', async () => (await valueOf(disk, 'HostName')) !== undefined, PATIENCE);
       child.kill('SIGTERM');
       expect(await ended).toEqual([0, null]);
       expect(output()).not.toContain('bug');

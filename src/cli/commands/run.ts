@@ -10,6 +10,7 @@ import { createLog, type Log } from '../../system/log.ts';
 import { monotonicScheduler } from '../../system/monotonic.ts';
 import { notifications, type Notifications } from '../../system/systemd.ts';
 import { reportReady } from '../../system/process/background.ts';
+import { PartNotLoaded } from '../../system/load-part.ts';
 import { keepDescriptorsFromChildren } from '../../system/process/descriptors.ts';
 import { exitWithoutChildren } from '../../system/process/exit.ts';
 import { claimPidFile, DEFAULT_PID_FILE } from '../../system/process/pid-file.ts';
@@ -123,9 +124,10 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
   const onStarted = async (start: Started): Promise<void> => {
     if (start.kind === 'failed') return notStarted(start.reason, 1);
     // After the first snapshot, which waits for nothing that it does not use.
-    await loadRest().catch((error: unknown) =>
-      log('warning', 'daemon', `A reload may be refused until a restart: ${escapeForLog(reasonOf(error))}`),
-    );
+    await loadRest().catch((error: unknown) => {
+      if (!(error instanceof PartNotLoaded)) throw error;
+      log('warning', 'daemon', `A reload may be refused until a restart: ${escapeForLog(error.message)}`);
+    });
     if (stopping) return;
     log('notice', 'daemon', 'Ready: the first snapshot is published');
     service.ready();
