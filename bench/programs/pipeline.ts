@@ -29,7 +29,7 @@ if (!loaded.ok) throw new Error(loaded.errors.join('\n'));
 const { config, sinks } = loaded.setup;
 const quick = { config: { ...config, updatePeriod: Number(period) }, sinks };
 const event$ = pipeline$(quick, { connect, scheduler: monotonicScheduler }, PATIENCE).pipe(share());
-const log$ = event$.pipe(logEvents({ log, scheduler: monotonicScheduler, uri: connect, file }));
+const log$ = event$.pipe(logEvents({ log, scheduler: monotonicScheduler, connect, file }));
 const snapshot$ = event$.pipe(
   filter(isOf('published')),
   map(({ snapshot }) => snapshot),

@@ -17,6 +17,10 @@ export type Reload =
   | { readonly kind: 'loaded'; readonly setup: Setup }
   | { readonly kind: 'refused'; readonly reason: string };
 
+/** Keys of the sinks that the start, a reload and the watchdog wait for. */
+export const requiredOf = ({ sinks }: Setup): readonly string[] =>
+  sinks.filter(({ required }) => required).map(({ key }) => key);
+
 /**
  * What happens in the daemon, in its order. The log, the telemetry, the status socket, the readiness and the service
  * manager consume these events, and nothing else.

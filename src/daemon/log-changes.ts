@@ -5,6 +5,12 @@ import type { Level, Log } from '../system/log.ts';
 import { counted } from '../model/duration.ts';
 import { type Change, paced } from '../rx/paced.ts';
 
+/** Where lines go, and by which clock they are paced. */
+export interface LogOptions {
+  readonly log: Log;
+  readonly scheduler: SchedulerLike;
+}
+
 /** A change with its line, or its lines. */
 export interface LoggedChange extends Change {
   readonly level: Level;
@@ -15,7 +21,7 @@ export interface LoggedChange extends Change {
 /** Logs the changes that values bring, `paced`, so that what fails and works in turns does not fill the log. Values do not wait. */
 export const logChanges = <T>(
   changeOf: (value: T) => LoggedChange | undefined,
-  { log, scheduler }: { readonly log: Log; readonly scheduler: SchedulerLike },
+  { log, scheduler }: LogOptions,
 ): MonoTypeOperatorFunction<T> =>
   connect((value$) =>
     merge(

@@ -1,7 +1,6 @@
-import type { MonoTypeOperatorFunction, SchedulerLike } from 'rxjs';
+import type { MonoTypeOperatorFunction } from 'rxjs';
 
-import type { Log } from '../system/log.ts';
-import { logChanges, type LoggedChange } from './log-changes.ts';
+import { logChanges, type LoggedChange, type LogOptions } from './log-changes.ts';
 import type { ConnectionState } from '../sources/libvirt/reconnect.ts';
 
 const linkChange =
@@ -21,7 +20,5 @@ const linkChange =
   };
 
 /** Logs whether libvirt is connected. `uri`: undefined for libvirt's own default. */
-export const logLink = (
-  uri: string | undefined,
-  options: { readonly log: Log; readonly scheduler: SchedulerLike },
-): MonoTypeOperatorFunction<ConnectionState> => logChanges(linkChange(uri), options);
+export const logLink = (uri: string | undefined, options: LogOptions): MonoTypeOperatorFunction<ConnectionState> =>
+  logChanges(linkChange(uri), options);

@@ -1,16 +1,11 @@
 import { defer, type MonoTypeOperatorFunction, tap } from 'rxjs';
-import type { SchedulerLike } from 'rxjs';
 
-import type { Log } from '../system/log.ts';
-import { logChanges, type LoggedChange } from './log-changes.ts';
+import { logChanges, type LoggedChange, type LogOptions } from './log-changes.ts';
 import type { SinkReport } from '../sinks/sink.ts';
 
 /** Logs what one sink reports, and that it works again after a failure. */
 export const logReports =
-  (
-    component: string,
-    { log, scheduler }: { readonly log: Log; readonly scheduler: SchedulerLike },
-  ): MonoTypeOperatorFunction<SinkReport> =>
+  (component: string, { log, scheduler }: LogOptions): MonoTypeOperatorFunction<SinkReport> =>
   (report$) =>
     defer(() => {
       let failingSince: number | undefined;

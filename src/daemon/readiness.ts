@@ -1,6 +1,6 @@
 import { filter, map, type OperatorFunction, scan, take } from 'rxjs';
 
-import { type DaemonEvent, type EventOf, isOf, type Setup } from './events.ts';
+import { type DaemonEvent, type EventOf, isOf, requiredOf, type Setup } from './events.ts';
 
 /** How a start ends. `failed`: a required sink cannot open its target. */
 export type Started = { readonly kind: 'ready' } | { readonly kind: 'failed'; readonly reason: string };
@@ -17,15 +17,14 @@ const next = ({ waitFor }: Starting, { sink, report }: EventOf<'report'>): Start
 };
 
 /** Emits once, when every required sink of the first configuration has written, or one of them cannot open its target. */
-export const started = ({ sinks }: Setup): OperatorFunction<DaemonEvent, Started> => {
-  const required = new Set(sinks.filter((sink) => sink.required).map(({ key }) => key));
-  return (event$) =>
+export const started =
+  (setup: Setup): OperatorFunction<DaemonEvent, Started> =>
+  (event$) =>
     event$.pipe(
       filter(isOf('report')),
       filter(({ report }) => report.kind === 'written' || report.kind === 'failed'),
-      scan(next, { waitFor: required } as Starting),
+      scan(next, { waitFor: new Set(requiredOf(setup)) } as Starting),
       filter(({ waitFor, failed }) => failed !== undefined || waitFor.size === 0),
       take(1),
       map(({ failed }): Started => (failed === undefined ? { kind: 'ready' } : { kind: 'failed', reason: failed })),
     );
-};

@@ -16,7 +16,7 @@ import {
   timer,
 } from 'rxjs';
 
-import { type DaemonEvent, type EventOf, isOf, type Setup } from './events.ts';
+import { type DaemonEvent, type EventOf, isOf, requiredOf, type Setup } from './events.ts';
 import type { TelemetryView } from './telemetry/telemetry.ts';
 import { runningIn } from './status/status.ts';
 import { counted, vmsText } from '../model/duration.ts';
@@ -75,9 +75,6 @@ const wallTimes = (now: () => number, wallClock: () => number): ((at: number) =>
     return text;
   };
 };
-
-const requiredOf = ({ sinks }: Setup): readonly string[] =>
-  sinks.filter(({ required }) => required).map(({ key }) => key);
 
 /**
  * Notifications for the service manager after the start. READY after a reload comes when every required

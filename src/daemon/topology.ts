@@ -63,9 +63,7 @@ export const pipeline$ = (
   defer(() => {
     const { config } = setup;
     const { metrics, updatePeriod, path, maxParallelActions } = config;
-    const linked$ = connectionState$(connect$(uri ?? null), scheduler).pipe(
-      share({ connector: () => new ReplaySubject(1) }),
-    );
+    const linked$ = connectionState$(connect$(uri ?? null), scheduler);
     const action$ = defer(loadActions).pipe(
       map(({ actions }) =>
         actions({

@@ -93,7 +93,7 @@ export const metricsXml = memoised(({ host, domainMetrics }: Snapshot): MetricsX
   return {
     host: xml,
     hostCount: count,
-    domainMetrics: domainMetrics.map(domainXml).filter((guest) => guest.count > 0),
+    domainMetrics: domainMetrics.map(domainXml).filter((domain) => domain.count > 0),
   };
 });
 

@@ -12,8 +12,7 @@ export const waitOf = ({ first, most }: Backoff, failures: number): number => Ma
 
 export interface RetryOptions<T, R> {
   readonly scheduler: SchedulerLike;
-  /** The waits, or those after an error. */
-  readonly backoff: Backoff | ((error: unknown) => Backoff);
+  readonly backoff: Backoff;
   /** What comes out before the wait. */
   readonly report?: (error: unknown) => Observable<R>;
   /** Values after which the waits start anew. Default: none. */
@@ -48,11 +47,9 @@ export const retryWithBackoff =
           throwError(() => error),
         );
       };
-      const wait = (error: unknown): number =>
-        waitOf(typeof backoff === 'function' ? backoff(error) : backoff, failures++);
       return source$.pipe(
         tap(noted),
         catchError(failed),
-        retry({ delay: (error: unknown) => timer(wait(error), scheduler) }),
+        retry({ delay: () => timer(waitOf(backoff, failures++), scheduler) }),
       );
     });

@@ -51,15 +51,6 @@ describe('retryWithBackoff', () => {
     run(['1--#', '---#'], { backoff: BACKOFF, report, stableAfter: 3 }, '1--x----x------x----------x---');
   });
 
-  it('takes the waits of the error', () => {
-    const slow = { first: 5, most: 5 };
-    run(
-      ['#', '#'],
-      { backoff: (error) => (error === 'error' ? slow : BACKOFF), report },
-      'x----x----x----x----x----x----',
-    );
-  });
-
   it('completes with its source', () => {
     run(['#', '-1|'], { backoff: BACKOFF }, '---1|');
   });

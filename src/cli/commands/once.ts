@@ -29,7 +29,7 @@ export const once = async (options: { readonly config: string; readonly connect?
   const log: Log = (level, component, message) => {
     if (level !== 'notice' || component === 'metrics') all(level, component, message);
   };
-  const uri = options.connect === undefined ? {} : { connect: options.connect, uri: options.connect };
+  const uri = options.connect === undefined ? {} : { connect: options.connect };
   const { config } = loaded.setup;
   const slowest = config.updatePeriod + KILL;
   const setup = { config: { ...config, updatePeriod: ONE_TICK }, sinks: [] };

@@ -120,7 +120,7 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
 
   if (stopping) return;
   serving = endpoint.serve();
-  const uri = options.connect === undefined ? {} : { connect: options.connect, uri: options.connect };
+  const uri = options.connect === undefined ? {} : { connect: options.connect };
   const onStarted = async (start: Started): Promise<void> => {
     if (start.kind === 'failed') return notStarted(start.reason, 1);
     // After the first snapshot, which waits for nothing that it does not use.

@@ -94,7 +94,7 @@ export const privateDiskSet = (paths: PrivatePaths, options: PrivateDiskOptions)
       const tick = snapshot.cause === 'tick' || snapshot.tick !== lastTick;
       lastTick = snapshot.tick;
       const xml = metricsXml(snapshot);
-      const own = new Map(xml.domainMetrics.map((guest) => [guest.domain.uuid, guest]));
+      const own = new Map(xml.domainMetrics.map((xmlOf) => [xmlOf.domain.uuid, xmlOf]));
       const round = { count: 0, changed: 0, failed: 0, removed: 0, bytes: 0, leftOut: 0, warnings: [] as string[] };
       if (snapshot.domains !== undefined && snapshot.domains !== domains)
         round.warnings.push(...reconcile(snapshot.domains, at));

@@ -126,7 +126,7 @@ const running = daemon$(file$.pipe(concatMap(load), startWith(setup)), {
   .pipe(
     tap(self.observe),
     sharing((event$) =>
-      merge(event$.pipe(logEvents({ uri: connect, log, scheduler: monotonicScheduler, file: first })), event$),
+      merge(event$.pipe(logEvents({ connect, log, scheduler: monotonicScheduler, file: first })), event$),
     ),
     filter(isOf('report')),
   )
