@@ -141,7 +141,10 @@ describe('writes that fail while the daemon runs', { timeout: 60_000 * PATIENCE 
       const mend = await breakWrites(daemon.child, `error=EIO:when=${write}`);
       await daemon.printed('EIO: i/o error, write');
       expect(readFileSync(disk, 'latin1')).toContain('<value>');
-      expect([disk, own].map(faultOf)).toEqual([undefined, undefined]);
+      let faults: readonly unknown[] = [];
+      const look = (): readonly unknown[] => (faults = [disk, own].map(faultOf));
+      await until('no write is under way, as readers wait for it', () => !look().includes('Error: busy'));
+      expect(faults).toEqual([undefined, undefined]);
       const before = await count(disk);
       await until('the next document', async () => (await count(disk)) > before);
       await mend();
