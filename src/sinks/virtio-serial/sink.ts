@@ -25,6 +25,8 @@ import { EMPTY_SET } from './reconcile.ts';
 import type { ChannelSet, DesiredChannel } from './reconcile.ts';
 import { channelSets$ } from './channel-set.ts';
 import { metricsReply } from './reply.ts';
+import { shortageWarnings } from './shortage.ts';
+import { isShortage } from './socket-path.ts';
 import { channelWarning, connectedOf, planWarnings, troubleOf } from './warnings.ts';
 
 export interface VirtioSerialOptions {
@@ -47,6 +49,8 @@ interface Served {
   readonly connected: Set<string>;
   /** What is wrong with those that are not, behind their path. */
   readonly troubles: Map<string, string>;
+  /** Those for which there was no descriptor, until they are well again. */
+  readonly short: Set<string>;
 }
 
 /**
@@ -69,11 +73,16 @@ export const virtioSerial = (options: VirtioSerialOptions): Sink => {
         else served.connected.delete(key);
         if (connected) served.troubles.delete(key);
         else if (say !== undefined) served.troubles.set(key, say);
-        return say === undefined ? [] : [channelWarning(served.plan.channels.get(key) ?? wanted, say)];
+        if (say === undefined) return [];
+        if (isShortage(say)) served.short.add(key);
+        else if (!served.short.delete(key) || !connected)
+          return [channelWarning(served.plan.channels.get(key) ?? wanted, say)];
+        return [];
       }),
       finalize(() => {
         served.connected.delete(key);
         served.troubles.delete(key);
+        served.short.delete(key);
       }),
     );
   };
@@ -111,7 +120,7 @@ export const virtioSerial = (options: VirtioSerialOptions): Sink => {
     name: 'virtio-serial',
     run: (snapshot$) =>
       defer(() => {
-        const served: Served = { plan: EMPTY_SET, connected: new Set(), troubles: new Map() };
+        const served: Served = { plan: EMPTY_SET, connected: new Set(), troubles: new Map(), short: new Set() };
         const take = (snapshot: Snapshot): void => {
           served.newest = snapshot;
         };
@@ -131,7 +140,14 @@ export const virtioSerial = (options: VirtioSerialOptions): Sink => {
             tap(take),
             connect((shared$) => {
               const end$ = shared$.pipe(ignoreElements(), endWith('end'));
-              return merge(channels$(served, shared$).pipe(takeUntil(end$)), shared$.pipe(map(written)));
+              return merge(
+                channels$(served, shared$).pipe(takeUntil(end$)),
+                shared$.pipe(map(written)),
+                shared$.pipe(
+                  map(() => served.short.size),
+                  shortageWarnings(scheduler),
+                ),
+              );
             }),
           ),
         );

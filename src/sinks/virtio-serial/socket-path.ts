@@ -18,6 +18,10 @@ export const quoted = (text: string): string => `"${escapeForLog(text, SHOWN)}"`
 /** The other end has closed a connection. */
 export const CLOSED = 'was closed by QEMU; it is connected again when it can be';
 
+/** The trouble of the process, not of a channel. */
+export const OUT_OF_DESCRIPTORS =
+  'cannot be opened: vhostmd has too many files open; raise LimitNOFILE of its service, or lower <max_channels>';
+
 const MEND: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist; if the VM runs, look whether somebody has removed it',
   ENOTDIR: 'does not exist: a part of the path is no directory',
@@ -26,8 +30,7 @@ const MEND: Readonly<Record<string, string>> = {
   ECONNRESET: CLOSED,
   EAGAIN: 'is in use by somebody else, and QEMU serves one client only; stop the other one, maybe a second vhostmd',
   ELOOP: 'leads through too many symbolic links; give the real path',
-  EMFILE:
-    'cannot be opened: vhostmd has too many files open; raise LimitNOFILE of its service, or lower <max_channels>',
+  EMFILE: OUT_OF_DESCRIPTORS,
 };
 
 /** Why a socket is of no use, and what to do; the path comes before it. */
@@ -38,6 +41,9 @@ export const socketTrouble = (error: unknown, path: string): string => {
   if (known !== undefined) return `${known} (${code})`;
   return error instanceof Error ? error.message : `cannot be used: ${code ?? String(error)}`;
 };
+
+/** Whether a trouble, as `socketTrouble` names it, is that of the whole process. */
+export const isShortage = (trouble: string): boolean => trouble.startsWith(OUT_OF_DESCRIPTORS);
 
 /** Why this text cannot be the path of a socket; undefined if it can. */
 export const pathTrouble = (path: string): string | undefined => {

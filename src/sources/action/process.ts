@@ -1,9 +1,8 @@
-import { closeSync, openSync } from 'node:fs';
-
 import { execa } from 'execa';
 import { Observable, type SchedulerLike } from 'rxjs';
 
 import type { Stage } from '../../model/metric.ts';
+import { probeDescriptors } from '../../system/process/descriptors.ts';
 import { addGroup, endGroup, endLeftovers, GRACE } from './process-group.ts';
 import { captureOutput } from './capture-output.ts';
 import type { Release } from './pool.ts';
@@ -99,7 +98,8 @@ export const run$ = (command: Command, scheduler: SchedulerLike, release: Releas
 
 const start = (command: Command) => {
   try {
-    probeDescriptors();
+    // Out of descriptors, spawn emits an error before execa can listen to it, and the daemon would end.
+    probeDescriptors(DESCRIPTORS);
     return execa('/bin/sh', ['-c', command.text], {
       cwd: '/',
       env: command.env,
@@ -113,15 +113,5 @@ const start = (command: Command) => {
     });
   } catch (error) {
     return startFailure({ cause: error });
-  }
-};
-
-// Out of descriptors, spawn emits an error before execa can listen to it, and the daemon would end.
-const probeDescriptors = (): void => {
-  const opened: number[] = [];
-  try {
-    while (opened.length < DESCRIPTORS) opened.push(openSync('/dev/null', 'r'));
-  } finally {
-    opened.forEach((descriptor) => closeSync(descriptor));
   }
 };
