@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
 
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 
-import { action, TEST_URI } from '../cli/commands/program.ts';
+import { action, HOST, TEST_URI } from '../cli/commands/program.ts';
 import { readMetrics, until, valueOf } from '../support/daemon.ts';
 import { processesWith } from '../support/processes.ts';
 import { stage } from './process-stage.ts';
@@ -14,7 +15,94 @@ const { place, start } = stage();
 // A user of Debian's whom nobody uses: the limit counts all processes of a user.
 const USER = 'games';
 
+const servers: Server[] = [];
+const sockets = new Set<Socket>();
+afterEach(async () => {
+  for (const socket of sockets) socket.destroy();
+  await Promise.all(servers.splice(0).map(async (server) => await new Promise((resolve) => server.close(resolve))));
+});
+
+/** The test driver of libvirt with so many running domains. */
+const driverWith = (directory: string, count: number): string => {
+  const domain = (id: number): string =>
+    `<domain type='test'><name>vm${id}</name><memory>8192</memory><vcpu>1</vcpu><os><type>hvm</type></os></domain>`;
+  const file = path.join(directory, 'node.xml');
+  writeFileSync(file, `<node>${Array.from({ length: count }, (_, at) => domain(at + 1)).join('')}</node>`);
+  return `test://${file}`;
+};
+
+/** Listens as QEMU does for that many domains, in the layout of libvirt; how many are connected. */
+const listenFor = async (folder: string, count: number): Promise<() => number> => {
+  for (let id = 1; id <= count; id += 1) {
+    const own = path.join(folder, `${id}-vm${id}`);
+    mkdirSync(own, { recursive: true });
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket)).on('error', () => undefined);
+      socket.resume();
+    });
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(path.join(own, 'org.github.vhostmd.1'), resolve));
+  }
+  return () => sockets.size;
+};
+
 describe('Limits', () => {
+  it('CASE F4: with 64 descriptors and 100 channels the rest goes on, it is said once, and more descriptors help', async () => {
+    const CHANNELS = 100;
+    const { directory, disk, config } = place(HOST + action('Runs', 'date +%s.%N'), {
+      globals: '<transport>virtio</transport>',
+      sizeKiB: 1024,
+    });
+    const text = readFileSync(config, 'utf8').replace(
+      '<update_period>',
+      `<virtio><channel_path>${directory}/channels</channel_path></virtio><update_period>`,
+    );
+    writeFileSync(config, text);
+    const connected = await listenFor(path.join(directory, 'channels'), CHANNELS);
+    // Node raises its limit as far as it may, so it is lowered behind that.
+    const limit = path.join(directory, 'limit.cjs');
+    writeFileSync(
+      limit,
+      `require('node:child_process').execFileSync('prlimit', ['--pid', String(process.pid), '--nofile=64:4096']);`,
+    );
+    const daemon = await start(['-v', '-f', config, '-c', driverWith(directory, CHANNELS)], {
+      env: { NODE_OPTIONS: `--require ${limit}` },
+    });
+    const said = (line: RegExp): number => [...daemon.output().matchAll(line)].length;
+    const reload = async (now: string): Promise<void> => {
+      const before = said(/configuration: Reloading/g);
+      writeFileSync(config, now);
+      daemon.child.kill('SIGHUP');
+      await until('the reload', () => said(/configuration: Reloading/g) === before + 1);
+    };
+    const runsAnew = async (): Promise<void> => {
+      const before = await valueOf(disk, 'Runs');
+      await until('the action runs', async () => ![undefined, before].includes(await valueOf(disk, 'Runs')));
+    };
+    await daemon.printed(/warning virtio-serial: \d+ channels cannot be opened: vhostmd has too many files open/);
+    expect(connected()).toBeGreaterThan(0);
+    expect(connected()).toBeLessThan(64);
+    await runsAnew();
+    await reload(text.replace('</metrics>', `${action('More', 'echo more')}</metrics>`));
+    await until('its action', async () => (await valueOf(disk, 'More')) === 'more');
+    for (let ticks = 0; ticks < 5; ticks += 1) await runsAnew();
+    expect(await valueOf(disk, 'HostName')).not.toBeUndefined();
+    expect(said(/too many/g)).toBe(1);
+    expect(connected()).toBeLessThan(64);
+
+    execFileSync('prlimit', ['--pid', String(daemon.child.pid), '--nofile=1024:4096']);
+    await until('all are connected', () => connected() === CHANNELS, 30_000);
+    await daemon.printed('There are descriptors for all channels again', 30_000);
+    await reload(text.replace('</globals>', '<sink type="log"/></globals>'));
+    await daemon.printed('"HostName"');
+    await runsAnew();
+    expect(connected()).toBe(CHANNELS);
+    expect(said(/too many/g)).toBe(1);
+    expect(said(/is connected again|has no value|may be refused|Not reloaded|by a bug/g)).toBe(0);
+    expect((await daemon.stop()).code).toBe(0);
+  });
+
   it('FAULTS 9: 10,000 metrics are all published, and their actions run a few at a time', async () => {
     const { directory, disk, config } = place('', { sizeKiB: 4096, period: 20 });
     const running = path.join(directory, 'running');
