@@ -22,10 +22,12 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map(async (server) => await new Promise((resolve) => server.close(resolve))));
 });
 
-/** The test driver of libvirt with so many running domains. */
+/** The test driver of libvirt with so many running domains, the same ones at each connection. */
 const driverWith = (directory: string, count: number): string => {
+  const uuidOf = (id: number): string => `00000000-0000-4000-8000-${String(id).padStart(12, '0')}`;
   const domain = (id: number): string =>
-    `<domain type='test'><name>vm${id}</name><memory>8192</memory><vcpu>1</vcpu><os><type>hvm</type></os></domain>`;
+    `<domain type='test'><name>vm${id}</name><uuid>${uuidOf(id)}</uuid><memory>8192</memory><vcpu>1</vcpu>` +
+    `<os><type>hvm</type></os></domain>`;
   const file = path.join(directory, 'node.xml');
   writeFileSync(file, `<node>${Array.from({ length: count }, (_, at) => domain(at + 1)).join('')}</node>`);
   return `test://${file}`;
