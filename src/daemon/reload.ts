@@ -32,7 +32,10 @@ const loadAll = async (
     return loaded;
   } catch (error) {
     if (!(error instanceof PartNotLoaded)) throw error;
-    const reason = `A part of vhostmd cannot be loaded, restart it after an upgrade: ${escapeForLog(error.message)}`;
+    const advice = /^E[MN]FILE/.test(error.message)
+      ? 'raise LimitNOFILE of its service'
+      : 'restart it after an upgrade';
+    const reason = `A part of vhostmd cannot be loaded, ${advice}: ${escapeForLog(error.message)}`;
     return { ok: false, errors: [reason], warnings: [] };
   }
 };

@@ -71,6 +71,13 @@ export const distrusted = (folder: string, owner: Owner = ownUser()): Distrusted
   return typeof found === 'string' ? undefined : found;
 };
 
+/** As `distrusted`, and what is missing is a fault, too: for root, that is to make or remove a name in the folder. */
+export const missingOrDistrusted = (folder: string, owner: Owner = ownUser()): Distrusted | undefined => {
+  const found = walked(folder, owner);
+  if (found === 'trusted') return undefined;
+  return found === 'missing' ? { at: folder, reason: `ENOENT: ${folder} does not exist` } : found;
+};
+
 /** Whether a folder is there and trusted: it stays so, while what is missing may come to be a link of another user's. */
 export const isTrustedFolder = (folder: string, owner: Owner = ownUser()): boolean =>
   walked(folder, owner) === 'trusted';

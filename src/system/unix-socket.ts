@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { Observable, switchMap } from 'rxjs';
 
 import { isRoot } from './process/privileges.ts';
-import { distrusted } from './path-trust.ts';
+import { missingOrDistrusted } from './path-trust.ts';
 import { causeOf } from '../model/reason.ts';
 
 /** A socket that listens at its path. */
@@ -34,7 +34,7 @@ const vacant$ = (path: string): Observable<void> =>
       subscriber.complete();
     };
     // Root makes and removes no name where others may change what it leads to.
-    const wrong = isRoot() ? distrusted(dirname(path)) : undefined;
+    const wrong = isRoot() ? missingOrDistrusted(dirname(path)) : undefined;
     if (wrong !== undefined) return subscriber.error(new Error(`${path} cannot be opened: ${wrong.reason}`));
     const obstacle = obstacleAt(path);
     if (obstacle !== undefined) return subscriber.error(new Error(obstacle));

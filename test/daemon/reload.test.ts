@@ -20,7 +20,7 @@ const loading = async (error: unknown): Promise<{ readonly result: unknown; read
 };
 
 it('a configuration for which a part of the program cannot be loaded is refused, with the reason and the remedy', async () => {
-  const reason = 'A part of vhostmd cannot be loaded, restart it after an upgrade: EMFILE';
+  const reason = 'A part of vhostmd cannot be loaded, raise LimitNOFILE of its service: EMFILE';
   expect(await loading(new PartNotLoaded('EMFILE'))).toEqual({
     result: { kind: 'refused', reason },
     said: [`err: ${reason}`],

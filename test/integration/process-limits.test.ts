@@ -61,16 +61,10 @@ describe('Limits', () => {
       `<virtio><channel_path>${directory}/channels</channel_path></virtio><update_period>`,
     );
     writeFileSync(config, text);
+    const daemon = await start(['-v', '-f', config, '-c', driverWith(directory, CHANNELS)]);
+    // From outside: Node raises its own limit as far as it may.
+    execFileSync('prlimit', ['--pid', String(daemon.child.pid), '--nofile=64:4096']);
     const connected = await listenFor(path.join(directory, 'channels'), CHANNELS);
-    // Node raises its limit as far as it may, so it is lowered behind that.
-    const limit = path.join(directory, 'limit.cjs');
-    writeFileSync(
-      limit,
-      `require('node:child_process').execFileSync('prlimit', ['--pid', String(process.pid), '--nofile=64:4096']);`,
-    );
-    const daemon = await start(['-v', '-f', config, '-c', driverWith(directory, CHANNELS)], {
-      env: { NODE_OPTIONS: `--require ${limit}` },
-    });
     const said = (line: RegExp): number => [...daemon.output().matchAll(line)].length;
     const reload = async (now: string): Promise<void> => {
       const before = said(/configuration: Reloading/g);

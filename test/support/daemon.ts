@@ -47,12 +47,28 @@ export interface RunningDaemon {
   readonly stop: (signal?: NodeJS.Signals) => Promise<{ readonly code: number | null; readonly ms: number }>;
 }
 
-/** Waits until a condition holds; fails with what it was waiting for. A busy machine gets a multiple of `timeout`, in ms. */
+/** A disk cannot be read: while one is being made it has no header yet. */
+class UnreadableDisk extends Error {}
+
+/**
+ * Waits until a condition holds; fails with what it was waiting for. A busy machine gets a multiple of `timeout`, in ms.
+ * A disk that cannot be read yet is waited for, too.
+ */
 export const until = async (what: string, holds: () => boolean | Promise<boolean>, timeout = 10_000): Promise<void> => {
   const patience = timeout * PATIENCE;
   const end = performance.now() + patience;
-  while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`not within ${patience.toFixed()} ms: ${what}`);
+  let cause: unknown;
+  const attempt = async (): Promise<boolean> => {
+    try {
+      return await holds();
+    } catch (error) {
+      if (!(error instanceof UnreadableDisk)) throw error;
+      cause = error;
+      return false;
+    }
+  };
+  while (!(await attempt())) {
+    if (performance.now() > end) throw new Error(`not within ${patience.toFixed()} ms: ${what}`, { cause });
     await sleep(10);
   }
 };
@@ -102,7 +118,7 @@ export const startDaemon = async (
 /** The metrics on a disk, verified. */
 export const readMetrics = async (disk: string): Promise<readonly DumpedMetric[]> => {
   const dumped = await firstValueFrom(dump$(disk));
-  if (!dumped.ok) throw new Error(dumped.message);
+  if (!dumped.ok) throw new UnreadableDisk(dumped.message);
   return dumped.metrics;
 };
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { distrusted } from '../../src/system/path-trust.ts';
+import { distrusted, missingOrDistrusted } from '../../src/system/path-trust.ts';
 
 const OTHER = 61_235;
 const ROOT = { uid: 0, gid: 0 };
@@ -27,6 +27,12 @@ describe('CASE F7: a folder', () => {
     for (const path of [top, sticky, '/dev/shm', '/', join(top, 'none', 'none')]) expect(at(path)).toBeUndefined();
     expect(at(mine, { uid: OTHER, gid: OTHER })).toBeUndefined();
     expect(at(join(mine, 'none'), { uid: OTHER, gid: OTHER })).toBeUndefined();
+  });
+
+  it("CASE F1: that is missing is a fault where root makes a name in it: it may come to be another user's link", () => {
+    const missing = join(top, 'none');
+    expect(missingOrDistrusted(missing)).toEqual({ at: missing, reason: `ENOENT: ${missing} does not exist` });
+    expect(missingOrDistrusted(top)).toBeUndefined();
   });
 
   it('CASE F7: below a file is no fault: whoever makes it learns that it cannot be', () => {

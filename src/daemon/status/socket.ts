@@ -5,7 +5,7 @@ import path from 'node:path';
 import { defer, finalize, map, type Observable, of, type Subscription, tap } from 'rxjs';
 
 import { isRoot, type Owner } from '../../system/process/privileges.ts';
-import { distrusted } from '../../system/path-trust.ts';
+import { missingOrDistrusted } from '../../system/path-trust.ts';
 import { unixListening$ } from '../../system/unix-socket.ts';
 
 /** Name of the socket in the runtime directory. */
@@ -61,7 +61,7 @@ export const socketPaths = (environment: Environment, uid: number | undefined): 
 export const makeSocketFolder = (file: string, owner?: Owner): void => {
   const folder = path.dirname(file);
   // Root makes nothing, and gives nothing away, where others decide what that is.
-  const wrong = isRoot() ? distrusted(path.dirname(folder), { uid: 0, gid: 0 }) : undefined;
+  const wrong = isRoot() ? missingOrDistrusted(path.dirname(folder), { uid: 0, gid: 0 }) : undefined;
   if (wrong !== undefined) throw new Error(wrong.reason);
   // Not with those above it: they are the system's, and where they are missing Node may try for ever (in /proc).
   if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) mkdirSync(folder, { mode: 0o755 });

@@ -13,7 +13,7 @@ import {
 import { basename, dirname } from 'node:path';
 
 import { asOwner, isRoot, type Owner, ownUser } from './privileges.ts';
-import { distrusted, isRootsOwn } from '../path-trust.ts';
+import { missingOrDistrusted, isRootsOwn } from '../path-trust.ts';
 
 import { causeOf } from '../../model/reason.ts';
 
@@ -89,7 +89,7 @@ const claim = (path: string): (() => void) => {
  * In a folder of the user to be, root acts as that user; in one that others may change it does nothing.
  */
 export const claimPidFile = (path: string, owner: Owner = ownUser()): (() => void) => {
-  const wrong = isRoot() ? distrusted(dirname(path), owner) : undefined;
+  const wrong = isRoot() ? missingOrDistrusted(dirname(path), owner) : undefined;
   if (wrong !== undefined)
     throw new Error(`The pid file ${path} cannot be written: ${wrong.reason}, or name another with --pid-file`);
   return isRootsOwn(dirname(path)) ? claim(path) : asOwner(owner, () => claim(path));
