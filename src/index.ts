@@ -1,4 +1,4 @@
-/** What a sink of one's own is made with: the package's entry `vhostmd`. docs/write-a-sink.md tells how. */
+/** Entry `vhostmd` of the package: everything a sink module needs. The guide is docs/write-a-sink.md. */
 export type {
   Context,
   Domain,

@@ -1,29 +1,29 @@
-/** The data that flows from sources to sinks. Readonly everywhere; no I/O, no clock. */
-
-/** The types that a reader of the metrics may meet in a `type` attribute. */
+/** Types that the `type` attribute of a published metric can have. */
 export const VALUE_TYPES = ['int32', 'uint32', 'int64', 'uint64', 'real32', 'real64', 'string'] as const;
+/** Type of one published value. 64-bit integers exceed a JavaScript number: parse them with `BigInt`. */
 export type ValueType = (typeof VALUE_TYPES)[number];
 
-/** What a `<metric>` of the configuration may declare: one value, or (group, xml) several at once. */
+/** Type of a `<metric>` of the configuration: one value, or (`group`, `xml`) several at once. */
 export type MetricType = ValueType | 'group' | 'xml';
 
+/** Scope of a metric: collected once for the host, or once for each running domain (`vm`). */
 export type Context = 'host' | 'vm';
 
-/** Where in a configuration file something stands; line and column count from 1. */
+/** Position in a configuration file; line and column count from 1. */
 export interface Place {
   readonly file: string;
   readonly line: number;
   readonly column: number;
 }
 
-/** `<variable>`: the name and type of one value of a group metric. */
+/** `<variable>` of the configuration: name and type of one value of a group metric. */
 export interface Variable {
   readonly name: string;
   readonly type: ValueType;
   readonly unit?: string;
 }
 
-/** Where a metric's value comes from: a shell command, or a statistic that the daemon reads by itself. */
+/** Origin of a metric's value: the output of a shell command, or a statistic that the daemon reads itself. */
 export type MetricSource =
   | { readonly kind: 'action'; readonly command: string }
   | { readonly kind: 'stat'; readonly stat: string; readonly scale?: number };
@@ -37,41 +37,44 @@ export interface MetricDefinition {
   readonly context: Context;
   readonly unit?: string;
   readonly source: MetricSource;
-  /** Not empty for groups only. */
+  /** Empty unless `type` is `group`. */
   readonly variables: readonly Variable[];
-  /** Collected on every n-th tick. */
+  /** Ticks from one collection to the next; 1 is every tick. */
   readonly every: number;
-  /** Deadline of one run, in milliseconds. */
+  /** Deadline of one collection, in milliseconds. */
   readonly timeout: number;
   readonly place: Place;
 }
 
-/** A running virtual machine. A new object stands for a new life, a rename or a resume; `uuid` is the key. */
+/**
+ * A running virtual machine. Key state by `uuid`: libvirt reuses ids, and tenants choose names. A restart, a rename or
+ * a resume makes a new object.
+ */
 export interface Domain {
   readonly uuid: string;
   /** libvirt's number of this run of the domain. */
   readonly id: number;
-  /** Chosen by the tenant: hostile text. */
+  /** Hostile text that a tenant may have chosen: escape it. */
   readonly name: string;
 }
 
-/** A domain that libvirt knows of, running or not, as sinks need it that keep something for each domain. */
+/** A domain that libvirt knows, running or not. For sinks that keep a resource for each domain. */
 export interface KnownDomain {
   readonly uuid: string;
-  /** Hostile text. */
+  /** Hostile text that a tenant may have chosen: escape it. */
   readonly name: string;
-  /** libvirt's number of this run; missing if it does not run. */
+  /** libvirt's number of this run; absent while the domain does not run. */
   readonly id?: number;
-  /** It is defined, and so outlives its runs; else it is transient and goes when it stops. */
+  /** True if the domain is defined and outlives its runs; a transient one vanishes when it stops. */
   readonly persistent: boolean;
-  /** Unix socket of its channel `org.github.vhostmd.1` by its live XML; null if that has none, missing until it is known. */
+  /** Unix socket of the channel `org.github.vhostmd.1` in the live XML; null without one, absent until it is known. */
   readonly channel?: string | null;
 }
 
-/** Key of one run of a domain: libvirt uses ids again and domains restart, so UUID and id are both needed. */
+/** Key of one run of a domain: libvirt reuses ids and domains restart, so both UUID and id are needed. */
 export const domainRunKey = ({ uuid, id }: Pick<KnownDomain, 'uuid' | 'id'>): string => `${uuid}/${id ?? ''}`;
 
-/** One published value, checked against its type, not yet escaped. Never empty. */
+/** One published value. `value` is checked against `type` and never empty; all text is hostile and not yet escaped. */
 export interface Sample {
   readonly name: string;
   readonly type: ValueType;
@@ -79,22 +82,22 @@ export interface Sample {
   readonly value: string;
 }
 
-/** What failed: starting the process, the process itself, its output, or a native statistic. */
+/** Step of a collection that failed: the start of the process, its run, its output, or a native statistic. */
 export type Stage = 'start' | 'run' | 'output' | 'stat';
 
-/** What one collection of one metric came to. A failure is a value; `note` is for the administrator, once. */
+/** Result of collecting one metric once. A failure is a value; `note` is logged once, for the administrator. */
 export type Outcome =
   | { readonly ok: true; readonly samples: readonly Sample[]; readonly note?: string }
   | { readonly ok: false; readonly stage: Stage; readonly reason: string };
 
-/** An outcome with what it is of; `domain` in context vm only. */
+/** An outcome with its metric; `domain` is set in context `vm` only. */
 export interface Reading {
   readonly metric: MetricDefinition;
   readonly domain?: Domain;
   readonly outcome: Outcome;
 }
 
-/** A metric that has no value in this snapshot, and why. */
+/** A metric without a value in this snapshot: the {@link Stage} that failed, and the reason. */
 export interface MissingValue {
   readonly metric: MetricDefinition;
   readonly domain?: Domain;
@@ -102,46 +105,51 @@ export interface MissingValue {
   readonly reason: string;
 }
 
-/** A value that is shown although its source has not answered for three of its periods. */
+/** A value that is still published although its source has not answered for three of its periods. */
 export interface LateValue {
   readonly metric: MetricDefinition;
   readonly domain?: Domain;
-  /** Number of the tick that it is of. */
+  /** Tick that the value was collected at. */
   readonly tick: number;
 }
 
-/** One domain's values, in the order of the configuration. The same object as before if nothing changed. */
+/** Values of one domain, in the order of the configuration. Unchanged values keep the object of the last snapshot. */
 export interface DomainMetrics {
   readonly domain: Domain;
   readonly samples: readonly Sample[];
 }
 
-/** The immutable set of all current values. Parts that did not change are the same objects as before. */
+/**
+ * All current values. Immutable and complete: a value that is absent is gone. Parts that did not change are the same
+ * objects as in the last snapshot, so `===` or a `WeakMap` saves work.
+ */
 export interface Snapshot {
   /** `tick`: a whole collection; `change`: a domain came or went, or a late value arrived. */
   readonly cause: 'tick' | 'change';
   /** Number of the latest tick, from 0. */
   readonly tick: number;
-  /** When the cause arose, in milliseconds of the injected monotonic clock. */
+  /** Milliseconds of the monotonic clock (`scheduler.now()` of a {@link SinkContext}) when the cause arose. */
   readonly at: number;
+  /** Values of the host, in the order of the configuration. */
   readonly host: readonly Sample[];
-  /** By domain id, so the order is stable; domains without any value are left out. */
+  /** Ordered by domain id; domains without a value are left out. */
   readonly domainMetrics: readonly DomainMetrics[];
+  /** Metrics that have no value now. */
   readonly missing: readonly MissingValue[];
-  /** Values that are old, because what they come from is overloaded or hangs. Missing where there is none. */
+  /** Values that are out of date because their source is overloaded or hangs; absent if there are none. */
   readonly late?: readonly LateValue[];
   /**
-   * All domains that run, with `<vm_disk>` also those that are only defined; channels with transport virtio. The same
-   * object as before if nothing changed. Missing until libvirt has been reached; while it is away, as it was before.
+   * All running domains, with `<vm_disk>` also those that are only defined, with transport virtio their channels. Keeps
+   * its object while nothing changes. Absent until libvirt has been reached; the last known list while it is away.
    */
   readonly domains?: readonly KnownDomain[];
-  /** The metrics of the configuration that it is of; the daemon gives them, tests may leave them out. */
+  /** Metrics of the configuration behind this snapshot. The daemon always sets them; tests may leave them out. */
   readonly metrics?: readonly MetricDefinition[];
 }
 
 /**
- * What the inventory source says: the whole list (first, and after each reconnect), one domain, or that libvirt is away.
- * `defined` in `sync`, and the kinds `defined` and `undefined`, come only where domains that do not run are followed.
+ * Event of the inventory source: the whole list (first, and after each reconnect), one domain, or the loss of libvirt.
+ * `defined` in `sync`, and the kinds `defined` and `undefined`, occur only where domains that do not run are followed.
  */
 export type DomainEvent =
   | { readonly kind: 'sync'; readonly domains: readonly Domain[]; readonly defined?: readonly DefinedDomain[] }

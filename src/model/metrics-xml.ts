@@ -1,19 +1,19 @@
 import type { Domain, DomainMetrics, Sample, Snapshot } from './metric.ts';
 
-/** One domain's `<metric>` elements, as whole lines. */
+/** The `<metric>` elements of one domain, as whole lines. */
 export interface DomainXml {
   readonly domain: Domain;
   readonly xml: string;
-  /** How many metrics `xml` holds. */
+  /** Number of metrics in `xml`. */
   readonly count: number;
 }
 
-/** The inner parts of a document: pure ASCII, LF only, whole lines, no blank line. */
+/** Parts of a {@link document} between its first and last line: ASCII, whole lines that end in LF, no blank line. */
 export interface MetricsXml {
   readonly host: string;
-  /** How many metrics `host` holds. */
+  /** Number of metrics in `host`. */
   readonly hostCount: number;
-  /** Domains without a single metric are left out. */
+  /** Domains without a metric are left out. */
   readonly domainMetrics: readonly DomainXml[];
 }
 
@@ -22,10 +22,10 @@ interface Part {
   readonly count: number;
 }
 
-/** First and last line of every document: exactly `<metrics>` at byte 0, and LF after the end tag. */
+/** First and last line of every document. Readers expect `<metrics>` at byte 0 and LF after the end tag. */
 export const OPENING = '<metrics>\n';
 export const CLOSING = '</metrics>\n';
-/** Last line of every metric; escaping keeps it out of values, so a text of metrics can be cut behind it. */
+/** Last line of every metric. Escaping keeps it out of values, so a document can be cut after it. */
 export const METRIC_END = '  </metric>\n';
 
 // Controls other than tab, LF and CR, and U+FFFE and U+FFFF, are not characters of XML 1.0.
@@ -47,7 +47,7 @@ const reference = (character: string): string => {
   return ENTITIES[character] ?? `&#x${(lone ? 0xfffd : code).toString(16).toUpperCase()};`;
 };
 
-/** Text for an element or a quoted attribute: ASCII on one line; what XML 1.0 does not allow is dropped. */
+/** Escapes text for an element or a quoted attribute: ASCII on one line. Drops characters that XML 1.0 forbids. */
 export const escapeXml = (text: string): string =>
   SPECIAL.test(text) ? text.replace(DISALLOWED, '').replace(EVERY_SPECIAL, reference) : text;
 
@@ -63,7 +63,7 @@ const metric = (sample: Sample, attributes: string): string => {
   return `${start}    <name>${name}</name>\n    <value>${value}</value>\n${METRIC_END}`;
 };
 
-// Joined, not added up piece by piece: the writers then find the text in one piece, which is twice as fast in all.
+// `join` makes a flat string. Concatenation makes a rope, which writers must flatten: half as fast in all.
 const part = (samples: readonly Sample[], attributes: string): Part => {
   const metrics = samples.map((sample) => metric(sample, attributes)).filter((xml) => xml !== '');
   return { xml: metrics.join(''), count: metrics.length };
@@ -87,7 +87,10 @@ const domainXml = memoised(({ domain, samples }: DomainMetrics): DomainXml => {
   return { domain, ...part(samples, `context='vm' id='${domain.id}' uuid='${uuid}'`) };
 });
 
-/** The XML of a snapshot. Parts of equal identity are serialised once, for all sinks and snapshots. */
+/**
+ * Serialises a snapshot for a {@link document}. Parts that keep their object are serialised once, for all sinks and
+ * snapshots.
+ */
 export const metricsXml = memoised(({ host, domainMetrics }: Snapshot): MetricsXml => {
   const { xml, count } = hostXml(host);
   return {
@@ -97,6 +100,15 @@ export const metricsXml = memoised(({ host, domainMetrics }: Snapshot): MetricsX
   };
 });
 
-/** A whole document: host metrics first, then domain by domain. */
+/**
+ * Builds a whole XML document, as the metrics disk holds it: host metrics first, then domain by domain.
+ *
+ * @example
+ * ```ts
+ * import { document, metricsXml, type Snapshot } from 'vhostmd';
+ *
+ * const bytesOf = (snapshot: Snapshot): Buffer => Buffer.from(document(metricsXml(snapshot)));
+ * ```
+ */
 export const document = ({ host, domainMetrics }: Pick<MetricsXml, 'host' | 'domainMetrics'>): string =>
   OPENING + host + domainMetrics.map(({ xml }) => xml).join('') + CLOSING;

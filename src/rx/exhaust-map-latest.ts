@@ -1,6 +1,24 @@
 import { defer, EMPTY, exhaustMap, type Observable, of, type OperatorFunction, repeat, tap } from 'rxjs';
 
-/** Like exhaustMap, but of the values that arrive during an inner observable the newest is taken when it completes. */
+/**
+ * Like `exhaustMap`, but keeps the newest value that arrives while an inner observable runs, and projects it when that
+ * one completes. For a sink without {@link deliverLatest}: at most one write runs, at most one snapshot waits. Errors
+ * of the source and of inner observables pass on; completion waits for the value that was kept.
+ *
+ * @example
+ * ```ts
+ * import { defer, map } from 'rxjs';
+ * import { exhaustMapLatest, type Sink, type Snapshot } from 'vhostmd';
+ *
+ * export const post = (url: string): Sink => {
+ *   const post$ = (snapshot: Snapshot) =>
+ *     defer(() => fetch(url, { method: 'POST', body: JSON.stringify(snapshot.host) })).pipe(
+ *       map(() => ({ kind: 'written', snapshot, message: `Posted to ${url}` }) as const),
+ *     );
+ *   return { name: 'post', run: (snapshot$) => snapshot$.pipe(exhaustMapLatest(post$)) };
+ * };
+ * ```
+ */
 export const exhaustMapLatest =
   <T, R>(project: (value: T) => Observable<R>): OperatorFunction<T, R> =>
   (value$) =>

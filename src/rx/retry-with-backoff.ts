@@ -1,7 +1,7 @@
 import { catchError, concat, defer, EMPTY, type Observable, retry, tap, throwError, timer } from 'rxjs';
 import type { OperatorFunction, SchedulerLike } from 'rxjs';
 
-/** Waits between tries, in milliseconds: `first`, doubling up to `most`. */
+/** Waits between tries, in milliseconds: `first`, then doubling up to `most`. */
 export interface Backoff {
   readonly first: number;
   readonly most: number;

@@ -2,16 +2,16 @@ import type { SchedulerLike } from 'rxjs';
 
 import type { Sink } from './sink.ts';
 
-/** Number of the interface between the daemon and sinks; a module says which one it was written for. */
+/** Version of the interface between daemon and sinks. {@link defineSink} records it; the daemon refuses another one. */
 export const SINK_API = 1;
 
 interface Rule<Type extends string, Value> {
   readonly type: Type;
-  /** The value where the configuration gives none; it is not checked. */
+  /** Value if the configuration has none. It is not checked. */
   readonly default?: Value;
-  /** The configuration must give one. */
+  /** True if the configuration must have a value. */
   readonly required?: boolean;
-  /** What a value must be (`a URL like http://host:8086`) if this one is not, else nothing. */
+  /** Returns a description of valid values (`a URL like http://host:8086`) if `value` is invalid, else undefined. */
   readonly check?: (value: Value) => string | undefined;
 }
 
@@ -20,16 +20,17 @@ interface Range {
   readonly max?: number;
 }
 
-/** What one `<option>` of a sink may be. Without `default` and `required` it may be missing: its value is undefined then. */
+/** Rule of one `<option>` of a sink. An absent option without `default` and `required` is undefined. */
 export type OptionRule =
   | Rule<'text', string>
   | (Rule<'integer', number> & Range)
-  /** Written in seconds, also `0.5`; `default`, `min`, `max` and the value are in milliseconds. */
+  /** Written in seconds (`0.5`); `default`, `min`, `max` and the value are in milliseconds. */
   | (Rule<'seconds', number> & Range)
   /** Written `yes` or `no`. */
   | Rule<'boolean', boolean>
   | (Rule<'choice', string> & { readonly values: readonly string[] });
 
+/** Rules of all options of a sink, by the option's name. */
 export type OptionRules = Readonly<Record<string, OptionRule>>;
 
 type ValueOf<R extends OptionRule> = R extends { readonly type: 'integer' | 'seconds' }
@@ -40,33 +41,58 @@ type ValueOf<R extends OptionRule> = R extends { readonly type: 'integer' | 'sec
       ? V
       : string;
 
-/** The checked values of a sink's options. */
+/** Checked values of a sink's options; their types follow from the rules. */
 export type OptionValues<Rules extends OptionRules> = {
   readonly [Name in keyof Rules]: Rules[Name] extends { readonly required: true } | { readonly default: unknown }
     ? ValueOf<Rules[Name]>
     : ValueOf<Rules[Name]> | undefined;
 };
 
-/** What a sink may use of the daemon. */
+/** Services of the daemon for a sink. */
 export interface SinkContext {
-  /** The monotonic clock that `snapshot.at` is of, and the timers that tests replace. */
+  /** Clock of `snapshot.at` (monotonic, milliseconds) and timers; tests replace it. */
   readonly scheduler: SchedulerLike;
-  /** Writes one line to the daemon's standard output; without its line break. */
+  /** Writes one line to the daemon's standard output. `line` comes without its line break. */
   readonly write: (line: string) => void;
 }
 
-/** A kind of sink: its options, and how to make it of their values. Making it opens nothing. */
+/** A kind of sink, as a module exports it by default. Made by {@link defineSink}. */
 export interface SinkDefinition<Rules extends OptionRules = OptionRules> {
-  /** `SINK_API` of the version that it was written for. */
+  /** {@link SINK_API} of the version that the sink was written for. */
   readonly api: number;
-  /** For the log, and for messages about its options. */
+  /** Name in the log and in messages about options. */
   readonly name: string;
   readonly options: Rules;
-  // A method, so that a definition of some rules is one of any rules.
+  /** Makes a sink and opens nothing: {@link Sink} opens its target when `run` is subscribed to. */
+  // A method: its parameters are bivariant, so a definition with any rules is assignable to SinkDefinition.
   make(options: OptionValues<Rules>, context: SinkContext): Sink;
 }
 
-/** Declares a sink: the types of its options' values follow from its rules. */
+/**
+ * Declares a sink: its name, its options, and how to make it from their values. The types of the values follow from
+ * the rules. The daemon checks options against the rules before it calls `make`.
+ *
+ * @example
+ * ```ts
+ * import { map } from 'rxjs';
+ * import { defineSink } from 'vhostmd';
+ *
+ * export default defineSink({
+ *   name: 'count',
+ *   options: { prefix: { type: 'text', default: 'metrics' } },
+ *   make: ({ prefix }, { write }) => ({
+ *     name: 'count',
+ *     run: (snapshot$) =>
+ *       snapshot$.pipe(
+ *         map((snapshot) => {
+ *           write(`${prefix}: ${snapshot.host.length}`);
+ *           return { kind: 'written', snapshot, message: 'printed' } as const;
+ *         }),
+ *       ),
+ *   }),
+ * });
+ * ```
+ */
 export const defineSink = <const Rules extends OptionRules>(
   definition: Omit<SinkDefinition<Rules>, 'api'>,
 ): SinkDefinition<Rules> => ({ api: SINK_API, ...definition });

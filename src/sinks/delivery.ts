@@ -38,7 +38,7 @@ type Item = Writer | SinkReport | typeof LOST;
 const isWriter = (item: Item): item is Writer => item !== LOST && 'write$' in item;
 const isReport = (item: Item): item is SinkReport => item !== LOST && 'kind' in item;
 
-/** Passes the reports of a target on, and runs a session with each of its writers until it is lost or replaced. */
+/** Passes reports of the target on, and runs one session per writer until the target is lost or replaced. */
 const sessions =
   <R>(session$: (writer: Writer) => Observable<R>): OperatorFunction<Item, SinkReport | R> =>
   (item$) =>
@@ -54,7 +54,7 @@ const sessions =
       ),
     );
 
-/** Counts failures in a row, and says each different one once until something succeeds. */
+/** Counts consecutive failures and reports each distinct one once until something succeeds. */
 const troubles = (backoff: Backoff) => {
   let failures = 0;
   let said = '';
@@ -77,9 +77,36 @@ const troubles = (backoff: Backoff) => {
 };
 
 /**
- * A sink around a target that opens and writes. It holds the newest snapshot only, and delivers it as soon as the
- * target is open and idle. What fails is tried again with backoff, but a newer snapshot never waits for that. The
- * stream completes when the snapshots have completed and the last is delivered.
+ * Makes a sink of a target that can be slow, full or away. It keeps only the newest snapshot and delivers it when the
+ * target is open and idle. Failed opens and writes are retried with backoff (1 s, doubling up to 30 s), but a newer
+ * snapshot does not wait for that. Each distinct failure is reported once. Writes have no time limit: give `write$` a
+ * `timeout`.
+ *
+ * @param name - Name in the log.
+ * @param open$ - Opens the target, see {@link Opener}.
+ * @param context - The {@link SinkContext} of `make`; a test may add a shorter {@link Backoff}.
+ * @returns A sink that completes after the last snapshot was delivered, and errors only if the snapshots do.
+ *
+ * @example
+ * ```ts
+ * import { appendFile } from 'node:fs/promises';
+ * import { defer, map, of, timeout } from 'rxjs';
+ * import { defineSink, deliverLatest, type Opener, type Snapshot } from 'vhostmd';
+ *
+ * export default defineSink({
+ *   name: 'append',
+ *   options: { file: { type: 'text', required: true } },
+ *   make: ({ file }, context) => {
+ *     const write$ = (snapshot: Snapshot) =>
+ *       defer(() => appendFile(file, `${JSON.stringify(snapshot.host)}\n`)).pipe(
+ *         timeout({ first: 5000, scheduler: context.scheduler }),
+ *         map(() => ({ kind: 'written', snapshot, message: `Appended to ${file}` }) as const),
+ *       );
+ *     const open$: Opener = of({ opened: `Appending to ${file}`, write$ });
+ *     return deliverLatest('append', open$, context);
+ *   },
+ * });
+ * ```
  */
 export const deliverLatest = (
   name: string,
@@ -96,7 +123,7 @@ export const deliverLatest = (
         throwError(() => error),
       );
     const target$ = open$.pipe(
-      // As values: a session ends before its target is closed, for that may fail what it writes.
+      // Errors become values, so that a session ends before its target closes: closing may make its write fail.
       materialize(),
       concatMap((event): Observable<Item> => {
         if (event.kind === 'N') return of(event.value);

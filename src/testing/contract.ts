@@ -9,46 +9,52 @@ import type { Snapshot } from '../model/metric.ts';
 import type { Sink, SinkReport } from '../sinks/sink.ts';
 import { snapshot } from './snapshots.ts';
 
-/** A sink with a target of its own, and the handles that the contract needs. Waits between tries: 50 ms at most. */
+/**
+ * A sink with a target of its own, and the handles that {@link sinkContract} needs. Its waits between tries must be
+ * 50 ms at most: give `deliverLatest` a backoff of `{ first: 10, most: 50 }`.
+ */
 export interface SinkUnderTest {
   readonly sink: Sink;
-  /** From now on nothing can be delivered: a slow reader, or a target that does not open. Returns what ends that. */
+  /** Stops delivery: makes the target slow, or keeps it from opening. Returns a function that ends that. */
   readonly hold: () => () => void;
-  /** From now on every write fails. Returns what ends that. */
+  /** Makes every write fail. Returns a function that ends that. */
   readonly fail: () => () => void;
-  /** What the target holds or has received, as text. */
+  /** Returns what the target holds or has received, as text. */
   readonly target: () => string;
   /**
-   * How the target shows the value of snapshot N, by default `tick N`, a value of type string. A sink of numbers only gets
-   * N itself, as a uint64, and returns the text that the target shows for it, such as `vhostmd.Tick:7|g`.
+   * Text by which the target shows the value of snapshot N. Without it the value is the string `tick N`. With it the
+   * value is the uint64 N, for sinks of numbers: `(tick) => 'vhostmd.Tick:' + tick + '|g'`.
    */
   readonly value?: (tick: number) => string;
+  /** Called after each rule: removes the target. */
   readonly dispose?: () => void | Promise<void>;
 }
 
-/** Rules that a sink cannot keep whose transport confirms nothing, as UDP. */
+/** Rules that a sink cannot keep if its transport confirms nothing, such as UDP: {@link ContractOptions} `skip`. */
 export const UNRELIABLE = [
   'reports a failed write once, and the next one still goes out',
   'tries again what failed, if nothing newer comes',
   'keeps only the newest snapshot while it is slow',
 ] as const;
 
-/** Rules to leave out; a name that is no rule throws. Where one is left out, what is reported as written may arrive later. */
+/** Options of {@link sinkContract}. */
 export interface ContractOptions {
+  /** Names of rules to leave out. If any is, a snapshot may reach the target later than it is reported as written. */
   readonly skip?: readonly string[];
 }
 
-/** One rule of the contract, for the `test(name, run)` of any test runner. It rejects where the sink breaks it. */
+/** One rule of the contract, for `test(name, run)` of any test runner. */
 export interface ContractCase {
   readonly name: string;
+  /** Rejects with an `AssertionError` if the sink breaks the rule. */
   readonly run: () => Promise<void>;
 }
 
 const PATIENCE = 5000;
-// Longer than the waits of the sink under test: what it does again by itself has happened then.
+// Longer than the waits of the sink under test: its next retry has happened by then.
 const SETTLED = 120;
 
-/** Files and sockets that this process has open, by number and what they are. */
+/** Lists the files and sockets that this process has open, as `NUMBER TARGET`. Linux only: it reads /proc/self/fd. */
 export const openFiles = (): readonly string[] =>
   readdirSync('/proc/self/fd').flatMap((fd) => {
     try {
@@ -58,7 +64,7 @@ export const openFiles = (): readonly string[] =>
     }
   });
 
-/** Tries a check again until it does not throw, for 5 s at most. */
+/** Repeats a check until it does not throw, for 5 s at most. */
 const eventually = async (check: () => void): Promise<void> => {
   for (const end = performance.now() + PATIENCE; ; await sleep(10)) {
     try {
@@ -71,10 +77,10 @@ const eventually = async (check: () => void): Promise<void> => {
 
 const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 
-// `unreliable`: what is reported as written may still be on its way.
+// `unreliable`: a snapshot that is reported as written may still be under way.
 const running = (subject: SinkUnderTest, unreliable: boolean) => {
   const { value } = subject;
-  // A text that begins or ends with a digit is not that of a longer number.
+  // Anchored, so that `tick 1` is not found in `tick 12`.
   const shown = (tick: number): RegExp => {
     const text = value === undefined ? `tick ${tick}` : value(tick);
     return new RegExp(`${/^\d/.test(text) ? '(?<!\\d)' : ''}${escaped(text)}(?!\\d)`);
@@ -196,8 +202,39 @@ const RULES: Readonly<Record<string, (subject: SinkUnderTest, start: () => Runni
 };
 
 /**
- * What every sink must do, rule by rule. `make` makes a sink with a target of its own for each; the target must come to
- * show the text `tick N` for snapshot N, which is the value of its one host metric, or what `value` returns for N.
+ * The rules that every sink must keep, one test case each. Snapshot N has one host metric, whose value the target must
+ * come to show: `tick N`, or the text of `value` in {@link SinkUnderTest}.
+ *
+ * @param make - Makes a sink with a target of its own; called once for each rule.
+ * @throws Error if `skip` has a name that is not a rule.
+ *
+ * @example
+ * ```ts
+ * import { test } from 'node:test';
+ * import { defer, of, type SchedulerLike } from 'rxjs';
+ * import { deliverLatest, type Snapshot } from 'vhostmd';
+ * import { sinkContract, type SinkUnderTest } from 'vhostmd/testing';
+ *
+ * const make = (scheduler: SchedulerLike): SinkUnderTest => {
+ *   let [received, state] = ['', 'up'];
+ *   const set = (next: string) => () => {
+ *     state = next;
+ *     return () => (state = 'up');
+ *   };
+ *   const open$ = of({
+ *     write$: (snapshot: Snapshot) =>
+ *       defer(() => {
+ *         if (state !== 'up') throw new Error('The target is away');
+ *         received += snapshot.host.map(({ value }) => value).join();
+ *         return of({ kind: 'written', snapshot, message: 'kept' } as const);
+ *       }),
+ *   });
+ *   const sink = deliverLatest('memory', open$, { scheduler, backoff: { first: 10, most: 50 } });
+ *   return { sink, hold: set('slow'), fail: set('broken'), target: () => received };
+ * };
+ *
+ * for (const { name, run } of sinkContract(make)) test(`memory ${name}`, run);
+ * ```
  */
 export const sinkContract = (
   make: (scheduler: SchedulerLike) => SinkUnderTest | Promise<SinkUnderTest>,

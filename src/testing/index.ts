@@ -1,4 +1,4 @@
-/** What tests of a sink need, without a daemon: the package's entry `vhostmd/testing`. */
+/** Entry `vhostmd/testing` of the package: the contract of a sink, and virtual time, for tests without a daemon. */
 export {
   openFiles,
   sinkContract,

@@ -1,22 +1,22 @@
-/** Marbles with the meaning of each of their letters. */
+/** Marbles with the meanings of their letters. */
 export interface Marbles {
   readonly marbles: string;
-  /** Letter -> what it stands for. */
+  /** Meaning by letter. */
   readonly values: ReadonlyMap<string, string>;
 }
 
-/** A stream of a marble file. Its letters stand for values, or for runs: streams of their own. */
+/** A stream of a marble file. Its letters are values, or runs: streams of their own. */
 export interface Stream extends Marbles {
   readonly title: string;
-  /** It stands below the subject: the file says that this comes out. */
+  /** True for a stream below the subject: the expected output. */
   readonly output: boolean;
   readonly runs: ReadonlyMap<string, Marbles>;
 }
 
-/** A marble file, taken apart. The grammar is in marbles/README.md. */
+/** A parsed marble file. The grammar is in marbles/README.md. */
 export interface MarbleFile {
   readonly sentence: string;
-  /** Milliseconds of one character. */
+  /** Milliseconds per character. */
   readonly dash: number;
   readonly subject: string;
   readonly parameters: ReadonlyMap<string, string>;
@@ -62,7 +62,7 @@ const assignments = (lines: readonly string[]): ReadonlyMap<string, string> =>
     'a letter is assigned',
   );
 
-// A digit stands for itself; every other letter is a run or has a meaning of its own, and no meaning is left over.
+// A digit means itself; every other letter needs a run or a meaning, and every meaning needs its letter.
 const readable = <T extends Marbles>(stream: T, runs: ReadonlyMap<string, Marbles> = new Map()): T => {
   match(stream.marbles, MARBLES, 'marbles');
   const letters = lettersOf(stream);
@@ -76,7 +76,11 @@ const readable = <T extends Marbles>(stream: T, runs: ReadonlyMap<string, Marble
   return stream;
 };
 
-/** Reads a marble file; throws where it does not follow the grammar. */
+/**
+ * Parses a marble file.
+ *
+ * @throws Error if the text breaks the grammar.
+ */
 export const parseMarbleFile = (text: string): MarbleFile => {
   const [first = '', second = ''] = text.split('\n');
   const [, sentence = ''] = match(first, SENTENCE, 'a sentence in the first line: "% ..."');

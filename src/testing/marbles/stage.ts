@@ -3,28 +3,36 @@ import { TestScheduler } from 'rxjs/testing';
 
 import type { MarbleFile, Marbles, Stream } from './parse.ts';
 
-/** Something that was seen or is expected, and when, in milliseconds. */
+/** An event that was seen or is expected, at a time in milliseconds. */
 export interface Event {
   readonly at: number;
   readonly what: string;
 }
 
-/** What a subject gets to work with: the inputs and parameters of one marble file, and virtual time. */
+/** Inputs and parameters of one marble file, and virtual time, for a subject of {@link Subjects}. */
 export interface Stage {
+  /** Virtual time. Pass it to every operator that has a scheduler. */
   readonly scheduler: TestScheduler;
+  /** Value of a parameter; undefined if the file has none of that name. */
   readonly parameter: (name: string) => string | undefined;
-  /** Like `parameter`, for all whose name matches. */
+  /** Like `parameter`, for all parameters whose name matches. */
   readonly parameters: (name: RegExp) => readonly (readonly [RegExpExecArray, string])[];
-  /** The titles of the file's streams that match. */
+  /** Matches of the titles of the file's streams. */
   readonly titles: (pattern: RegExp) => readonly RegExpExecArray[];
-  /** A stream of the file as an input; a letter becomes what `decode` makes of its meaning. */
+  /**
+   * A stream above the subject as an input. `decode` turns the meaning of each letter into a value.
+   *
+   * @throws Error if the file has no such stream, or has it below the subject.
+   */
   readonly input$: <T>(title: string, decode: (text: string) => T) => Observable<T>;
   /**
-   * The n-th subscription is the run that the n-th letter of the stream stands for. The file says when each starts
-   * (its letter), and with a # when it is cut off from outside.
+   * A stream of runs as a cold observable: subscription N is the run of the stream's letter N. Compares the start of
+   * each run with the place of its letter, and with a `#` in the run the time of its unsubscription.
+   *
+   * @throws Error if the file has no such stream, or the stream has letters that are not runs.
    */
   readonly run$: <T>(title: string, decode: (text: string) => T) => Observable<T>;
-  /** Compares what passes with the file's stream of that title, if it has one. */
+  /** Passes `value$` on and compares it with the file's stream of that title, if there is one. */
   readonly watch$: <T>(title: string, value$: Observable<T>, show: (value: T) => string) => Observable<T>;
 }
 
@@ -33,11 +41,11 @@ type Message = ReturnType<typeof TestScheduler.parseMarbles>[number];
 const decoded = <T>({ values }: Marbles, letters: string, decode: (text: string) => T): Record<string, T> =>
   Object.fromEntries([...new Set(letters.match(/[A-Za-z0-9]/g))].map((key) => [key, decode(values.get(key) ?? key)]));
 
-// `error: why` is an error on the stream of a run.
+// The meaning `error: why` makes the stream of a run fail.
 const orError$ = <T>(text: string, decode: (text: string) => T): Observable<T> =>
   text.startsWith('error: ') ? throwError(() => new Error(text.slice('error: '.length))) : of(decode(text));
 
-/** Sets a file up. `play` runs a subject to the file's end and returns what differs from what the file says. */
+/** Sets a file up. `play` runs a subject to the file's end, and returns the events seen and those expected. */
 export const stage = (file: MarbleFile) => {
   const scheduler = new TestScheduler(() => undefined);
   const end = Math.max(...file.streams.map(({ marbles }) => marbles.length)) * file.dash;
