@@ -16,7 +16,7 @@ export interface VirtioConfig {
   readonly expirationTime: number;
 }
 
-/** `<vm_disk>`: a disk for each domain; `path` holds the token UUID. */
+/** `<vm_disk>`: a disk for each domain; `path` contains the token UUID. */
 export interface VmDiskConfig {
   readonly path: string;
   /** Bytes; a multiple of 64 KiB. */
@@ -44,13 +44,13 @@ export interface TransportConfig {
   readonly place: Place;
 }
 
-/** A whole configuration file, checked. Durations are in milliseconds, sizes in bytes. */
+/** A checked configuration file. Durations are in milliseconds, sizes in bytes. */
 export interface Config {
   readonly file: string;
   readonly disk?: DiskConfig;
   readonly virtio?: VirtioConfig;
   readonly updatePeriod: number;
-  /** PATH of the actions; empty: that of the daemon. */
+  /** PATH of the actions; empty for that of the daemon. */
   readonly path: string;
   readonly transports: readonly TransportConfig[];
   readonly maxParallelActions: number;
@@ -59,18 +59,19 @@ export interface Config {
   readonly metrics: readonly MetricDefinition[];
 }
 
-/** An error or a warning about a configuration file: what is wrong there and what to do. */
+/** An error or a warning at a place in a configuration file: what is wrong and what to do. */
 export interface Diagnostic extends Place {
   readonly message: string;
 }
 
+/** Result of reading a configuration: the errors if there are any, else the configuration; warnings in both cases. */
 export type ConfigResult =
   | { readonly ok: true; readonly config: Config; readonly warnings: readonly Diagnostic[] }
   | { readonly ok: false; readonly errors: readonly Diagnostic[]; readonly warnings: readonly Diagnostic[] };
 
-/** `file:line:column: message`, the form that editors jump to. */
+/** Formats a diagnostic as `file:line:column: message`, which editors can jump to. */
 export const formatDiagnostic = ({ file, line, column, message }: Diagnostic): string =>
   line === WHOLE_FILE ? `${file}: ${message}` : `${file}:${line}:${column}: ${message}`;
 
-/** Line of a diagnostic about the file itself, which has no place in it. */
+/** `line` of a diagnostic about the file as a whole. */
 export const WHOLE_FILE = 0;

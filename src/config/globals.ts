@@ -13,21 +13,21 @@ import type { XmlElement } from '../xml/element-tree.ts';
 import { absolutePath, attributeOf, child, diskSize, integer, isEmpty, line, textOf } from './values.ts';
 import type { Reporter } from './values.ts';
 
-/** What `<globals>` comes to, and the deadline that metrics without one of their own get. */
+/** Values of `<globals>`. */
 export interface Globals extends Omit<Config, 'file' | 'metrics'> {
-  /** Milliseconds. */
+  /** Deadline of metrics without one of their own, in milliseconds. */
   readonly actionTimeout: number;
 }
 
 type PlaceOf = (element: XmlElement) => Place;
 
-/** A day: longer periods serve nobody, and timers overflow at 24 days. */
+/** Longest duration in seconds: a day. Timers of Node overflow after 24 days. */
 export const MAX_SECONDS = 86_400;
 const DEFAULT_PERIOD = 5;
 const DEFAULT_CHANNELS = 1024;
 const DEFAULT_PARALLEL = 8;
 const TRANSPORTS = ['vbd', 'virtio'] as const;
-/** The C daemon's own. */
+/** Default of the C daemon. */
 const DEFAULT_DISK = '/dev/shm/vhostmd0';
 
 const children = (element: XmlElement, name: string): readonly XmlElement[] =>
@@ -90,7 +90,7 @@ const virtio = (globals: XmlElement, period: number, used: boolean, reporter: Re
   };
 };
 
-// As the C daemon, which compares the first letters: virtio-serial is in use.
+// Like the C daemon, compares the first letters only: existing files have `virtio-serial`.
 const transportName = (text: string): TransportConfig['name'] | undefined =>
   TRANSPORTS.find((known) => text.toLowerCase().startsWith(known));
 
@@ -143,7 +143,7 @@ const sink = (element: XmlElement, placeOf: PlaceOf, reporter: Reporter): SinkCo
   };
 };
 
-/** Turns `<globals>` into values; what is wrong is reported and gets its default, so that checking can go on. */
+/** Reads `<globals>`. An invalid value is reported and replaced by its default, so that checking continues. */
 export const readGlobals = (globals: XmlElement, placeOf: PlaceOf, reporter: Reporter): Globals => {
   const period = number(child(globals, 'update_period'), seconds(MAX_SECONDS), reporter) ?? DEFAULT_PERIOD;
   const pathElement = child(globals, 'path');

@@ -1,6 +1,6 @@
 import { VALUE_TYPES } from '../model/metric.ts';
 
-/** One place in an element's content: which elements may stand there (any of `names`), how often. */
+/** One position in an element's content: the elements that may stand there (any of `names`), and how often. */
 export interface Particle {
   readonly names: readonly string[];
   readonly optional: boolean;
@@ -9,14 +9,14 @@ export interface Particle {
 
 export interface AttributeRule {
   readonly required: boolean;
-  /** The values it may have; any text if missing. */
+  /** Allowed values; absent for any text. */
   readonly values?: readonly string[];
 }
 
 export interface ElementRule {
-  /** `text`: characters and no elements. */
+  /** `text`: characters, no elements. */
   readonly content: 'text' | readonly Particle[];
-  /** The content as it is written here, for messages. */
+  /** The content model as written in this file, for messages. */
   readonly model: string;
   readonly attributes: Readonly<Record<string, AttributeRule>>;
 }
@@ -39,7 +39,7 @@ const oneOf = (...values: readonly string[]): AttributeRule => ({ required: true
 
 export const ROOT = 'vhostmd';
 
-/** The grammar of a configuration file; conf/vhostmd.dtd says the same, and a test holds them together. */
+/** The grammar of a configuration file. A test compares it with conf/vhostmd.dtd. */
 export const GRAMMAR: ReadonlyMap<string, ElementRule> = new Map([
   [ROOT, rule('globals metrics')],
   ['globals', rule('disk? virtio* update_period path transport+ action_timeout? max_parallel_actions? vm_disk? sink*')],

@@ -109,11 +109,11 @@ const readMetric = (
   return { index, name, type, context, ...unit, source, variables, ...timing, place };
 };
 
-/** The names that a metric publishes; what an xml metric prints is not known beforehand. */
+/** Names that a metric publishes; none for an xml metric, whose output is not known beforehand. */
 const published = ({ type, name, variables }: MetricDefinition): readonly string[] =>
   type === 'group' ? variables.map((variable) => variable.name) : type === 'xml' ? [] : [name];
 
-/** Turns `<metrics>` into definitions; a metric with an error is reported and left out. */
+/** Reads the definitions in `<metrics>`. A metric with an error is reported and left out. */
 export const readMetrics = (
   metrics: XmlElement,
   globals: Globals,

@@ -12,7 +12,7 @@ import type { XmlElement } from '../xml/element-tree.ts';
 import { child } from './values.ts';
 import type { Reporter } from './values.ts';
 
-/** More would scroll the first ones away; a count of the rest is said. */
+/** Most diagnostics of one file; more would scroll the first ones away. The last one counts the rest. */
 const MAX_TOLD = 20;
 
 interface Complaint {
@@ -59,7 +59,7 @@ const readTree = (source: Source, root: XmlElement): ConfigResult => {
   return { ok: false, errors: diagnostics(source, errors), warnings: diagnostics(source, warnings) };
 };
 
-/** Text of a configuration file to a checked Config; `file` is for messages only. Never throws. */
+/** Parses and checks the text of a configuration file. `file` is for messages only. Never throws. */
 export const parseConfig = (text: Uint8Array | string, file: string): ConfigResult => {
   const { source, problem } = typeof text === 'string' ? { source: toSource(file, text) } : decodeBytes(file, text);
   if (problem !== undefined) return failure(source, problem);
@@ -80,7 +80,7 @@ const reason = (error: unknown): string => {
   return `Cannot be read: ${causeOf(error)}`;
 };
 
-/** Reads and checks a configuration file. What is wrong with the file itself is one error without a place in it. */
+/** Reads, parses and checks a configuration file. A file that cannot be read is one error at `WHOLE_FILE`. */
 export const readConfig = (file: string): ConfigResult => {
   const unusable = (message: string): ConfigResult => ({
     ok: false,

@@ -12,7 +12,7 @@ const PATTERNS: Readonly<Record<Context, readonly string[]>> = {
 
 const other = (context: Context): Context => (context === 'host' ? 'vm' : 'host');
 
-/** Compares part by part, so that a number in the name may stand for `#` and the hint keeps it. */
+/** Returns the nearest pattern, with the numbers of `name` in place of its `#`. */
 const suggestion = (name: string, patterns: readonly string[]): string | undefined => {
   const numbers = name.split('.').filter((part) => /^(?:[0-9]+|\*)$/.test(part));
   const general = name.replace(/(?<=\.|^)(?:[0-9]+|\*)(?=\.|$)/g, '#');
@@ -49,7 +49,7 @@ const readScale = (element: XmlElement, { error }: Reporter): number | undefined
   return undefined;
 };
 
-/** `<stat>` of a metric: a name of its context (of a domain, also one of a newer libvirt), of a type that the metric can carry. */
+/** Reads `<stat>`. Its name must exist in `context` (or in a newer libvirt), and its type must fit the metric's. */
 export const readStat = (
   element: XmlElement,
   context: Context,

@@ -3,7 +3,7 @@ import type { ElementRule, Particle } from './grammar.ts';
 import { didYouMean, quote } from '../model/suggest.ts';
 import type { XmlElement } from '../xml/element-tree.ts';
 
-/** Takes one complaint about the text at an index; `see`: the index of what it is compared with, whose line is added. */
+/** Reports an error at an index of the text. `see`: index of a related place, whose line is added to the message. */
 export type Report = (index: number, message: string, see?: number) => void;
 
 const tag = (name: string): string => `<${name}>`;
@@ -29,7 +29,7 @@ const checkAttributes = (element: XmlElement, { attributes }: ElementRule, repor
   }
 };
 
-/** An element at its place in the content model: `rank` counts the particles. */
+/** A child element with the index of its particle in the content model. */
 interface Ranked {
   readonly element: XmlElement;
   readonly rank: number;
@@ -39,7 +39,7 @@ const unknown = (child: XmlElement, parent: XmlElement, { model }: ElementRule, 
   `Unknown element ${tag(child.name)} in ${tag(parent.name)}: in ${tag(parent.name)} stand, in this order: ${model}` +
   didYouMean(child.name, names, tag);
 
-// What must be there counts more than any number of what may be missing: additions give way.
+// Weight of a required element: it outweighs any number of optional ones, which are reported as misplaced instead.
 const REQUIRED = 10_000;
 
 interface Sequence {
@@ -51,9 +51,9 @@ interface Sequence {
 const heavier = (a: Sequence | undefined, b: Sequence | undefined): Sequence | undefined =>
   (b?.weight ?? 0) > (a?.weight ?? 0) ? b : a;
 
-/** The elements that keep their places: the ascending sequence of the greatest weight. All others are out of order. */
+/** Returns the ascending subsequence of the greatest weight. All other elements are out of order. */
 const inOrder = (ranked: readonly Ranked[], content: readonly Particle[]): readonly Ranked[] => {
-  // The best sequence so far that ends in each rank.
+  // By rank: the best sequence that ends there.
   const best: (Sequence | undefined)[] = content.map(() => undefined);
   for (const last of ranked) {
     const before = best.slice(0, last.rank + 1).reduce(heavier, undefined);
@@ -65,7 +65,7 @@ const inOrder = (ranked: readonly Ranked[], content: readonly Particle[]): reado
   return kept.reverse();
 };
 
-/** Where an element that is out of order belongs, by its nearest neighbour among those that are in order. */
+/** Reports an element that is out of order, and its right place relative to the nearest element that is in order. */
 const reportOrder = ({ element, rank }: Ranked, ordered: readonly Ranked[], report: Report): void => {
   const before = ordered.findLast((other) => other.rank < rank);
   const late = before !== undefined && before.element.index > element.index;
@@ -77,7 +77,7 @@ const reportOrder = ({ element, rank }: Ranked, ordered: readonly Ranked[], repo
   report(element.index, message, neighbour.element.index);
 };
 
-/** Names what the content model does not have, has once, has elsewhere, or has and is missing. */
+/** Reports children that are unknown, repeated, out of order or missing. */
 const checkOrder = (element: XmlElement, rule: ElementRule, content: readonly Particle[], report: Report): void => {
   const names = content.flatMap((particle) => particle.names);
   const seen = new Set<number>();
@@ -119,7 +119,7 @@ const checkElement = (element: XmlElement, report: Report): void => {
   for (const child of element.children) if (known.has(child.name)) checkElement(child, report);
 };
 
-/** Reports everything in which a tree departs from the grammar: exactly what the DTD would refuse, never more. */
+/** Reports every departure of a tree from the grammar: exactly what a validation against the DTD would refuse. */
 export const checkStructure = (root: XmlElement, report: Report): void => {
   if (root.name === ROOT) checkElement(root, report);
   else report(root.index, `Unknown root element ${tag(root.name)}: expected ${tag(ROOT)}`);

@@ -2,13 +2,13 @@ import type { Report } from './structure.ts';
 import { didYouMean, quote } from '../model/suggest.ts';
 import type { XmlElement } from '../xml/element-tree.ts';
 
-/** Where complaints go while a tree is turned into a Config. */
+/** Collects errors and warnings while a tree becomes a Config. */
 export interface Reporter {
   readonly error: Report;
   readonly warn: Report;
 }
 
-/** A text of the file with what to call it in a message. */
+/** A text of the file. `what` names it in messages. */
 export interface Text {
   readonly what: string;
   readonly value: string;
@@ -20,27 +20,27 @@ const BLOCK = 64 * KIB;
 const MAX_SIZE = 256 * KIB * KIB;
 const UNITS = ['k', 'K', 'KiB', 'm', 'M', 'MiB'] as const;
 
-/** White space of XML only: a no-break space is a character like any other. */
+/** Trims white space of XML only: a no-break space is a character like any other. */
 export const trim = (text: string): string => text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
 
-/** The first child of a name; the structure check has said already if it is missing. */
+/** Returns the first child of a name. The check of the structure has reported a missing one already. */
 export const child = (element: XmlElement | undefined, name: string): XmlElement | undefined =>
   element?.children.find((candidate) => candidate.name === name);
 
-/** An element's text without the white space around it. */
+/** Returns the trimmed text of an element. */
 export const textOf = (element: XmlElement): Text => ({
   what: `<${element.name}>`,
   value: trim(element.text),
   index: element.textIndex,
 });
 
-/** An attribute's value, if it is there. */
+/** Returns the value of an attribute, or undefined without one. */
 export const attributeOf = (element: XmlElement, name: string): Text | undefined => {
   const attribute = element.attributes.get(name);
   return attribute && { what: `${name} of <${element.name}>`, value: attribute.value, index: attribute.valueIndex };
 };
 
-/** A whole decimal number within a range; `meaning` names its unit. */
+/** Reads a whole decimal number within a range; `meaning` names its unit. */
 export const integer = (
   { what, value, index }: Text,
   { min, max, meaning }: { readonly min: number; readonly max: number; readonly meaning: string },
@@ -56,7 +56,7 @@ export const integer = (
   return undefined;
 };
 
-/** A line of text: not empty, and without control characters, which no reader of the metrics expects. */
+/** Reads a line of text: not empty, and without control characters, which no reader of the metrics expects. */
 export const line = ({ what, value, index }: Text, { error }: Reporter): string | undefined => {
   if (value === '') error(index, `${what} is empty; write its text`);
   else if (/\p{Cc}/u.test(value))
@@ -65,7 +65,7 @@ export const line = ({ what, value, index }: Text, { error }: Reporter): string 
   return undefined;
 };
 
-/** An absolute path of a file or directory. */
+/** Reads an absolute path of a file or directory. */
 export const absolutePath = (text: Text, reporter: Reporter): string | undefined => {
   const path = line(text, reporter);
   if (path === undefined || path.startsWith('/')) return path;
@@ -73,7 +73,7 @@ export const absolutePath = (text: Text, reporter: Reporter): string | undefined
   return undefined;
 };
 
-// As the C daemon, which looks at the first letter only: KB, kib and megabytes are in use.
+// Like the C daemon, looks at the first letter only: existing files have KB, kib and megabytes.
 const sizeUnit = ({ value, index }: Text, { error, warn }: Reporter): 'KiB' | 'MiB' | undefined => {
   const unit = /^k/i.test(value) ? 'KiB' : /^m/i.test(value) ? 'MiB' : undefined;
   if (unit === undefined) {
@@ -85,7 +85,7 @@ const sizeUnit = ({ value, index }: Text, { error, warn }: Reporter): 'KiB' | 'M
   return unit;
 };
 
-/** `<size unit="k|m">` in bytes: rounded up to whole blocks of 64 KiB, as libmetrics reads, 256 MiB at most. */
+/** Reads `<size unit="k|m">` as bytes: rounded up to blocks of 64 KiB, which libmetrics reads; 256 MiB at most. */
 export const diskSize = (element: XmlElement, reporter: Reporter): number | undefined => {
   const text = textOf(element);
   const unitText = attributeOf(element, 'unit');
@@ -104,7 +104,7 @@ export const diskSize = (element: XmlElement, reporter: Reporter): number | unde
   return size;
 };
 
-/** Whether an element has no text, which the C daemon took as if it were missing; `advice`: what counts, what to do. */
+/** True for an element without text, which the C daemon ignored; warns. `advice`: the value used, and what to do. */
 export const isEmpty = (element: XmlElement, advice: string, { warn }: Reporter): boolean => {
   if (textOf(element).value !== '') return false;
   warn(element.index, `<${element.name}> is empty: ${advice}`);

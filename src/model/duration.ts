@@ -4,7 +4,7 @@ const UNITS = [
   ['min', 60_000],
 ] as const;
 
-/** Milliseconds for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 d 4 h`. */
+/** Formats milliseconds for people: `0.4 s`, `12 s`, `3 min 20 s`, `2 d 4 h`. */
 export const duration = (ms: number): string => {
   if (ms < 9950) return `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
   const rounded = Math.round(ms / 1000) * 1000;
@@ -17,10 +17,10 @@ export const duration = (ms: number): string => {
   return `${Math.floor(rounded / size)} ${name}${rest === 0 ? '' : ` ${rest} ${smaller}`}`;
 };
 
-/** A number of things: `1 VM`, `2 VMs`. */
+/** Formats a count with its noun: `1 VM`, `2 VMs`. */
 export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
-/** How many VMs are published. `running`: as far as libvirt has told; while it is away their values are from before. */
+/** Formats the number of published VMs. `running`: last reported by libvirt; `away`: true while it is unreachable. */
 export const vmsText = (published: number, running: number, away: boolean): string => {
   if (published < running) return `${published} of ${counted(running, 'VM')} with values`;
   return `${counted(published, 'VM')}${away && published > 0 ? ' with values from before' : ''}`;

@@ -1,16 +1,16 @@
-/** Labels of one series; their values are any text. */
+/** Labels of one series. Their values may be any text. */
 export type Labels = Readonly<Record<string, string>>;
 
-/** One series of a family; `suffix` is that of histograms and summaries (`_sum`, `_count`, `_bucket`). */
+/** One series of a family. `suffix` occurs in histograms and summaries only. */
 export interface Series {
   readonly labels?: Labels;
-  /** Of many series, and printable as they are: the same object for all of them is written out once. */
+  /** Labels that many series have in common, printable as they are. One object is rendered once for all of them. */
   readonly shared?: Labels;
   readonly value: number;
   readonly suffix?: '_sum' | '_count' | '_bucket';
 }
 
-/** A metric with all its series, as Prometheus knows metrics; `untyped` where nobody knows. */
+/** A metric with all its series, in the terms of Prometheus; `untyped` if the type is unknown. */
 export interface Family {
   readonly name: string;
   readonly help: string;

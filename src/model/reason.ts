@@ -1,4 +1,4 @@
-/** What went wrong, as text: anything may be thrown. */
+/** Returns the message of a thrown value. Never throws: code of others may throw anything. */
 export const reasonOf = (error: unknown): string => {
   try {
     return error instanceof Error ? error.message : String(error);
@@ -7,15 +7,15 @@ export const reasonOf = (error: unknown): string => {
   }
 };
 
-/** As `reasonOf`, behind a path: without the path that Node puts at the end of it (`.., open '/a/file'`). */
+/** Like `reasonOf`, for messages that name the path already: drops the one that Node appends (`.., open '/a/file'`). */
 export const causeOf = (error: unknown): string => {
   const text = reasonOf(error);
   return error instanceof Error && 'path' in error ? text.replace(/, \w+ '.*'$/s, '') : text;
 };
 
-/** Code of an error of the system, such as ENOENT. */
+/** Returns the code of a system error, such as ENOENT, or undefined. */
 export const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
-/** The system does not allow it to this user. */
+/** True if the system denied permission (EACCES, EPERM). */
 export const isDenied = (error: unknown): boolean => ['EACCES', 'EPERM'].includes(codeOf(error) ?? '');

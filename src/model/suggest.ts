@@ -20,7 +20,7 @@ export const editDistance = (from: string, to: string): number => {
   return previous[to.length] ?? 0;
 };
 
-/** The candidate that was probably meant, or undefined if none is near (a third of its letters, case aside). */
+/** Returns the likely intended candidate: at most a third of the letters differ, ignoring case. Else undefined. */
 export const nearest = (found: string, candidates: readonly string[]): string | undefined => {
   if (found.length > 200) return undefined;
   const lower = found.toLowerCase();
@@ -32,7 +32,7 @@ export const nearest = (found: string, candidates: readonly string[]): string | 
     .sort((a, b) => a.distance - b.distance)[0]?.candidate;
 };
 
-/** `; did you mean "x"?`, or nothing. `show` renders the candidate. */
+/** Returns `; did you mean "x"?`, or an empty text. `show` formats the candidate. */
 export const didYouMean = (
   found: string,
   candidates: readonly string[],

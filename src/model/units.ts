@@ -8,8 +8,7 @@ export interface BaseUnit {
 const of = (base: BaseUnit['base'], factor: number, ...names: readonly string[]): readonly [string, BaseUnit][] =>
   names.map((name) => [name, { base, factor }]);
 
-// Upper and lower case count the same. `kB` is 1,024 bytes: so /proc/meminfo, free, iostat and `<size unit="k">` mean it.
-// Only libvirt's XML has a KB of 1,000; what libvirt reports is in KiB, and so are the statistics here.
+// Keys are in lower case. `kB` is 1,024 bytes, as in /proc/meminfo, free, iostat and `<size unit="k">`.
 const UNITS: ReadonlyMap<string, BaseUnit> = new Map([
   ...of('bytes', 1, 'b', 'byte', 'bytes'),
   ...of('bytes', 2 ** 10, 'k', 'kb', 'kib', 'kilobytes', 'kibibytes'),
@@ -17,7 +16,7 @@ const UNITS: ReadonlyMap<string, BaseUnit> = new Map([
   ...of('bytes', 2 ** 30, 'g', 'gb', 'gib', 'gigabytes', 'gibibytes'),
   ...of('bytes', 2 ** 40, 't', 'tb', 'tib', 'terabytes', 'tebibytes'),
   ...of('seconds', 1e-9, 'ns', 'nsec', 'nanoseconds'),
-  // The micro sign and the Greek letter.
+  // U+00B5 is the micro sign, U+03BC the Greek letter mu.
   ...of('seconds', 1e-6, 'us', 'usec', '\u00b5s', '\u03bcs', 'microseconds'),
   ...of('seconds', 1e-3, 'ms', 'msec', 'milliseconds'),
   ...of('seconds', 1, 's', 'sec', 'secs', 'second', 'seconds'),
@@ -36,5 +35,5 @@ const UNITS: ReadonlyMap<string, BaseUnit> = new Map([
   ...of('celsius', 1, '\u00b0c'),
 ]);
 
-/** What a unit of a configuration or a document means; undefined if it is not known. */
+/** Looks up a unit of a configuration or a document, ignoring case; undefined if it is unknown. */
 export const baseUnit = (text: string): BaseUnit | undefined => UNITS.get(text.trim().toLowerCase());

@@ -1,6 +1,6 @@
 import type { ValueType } from './metric.ts';
 
-/** `unit`: a word that stood behind the number; `value` is without it. */
+/** Result of a check. `unit`: word found behind the number and removed from `value`. */
 export type Checked =
   | { readonly ok: true; readonly value: string; readonly unit?: string }
   | { readonly ok: false; readonly reason: string };
@@ -14,15 +14,15 @@ const RANGES = {
 
 const INTEGER = /^([+-]?)(\d+)(\.\d*)?$/;
 const REAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
-// What scripts print behind a number, such as `s`, ` KiB`, `%`, ` MB/s`: one word without digits.
+// Unit that scripts print behind a number, such as `s`, ` KiB`, `%`, ` MB/s`: one word without digits.
 const UNIT = /[\p{L}%°/]*[\p{L}%°][\p{L}%°/]*$/u;
 const MAX_UNIT = 16;
 const NOT_XML = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu;
 
-/** Text without the characters that XML 1.0 forbids even as references: most controls, lone surrogates, U+FFFE/F. */
+/** Removes characters that XML 1.0 forbids even as references: most controls, lone surrogates, U+FFFE, U+FFFF. */
 export const removeInvalidXml = (text: string): string => text.replace(NOT_XML, '');
 
-/** Text of a guest or an action as printable ASCII, at most `max` characters long; a cut ends in `...`. */
+/** Escapes untrusted text as printable ASCII of at most `max` characters; truncated text ends in `...`. */
 export const escapeForLog = (text: string, max = 512): string => {
   let escaped = '';
   let whole = '';
@@ -41,13 +41,13 @@ const escapeCharacter = (character: string): string => {
   return SHORT[character] ?? `\\u{${character.codePointAt(0)!.toString(16)}}`;
 };
 
-/** Bytes of an action as text; what is not UTF-8 becomes U+FFFD. */
+/** Decodes the output of an action as UTF-8; invalid bytes become U+FFFD. */
 export const decodeOutput = (bytes: Uint8Array): string => new TextDecoder('utf-8').decode(bytes);
 
 /**
- * A value as it may be published in that type: trimmed, never empty, in the type's range, as it was printed.
- * Integers lose a decimal part (scripts print `2932.000000` for uint64, and readers cut there too); a number loses a
- * unit behind it, as strtod(3) in the readers stops there.
+ * Checks and trims a value for publication: not empty, within the range of the type, otherwise as printed. Removes the
+ * decimal part of integers (scripts print `2932.000000` for uint64; readers cut it too) and a unit behind a number
+ * (strtod(3) in readers stops there).
  */
 export const checkValue = (type: ValueType, text: string): Checked => {
   const value = (type === 'string' ? removeInvalidXml(text) : text).trim();
@@ -65,7 +65,7 @@ const splitUnit = (value: string): { readonly number: string; readonly unit: str
   const printed = value.slice(0, -unit.length);
   const number = printed.trimEnd();
   if (!/\d$/.test(number) || printed.slice(number.length).includes('\n')) return undefined;
-  // No units: the rest of an exponent (`1e`) and of a hexadecimal number (`0xff`).
+  // The rest of an exponent (`1e`) or of a hexadecimal number (`0xff`) is not a unit.
   return printed === number && /^(?:e$|x)/i.test(unit) ? undefined : { number, unit };
 };
 
@@ -81,7 +81,7 @@ const checkInteger = (type: keyof typeof RANGES, value: string): Checked => {
   const [matched, sign, digits, decimals] = INTEGER.exec(value) ?? [];
   if (matched === undefined || digits === undefined) return refuse(value, `not a number for ${type}`);
   const [least, most] = RANGES[type];
-  // 2^64 has 20 digits; the limit spares the conversion of 64 KiB of digits.
+  // 2^64 has 20 digits. The limit avoids converting 64 KiB of digits.
   const significant = digits.replace(/^0+/, '');
   const number = significant.length > 20 ? undefined : BigInt(significant) * (sign === '-' ? -1n : 1n);
   if (number === undefined || number < least || number > most) return refuse(value, `out of range for ${type}`);
@@ -95,14 +95,14 @@ const checkReal = (type: 'real32' | 'real64', value: string): Checked => {
   return fits ? { ok: true, value } : refuse(value, `out of range for ${type}`);
 };
 
-/** A statistic as it may be published: reals with six decimals, integers cut toward zero, exact where the input is. */
+/** Formats a statistic for publication: reals with six decimals, integers truncated toward zero without loss. */
 export const formatStat = (type: ValueType, value: number | bigint | string, scale = 1): Checked => {
   if (typeof value === 'string') return checkValue(type, value);
   if (typeof value === 'number' && !Number.isFinite(value)) return refuse(String(value), 'not a number');
   if (type === 'string') return checkValue(type, String(scale === 1 ? value : Number(value) * scale));
   if (type === 'real32' || type === 'real64') return checkValue(type, sixDecimals(Number(value) * scale));
   const integer = toInteger(value, scale);
-  // Most statistics fit the smallest range of all: nothing to check.
+  // Fast path: fits every integer type.
   if (integer >= 0 && integer <= 0x7fffffff) return { ok: true, value: String(integer) };
   return checkValue(type, String(integer));
 };
@@ -114,10 +114,10 @@ const toInteger = (value: number | bigint, scale: number): bigint | number => {
   const product = Number(value) * scale;
   if (!Number.isFinite(product)) return product;
   if (typeof value === 'number' && !Number.isSafeInteger(value)) return BigInt(Math.trunc(product));
-  // Without a scale, and with one such as KiB to MiB, binary floating point is exact.
+  // Binary floating point is exact without a scale and for powers of two, such as KiB to MiB.
   if (scale === 1) return value;
   if (Number.isInteger(Math.log2(scale)) && Number.isSafeInteger(Number(value))) return Math.trunc(product);
-  // In decimal, as the scale is written: 29 x 0.1 in binary floating point would be cut to 2 one time in a few.
+  // In decimal, as the scale is written: binary floating point would truncate some products one too low.
   const [mantissa = '', exponent = ''] = scale.toExponential().split('e');
   const [whole = '', fraction = ''] = mantissa.split('.');
   const digits = BigInt(value) * BigInt(whole + fraction);

@@ -1,10 +1,10 @@
 import { defer, EMPTY, repeat, timer } from 'rxjs';
 import type { Observable, SchedulerLike } from 'rxjs';
 
-/** Longest time, in milliseconds, that everything else of the process waits for a piece of a long list. */
+/** Milliseconds of work before the event loop gets a turn. */
 const SLICE = 3;
 
-/** Works through a list in short slices, with turns of the event loop for others in between; then completes. */
+/** Applies `work` to each item in slices of 3 ms with turns of the event loop in between; then completes. */
 export const inTimeSlices$ = <T>(
   items: readonly T[],
   work: (item: T) => void,

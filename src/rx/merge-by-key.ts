@@ -11,8 +11,8 @@ const without = <T>(items: ReadonlyMap<string, T>, others: ReadonlyMap<string, T
   [...items].filter(([key]) => !others.has(key));
 
 /**
- * Runs one inner observable for each key of the newest list, and merges them. A key that stays in the list keeps its
- * observable. Those of keys that are gone end before those of new keys begin, so that both may use the same target.
+ * Merges one inner observable for each key of the newest list. A key that stays in the list keeps its observable.
+ * Observables of removed keys end before those of new keys begin, because both may use the same target.
  */
 export const mergeByKey =
   <T, R>(keyOf: (item: T) => string, project: (item: T) => Observable<R>): OperatorFunction<readonly T[], R> =>

@@ -14,16 +14,16 @@ import type { SchedulerLike } from 'rxjs';
 
 /** Milliseconds between two lines of the log about the same thing. */
 export const PAUSE = 60_000;
-// After so long without a change, in milliseconds, the next failure and its end are news again.
+// Milliseconds without a change after which every kind counts as new again.
 const CALM = 10 * PAUSE;
 
-/** A state that the log names. `kind` is one of a few, as `failed`; the same kind with another `detail` is a change. */
+/** A state for the log. `kind` is one of a few, such as `failed`; the same kind with another `detail` is a change. */
 export interface Change {
   readonly kind: string;
   readonly detail: string;
 }
 
-/** A change that may be logged. `missed`: changes since the one before that may not. */
+/** A change to log. `missed`: number of changes since the last logged one that were dropped. */
 export interface Paced<T extends Change> {
   readonly change: T;
   readonly missed: number;
@@ -32,7 +32,7 @@ export interface Paced<T extends Change> {
 interface Numbered<T extends Change> extends Paced<T> {
   readonly nth: number;
   readonly at: number;
-  /** What has been there since it was calm. */
+  /** Kinds seen since the last calm period. */
   readonly kinds: readonly string[];
   readonly isFirst: boolean;
 }
@@ -46,8 +46,8 @@ const follow = <T extends Change>(before: Numbered<T>, now: Numbered<T>): Number
 };
 
 /**
- * Thins out what comes and goes. The first change of each kind passes at once. Later ones wait until the last that
- * passed is a minute old; then the newest passes, if it differs from that one.
+ * Rate-limits changes for the log. The first change of each kind passes at once. Later changes wait until the last one
+ * that passed is a minute old; then the newest passes if it differs from that one.
  */
 export const paced =
   <T extends Change>(scheduler: SchedulerLike): OperatorFunction<T, Paced<T>> =>

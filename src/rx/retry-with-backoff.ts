@@ -7,21 +7,21 @@ export interface Backoff {
   readonly most: number;
 }
 
-/** How long to wait after so many failures in a row, of which the first is number 0. */
+/** Milliseconds to wait before the next try. `failures`: earlier consecutive failures, 0 after the first. */
 export const waitOf = ({ first, most }: Backoff, failures: number): number => Math.min(first * 2 ** failures, most);
 
 export interface RetryOptions<T, R> {
   readonly scheduler: SchedulerLike;
   readonly backoff: Backoff;
-  /** What comes out before the wait. */
+  /** Emitted before the wait. Default: nothing. */
   readonly report?: (error: unknown) => Observable<R>;
-  /** Values after which the waits start anew. Default: none. */
+  /** Values that reset the waits. Default: none. */
   readonly isWell?: (value: T) => boolean;
-  /** Milliseconds: when a try goes on for so long after its last value, the waits start anew. Default: never. */
+  /** Milliseconds from the last value of a try to its failure that reset the waits. Default: never. */
   readonly stableAfter?: number;
 }
 
-/** Subscribes again when the source fails, after waits that grow. It never fails itself. */
+/** Resubscribes to a source that fails, after exponentially growing waits. Never errors. */
 export const retryWithBackoff =
   <T, R = never>({
     scheduler,
@@ -32,7 +32,7 @@ export const retryWithBackoff =
   }: RetryOptions<T, R>): OperatorFunction<T, T | R> =>
   (source$) =>
     defer(() => {
-      // Of this subscription, and across its tries: no operator carries state over a retry.
+      // State of one subscription across its tries, which no operator carries over a retry.
       let failures = 0;
       let valueAt = Infinity;
       const noted = (value: T): void => {

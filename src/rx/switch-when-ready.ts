@@ -13,8 +13,8 @@ import {
 } from 'rxjs';
 
 /**
- * Like switchMap, but the former inner observables go on until a newer one is ready, which is with its first value for
- * which `isReady` holds: a reload leaves no gap. Values of a newer one before that pass, too.
+ * Like `switchMap`, but earlier inner observables continue until a newer one emits a value for which `isReady` holds,
+ * so that a reload leaves no gap. Values of the newer one before that pass, too.
  */
 export const switchMapWhenReady =
   <T, R>(project: (value: T) => Observable<R>, isReady: (result: R) => boolean = () => true): OperatorFunction<T, R> =>

@@ -13,15 +13,15 @@ export interface XmlAttribute {
   readonly valueIndex: number;
 }
 
-/** An element; indexes count in the source's text. */
+/** An element. Indexes are positions in the text of the source. */
 export interface XmlElement {
   readonly name: string;
   readonly index: number;
   readonly attributes: ReadonlyMap<string, XmlAttribute>;
   readonly children: readonly XmlElement[];
-  /** All text directly inside, references resolved, comments left out. */
+  /** All text directly inside, with references resolved and comments removed. */
   readonly text: string;
-  /** Where the first character that is not white space stands, or the element if it has none. */
+  /** Index of the first character that is not white space; that of the element if there is none. */
   readonly textIndex: number;
   /** CDATA counts as text even if it is blank (XML 1.0, validity constraint "Element Valid"). */
   readonly hasText: boolean;
@@ -74,7 +74,7 @@ const firstText = (markup: Markup, from: number, to: number): number | undefined
   return found < 0 ? undefined : from + found;
 };
 
-/** Looks between a start tag, the children and the end tag for the first text. */
+/** Returns the index of the first text between the start tag, the children and the end tag. */
 const findText = (markup: Markup, from: number, spans: readonly Span[], to: number): number | undefined => {
   let start = from;
   for (const { startIndex, endIndex } of [...spans, { startIndex: to, endIndex: to }]) {
@@ -120,7 +120,11 @@ const unbalanced = (source: Source, message: string, line: number, column: numbe
   return new XmlError((source.lineStarts[line - 1] ?? 0) + column - 1, message);
 };
 
-/** Text of a configuration file to its root element; throws XmlError where the text is not well-formed. */
+/**
+ * Parses a source to its root element.
+ *
+ * @throws XmlError if the text is not well-formed.
+ */
 export const parseTree = (source: Source): XmlElement => {
   const markup = checkMarkup(source.text);
   const valid = XMLValidator.validate(markup.text);

@@ -2,26 +2,26 @@ import { at, readComment, readDoctype, readInstruction, readUntil } from './prol
 import { checkReferences, NAME, NOT_A_CHARACTER } from './references.ts';
 import { XmlError } from './positions.ts';
 
-/** Where an attribute stands: its name, and the first character inside its quotes. */
+/** Indexes of an attribute's name and of the first character inside its quotes. */
 export interface AttributePlace {
   readonly index: number;
   readonly valueIndex: number;
 }
 
-/** What the tree needs of a start tag and fast-xml-parser does not tell. */
+/** Positions in a start tag, which fast-xml-parser does not report. */
 export interface StartTag {
   readonly attributes: ReadonlyMap<string, AttributePlace>;
   /** Index behind the tag's `>`. */
   readonly end: number;
 }
 
-/** Checked markup; `text` is as long as the file, but holds tags, text and CDATA sections only. */
+/** Checked markup. `text` is as long as the file but has only tags, text and CDATA sections. */
 export interface Markup {
   readonly text: string;
   readonly startTags: ReadonlyMap<number, StartTag>;
 }
 
-/** Stands for a removed character inside text; XML 1.0 does not allow it in a file, so it cannot collide. */
+/** Placeholder for a removed character inside the root. XML 1.0 forbids it in files, so it cannot collide. */
 export const HOLE = '\uFFFF';
 
 const MAX_DEPTH = 50;
@@ -30,10 +30,10 @@ const attribute = new RegExp(`([ \\t\\n]+)(${NAME})([ \\t\\n]*=[ \\t\\n]*)("[^<"
 const tagEnd = /[ \t\n]*(\/?)>/y;
 const closingEnd = /[ \t\n]*>/y;
 const blank = /[ \t\n]*/y;
-/** Names that fast-xml-parser throws on; the grammar has none of them. */
+/** Names that make fast-xml-parser throw. The grammar has none of them. */
 const RESERVED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
-/** Whether the grammar cannot have a name; of U+FEFF, which XML has in names, fast-xml-parser thinks that it is white space. */
+/** True for names that fast-xml-parser cannot read: it takes U+FEFF, which XML allows in names, for white space. */
 const isForeign = (found: string): boolean => RESERVED.has(found) || found.includes('\uFEFF');
 
 const readStartTag = (text: string, index: number, tagName: string): StartTag & { readonly empty: boolean } => {
@@ -80,7 +80,11 @@ const checkCharacters = (text: string): void => {
   throw new XmlError(bad.index, `${what} is not allowed in XML; expected plain text in UTF-8.`);
 };
 
-/** Checks what fast-xml-parser's validator lets pass: characters, references, prolog, one root, the inside of tags. */
+/**
+ * Checks what fast-xml-parser's validator does not: characters, references, prolog, a single root, the inside of tags.
+ *
+ * @throws XmlError at the first error.
+ */
 export const checkMarkup = (text: string): Markup => {
   checkCharacters(text);
   const startTags = new Map<number, StartTag>();

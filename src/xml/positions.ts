@@ -6,11 +6,11 @@ export interface Source {
   readonly file: string;
   readonly text: string;
   readonly lineStarts: readonly number[];
-  /** Where characters of two UTF-16 units stand, so that columns count characters. */
+  /** Sorted indexes of surrogate pairs, so that columns count characters. */
   readonly pairs: readonly number[];
 }
 
-/** Thrown while the text is not XML at all; nothing after `index` can be trusted, so there is one only. */
+/** Thrown at the first place where the text is not XML: nothing after `index` can be trusted. */
 export class XmlError extends Error {
   readonly index: number;
 
@@ -20,19 +20,19 @@ export class XmlError extends Error {
   }
 }
 
-/** No sensible file comes near it (10,000 metrics take 3 MB); keeps a wrong path from eating the memory. */
+/** Largest file that is read, so that a wrong path cannot exhaust the memory; 10,000 metrics take 3 MB. */
 export const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
 const indexes = (text: string, pattern: RegExp): number[] => [...text.matchAll(pattern)].map(({ index }) => index);
 
-/** Wraps text for positions; drops a byte order mark and normalises line ends, as XML 1.0 section 2.11 asks. */
+/** Makes a source of a text: drops a byte order mark and normalises line ends (XML 1.0, section 2.11). */
 export const toSource = (file: string, raw: string): Source => {
   const text = raw.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n');
   const lineStarts = [0, ...indexes(text, /\n/g).map((index) => index + 1)];
   return { file, text, lineStarts, pairs: indexes(text, /[\uD800-\uDBFF][\uDC00-\uDFFF]/g) };
 };
 
-/** How many of the sorted numbers are below a limit. */
+/** Counts the sorted numbers below a limit. */
 const countBelow = (sorted: readonly number[], limit: number): number => {
   let low = 0;
   let high = sorted.length;
@@ -44,7 +44,7 @@ const countBelow = (sorted: readonly number[], limit: number): number => {
   return low;
 };
 
-/** Line and column (in characters) of an index, from 1. */
+/** Returns line and column of an index; both count from 1, columns in characters. */
 export const placeAt = ({ file, lineStarts, pairs }: Source, index: number): Place => {
   const line = countBelow(lineStarts, index + 1);
   const start = lineStarts[line - 1] ?? 0;
@@ -79,7 +79,7 @@ const looksLikeUtf16 = ([first, second]: Uint8Array): boolean =>
   (first === 0x3c && second === 0) ||
   (first === 0 && second === 0x3c);
 
-/** A foreign encoding may be declared as long as the text is ASCII, which means the same in all of them. */
+/** Checks the declared encoding. Any other than UTF-8 passes if the text is ASCII, which all of them share. */
 const checkDeclared = (source: Source): { readonly source: Source; readonly problem?: XmlError } => {
   const declared = /^(<\?xml[^>]*?encoding\s*=\s*["'])([^"'>]+)/.exec(source.text);
   const [, before = '', encoding = 'UTF-8'] = declared ?? [];
@@ -88,7 +88,7 @@ const checkDeclared = (source: Source): { readonly source: Source; readonly prob
   return { source, problem: new XmlError(before.length, message) };
 };
 
-/** Bytes of a file to text; `problem` says what is wrong with the encoding, with its index in the text. */
+/** Decodes the bytes of a file. `problem`: an error of the encoding, with its index in the text. */
 export const decodeBytes = (
   file: string,
   bytes: Uint8Array,

@@ -22,25 +22,25 @@ export const at = (pattern: RegExp, text: string, index: number): RegExpExecArra
   return pattern.exec(text);
 };
 
-/** Index behind the next `end`. */
+/** Returns the index after the next `end`. `what` names the construct in the error. */
 export const readUntil = (text: string, index: number, skip: number, end: string, what: string): number => {
   const found = text.indexOf(end, index + skip);
   if (found < 0) throw new XmlError(index, `The ${what} that starts here never ends; expected "${end}".`);
   return found + end.length;
 };
 
-/** Index behind a comment. */
+/** Returns the index after a comment. */
 export const readComment = (text: string, index: number): number => {
   const end = readUntil(text, index, 4, '--', 'comment');
   if (text[end] !== '>') throw new XmlError(end - 2, 'A comment may not contain "--"; separate the hyphens.');
   return end + 1;
 };
 
-/** Index behind a processing instruction or the XML declaration. */
+/** Returns the index after a processing instruction or the XML declaration. */
 export const readInstruction = (text: string, index: number): number => {
   const first = index === 0 && /^<\?xml[ \t\n]/.test(text);
   const found = at(first ? declaration : instruction, text, index);
-  // With a colon a name has a namespace, which instructions have not (Namespaces in XML 1.0, section 7).
+  // Instructions have no namespace, so no colon (Namespaces in XML 1.0, section 7).
   if (found === null || found[1]?.includes(':') === true) {
     throw new XmlError(index, 'Not well-formed; expected <?xml version="1.0" encoding="UTF-8"?> or nothing here.');
   }
@@ -53,7 +53,7 @@ export const readInstruction = (text: string, index: number): number => {
   return index + found[0].length;
 };
 
-/** Index behind a document type declaration, which may name an external DTD (never read) and nothing more. */
+/** Returns the index after a document type declaration, which may only name an external DTD. That is never read. */
 export const readDoctype = (text: string, index: number): number => {
   const found = at(doctype, text, index);
   const next = index + (found?.[0].length ?? 0);

@@ -1,9 +1,10 @@
 import { XmlError } from './positions.ts';
 
-/** The start of an XML name, and the name (XML 1.0, production 5), as the source of a regular expression. */
+/** Characters that start an XML name, for a class of a regular expression (XML 1.0, production 4). */
 const START =
   ':A-Z_a-z\\u00C0-\\u00D6\\u00D8-\\u00F6\\u00F8-\\u02FF\\u0370-\\u037D\\u037F-\\u1FFF\\u200C\\u200D\\u2070-\\u218F' +
   '\\u2C00-\\u2FEF\\u3001-\\uD7FF\\uF900-\\uFDCF\\uFDF0-\\uFFFD\\u{10000}-\\u{EFFFF}';
+/** An XML name, as source of a regular expression (XML 1.0, production 5). */
 export const NAME = `[${START}][${START}\\-.0-9\\u00B7\\u0300-\\u036F\\u203F\\u2040]*`;
 
 const ENTITIES: ReadonlyMap<string, string> = new Map([
@@ -17,7 +18,7 @@ const ENTITIES: ReadonlyMap<string, string> = new Map([
 const reference = new RegExp(`&(?:#([0-9]+)|#x([0-9A-Fa-f]+)|(${NAME}));`, 'uy');
 const references = new RegExp(reference.source, 'gu');
 
-/** A character that XML 1.0 does not allow (production 2), lone surrogates included. */
+/** Matches a character that XML 1.0 forbids (production 2), lone surrogates included. */
 export const NOT_A_CHARACTER = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
 
 const codePoint = (decimal: string | undefined, hex: string | undefined): number =>
@@ -39,14 +40,18 @@ const checkReference = (text: string, index: number): void => {
   }
 };
 
-/** Throws at the first `&` in the range that is no known reference. */
+/**
+ * Checks every `&` in a range.
+ *
+ * @throws XmlError at the first one that starts no known reference.
+ */
 export const checkReferences = (text: string, from: number, to: number): void => {
   for (let index = text.indexOf('&', from); index >= 0 && index < to; index = text.indexOf('&', index + 1)) {
     checkReference(text, index);
   }
 };
 
-/** Resolves references that were checked before: one pass, so nothing can expand into more references. */
+/** Resolves checked references in one pass, so that the result cannot contain further references. */
 export const decodeReferences = (text: string): string =>
   text.replace(references, (whole: string, decimal?: string, hex?: string, entity?: string) =>
     entity === undefined ? String.fromCodePoint(codePoint(decimal, hex)) : (ENTITIES.get(entity) ?? whole),
