@@ -9,10 +9,10 @@ import { FOLLOW, type Told } from '../daemon/status/socket.ts';
 import type { DiskEvent } from './follow-disk.ts';
 import { parseDocument } from './watch-document.ts';
 
-/** Milliseconds until a daemon that has gone is looked for again. */
+/** Milliseconds between tries to reach a daemon that is gone. */
 const AGAIN = 1000;
 
-/** The lines that a daemon sends for as long as it runs; an error when that is over. */
+/** Lines that a daemon sends while it runs. Errors when the connection ends. */
 const line$ = (path: string): Observable<string> =>
   new Observable((subscriber) => {
     const socket = createConnection(path, () => socket.write(FOLLOW));
@@ -47,8 +47,8 @@ const toldBy = (line: string): Told => {
 };
 
 /**
- * Follows the running daemon by its status socket, which knows the names of the domains and needs no disk. Says once what
- * keeps it from that, and tries again.
+ * Follows the running daemon on its status socket, which has the names of the domains and needs no disk. Reports a
+ * failure once and retries. Never errors.
  */
 export const followDaemon$ = (paths: readonly string[], scheduler: SchedulerLike): Observable<DiskEvent> =>
   defer(() => {

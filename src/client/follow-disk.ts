@@ -8,26 +8,26 @@ import { HEADER_SIZE } from '../sinks/metrics-disk/format.ts';
 import { lookAtDisk, type Look } from './read-disk.ts';
 import { parseDocument, type Metrics } from './watch-document.ts';
 
-/** Names of domains by uuid, where somebody knows them; a metrics disk has none. */
+/** Names of domains by UUID. */
 export type Names = ReadonlyMap<string, string>;
 
-/** What is noticed of a metrics disk, or of the daemon itself. */
+/** A change of a metrics disk, or of what the daemon sends. */
 export type DiskEvent =
   | {
       readonly kind: 'document';
       readonly metrics: Metrics;
-      /** When it was written, in milliseconds of the scheduler's clock. */
+      /** Best-known write time, in milliseconds of the scheduler's clock. */
       readonly at: number;
-      /** Whether that is known, and not only that it was at the latest then. */
+      /** True if `at` is exact, false if it is an upper bound. */
       readonly isExact: boolean;
-      /** Where they are known; a metrics disk has none. */
+      /** Absent for a metrics disk, which does not have them. */
       readonly names?: Names;
     }
-  /** It is as before, and was written, or touched, again. */
+  /** The disk was written or touched again without a change. */
   | { readonly kind: 'alive'; readonly at: number }
   | { readonly kind: 'trouble'; readonly message: string };
 
-/** A first look at a disk: which file it is with its header, and when it was written (missing for devices). */
+/** Header of a disk. `key`: identity of file and header; `written`: file time and age in ms, absent for devices. */
 export type Peek =
   | { readonly ok: true; readonly key: string; readonly written?: { readonly mtime: number; readonly age: number } }
   | { readonly ok: false; readonly message: string };
@@ -37,7 +37,7 @@ export interface DiskReader {
   readonly look: () => Look;
 }
 
-/** Looks at a metrics disk: a file, or in a guest the block device. */
+/** Reads a metrics disk: a file, or in a guest the block device. */
 export const diskReader = (path: string): DiskReader => ({
   look: () => lookAtDisk(path),
   peek: () => {
@@ -59,23 +59,23 @@ export const diskReader = (path: string): DiskReader => ({
   },
 });
 
-/** How many looks in a row may find the disk busy or damaged before that is more than an update in progress. */
+/** Consecutive reads that may find the disk busy or damaged, as during an update, before that is reported. */
 const PATIENCE = 5;
-/** Milliseconds by which a time of the file system may be ahead of the clock. */
+/** Milliseconds by which the file system's clock may be ahead. */
 const BLUR = 100;
-/** Milliseconds between two looks from which on it is not known when the disk was written in between. */
+/** Milliseconds between two reads after which the time of a write in between is unknown. */
 const ASLEEP = 1000;
 
 interface Memory {
-  /** Of the document that was read last, or that cannot be read. */
+  /** Key of the last document, readable or not. */
   readonly key?: string;
-  /** When that was written. */
+  /** Write time of that document. */
   readonly written: number;
-  /** Its time in the file system. */
+  /** Modification time of the file then. */
   readonly mtime?: number;
   readonly looked?: number;
   readonly failed: number;
-  /** Reading has failed in a way that may pass without a change of the header. */
+  /** True after a failure that may pass without a change of the header. */
   readonly again: boolean;
   readonly trouble?: string;
 }
@@ -112,7 +112,7 @@ const read = (memory: Memory, found: Look, key: string, now: number, at: number 
   }
 };
 
-// What has been written since the last look cannot be older than that, whatever the wall clock says.
+// A new write cannot be older than the last look, even if the wall clock has jumped.
 const writtenAt = ({ looked, mtime }: Memory, { written }: Peek & { ok: true }, now: number): number | undefined => {
   if (written === undefined || written.age < -BLUR) return undefined;
   const since = looked === undefined || mtime === written.mtime ? Number.NEGATIVE_INFINITY : looked;
@@ -132,8 +132,8 @@ const look = (memory: Memory, reader: DiskReader, now: number): Step => {
 };
 
 /**
- * Follows a metrics disk: looks at its header every `poll` milliseconds, and reads it if that has changed. Says once
- * what keeps it from reading, and says the document again when that is over.
+ * Follows a metrics disk: checks its header every `poll` milliseconds and reads the document if that has changed.
+ * Reports a failure once, and emits the document again after it. Never errors.
  */
 export const disk$ = (reader: DiskReader, poll: number, scheduler: SchedulerLike): Observable<DiskEvent> =>
   timer(0, poll, scheduler).pipe(

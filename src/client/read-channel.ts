@@ -37,17 +37,17 @@ const socketBytes$ = (path: string): Observable<Uint8Array> =>
     return () => socket.destroy();
   });
 
-/** Milliseconds between two looks at a port. */
+/** Milliseconds between two reads of a port. */
 const POLL = 10;
-/** A port that has been silent so long holds nothing of an earlier reply any more. */
+/** Milliseconds of silence after which nothing of an earlier reply is left in the port. */
 const SILENCE = 50;
-/** A port that never gets silent is asked all the same. */
+/** Milliseconds after which a port that is never silent is asked anyway. */
 const LONGEST_DRAIN = 1000;
 
 const PIECE = 64 * 1024;
 const PIECES = 16;
 
-/** What can be had now, at most one MiB. Empty also if nobody is on the other side. */
+/** Reads the available bytes, at most 1 MiB. Also empty if the other side is not connected. */
 const readNow = (fd: number): Uint8Array => {
   const pieces: Uint8Array[] = [];
   try {
@@ -67,13 +67,13 @@ const writeNow = (fd: number, bytes: Uint8Array): number => {
   try {
     return writeSync(fd, bytes);
   } catch (error) {
-    // The queue is full, or nobody is on the other side yet.
+    // The queue is full, or the other side is not connected yet.
     if (codeOf(error) === 'EAGAIN') return 0;
     throw error;
   }
 };
 
-// Looked at again and again, because Node's event loop takes no character device but a terminal. No call waits.
+// Polls without blocking, because Node's event loop supports no character devices except terminals.
 const portBytes$ = (path: string, scheduler: SchedulerLike): Observable<Uint8Array> =>
   new Observable((subscriber) => {
     let fd: number | undefined;
@@ -104,7 +104,7 @@ const portBytes$ = (path: string, scheduler: SchedulerLike): Observable<Uint8Arr
     };
   });
 
-/** Asks for the metrics on a unix socket that vhostmd, or something like it, serves. */
+/** Requests the metrics on a unix socket that serves the protocol of a channel. Emits once; a failure is a value. */
 export const readSocket$ = (path: string, options: ReadReplyOptions = {}): Observable<ReplyRead> =>
   readReply$(
     path,
@@ -113,7 +113,7 @@ export const readSocket$ = (path: string, options: ReadReplyOptions = {}): Obser
     options,
   );
 
-/** Asks for the metrics in a guest, at the character device of its port. What was left there before is dropped. */
+/** Requests the metrics in a guest, on the character device of its port. Drops earlier bytes. Emits once. */
 export const readPort$ = (path: string, options: ReadReplyOptions = {}): Observable<ReplyRead> =>
   readReply$(
     path,

@@ -5,12 +5,12 @@ import { HEADER_SIZE, parseHeader, RESERVED, SIGNATURE, sumOf } from '../sinks/m
 import type { Header } from '../sinks/metrics-disk/format.ts';
 import { causeOf } from '../model/reason.ts';
 
-/** One careful look at a metrics disk; all but `content` say why there is none now, and `never` that waiting is no use. */
+/** Result of reading a metrics disk once. All kinds but `content` are failures; `never` will not pass by waiting. */
 export type Look =
   | { readonly kind: 'content'; readonly content: Buffer }
   | { readonly kind: 'busy' | 'torn' | 'sum' | 'never'; readonly message: string };
 
-/** The largest disk that a daemon makes; protects against a length that is nonsense. */
+/** Largest disk that a daemon makes, in bytes. Protects against an invalid length. */
 const LARGEST = 256 * 1024 * 1024;
 
 const readAll = (fd: number, bytes: Buffer, position: number): number => {
@@ -58,7 +58,7 @@ const look = (fd: number, path: string, fresh: () => void): Look => {
   return { kind: 'sum', message: `${path} is damaged: the sum of its content is ${found}, and the header says ${sum}` };
 };
 
-/** Reads a metrics disk, a file or in a guest the block device, and verifies all that can be verified. */
+/** Reads a metrics disk (a file, or in a guest the block device) and verifies signature, flag, length and checksum. */
 export const lookAtDisk = (path: string): Look => {
   let fd: number | undefined;
   try {

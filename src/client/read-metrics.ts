@@ -9,7 +9,7 @@ import { lookAtDisk } from './read-disk.ts';
 import { readPort$, readSocket$ } from './read-channel.ts';
 import { reasonOf } from '../model/reason.ts';
 
-/** One metric as a reader finds it; text is decoded, numbers stay as they are printed. */
+/** One metric of a document. Text is decoded; numbers stay as they are printed. */
 export interface DumpedMetric {
   readonly context: string;
   readonly name: string;
@@ -20,25 +20,25 @@ export interface DumpedMetric {
   readonly uuid?: string;
 }
 
-/** The verified content of a metrics disk, or the reply of a channel, or why there is none: one clear line. */
+/** The verified content of a metrics disk or the reply of a channel, or the reason of the failure in one line. */
 export type Dump =
   | { readonly ok: true; readonly xml: string; readonly metrics: readonly DumpedMetric[] }
   | { readonly ok: false; readonly message: string };
 
 export interface DumpOptions {
-  /** How long to wait at most for a disk that is busy, or for a reply, in milliseconds. */
+  /** Longest wait for a busy disk or a reply, in milliseconds. */
   readonly wait?: number;
-  /** Milliseconds between two looks at a disk. */
+  /** Milliseconds between two reads of a disk. */
   readonly poll?: number;
   readonly scheduler?: SchedulerLike;
 }
 
 type Read = { readonly ok: true; readonly xml: string } | { readonly ok: false; readonly message: string };
 
-/** A wrong sum may be a torn read, so look again; but it does not heal by waiting for long. */
+/** Reads of a disk with a wrong checksum: it may be a torn read, but does not pass by waiting longer. */
 const SUM_LOOKS = 5;
 
-/** Reads and verifies a metrics disk; waits a bounded time while it is busy. Emits once. */
+/** Reads and verifies a metrics disk. Waits a bounded time while it is busy. Emits once, never errors. */
 export const readDisk$ = (
   path: string,
   { wait = 5000, poll = 100, scheduler = asyncScheduler }: DumpOptions = {},
@@ -92,7 +92,11 @@ const dumped = (metric: unknown): DumpedMetric => {
   };
 };
 
-/** The metrics of a document, in its order. Throws if it is not well-formed, or not a document of metrics. */
+/**
+ * Parses the metrics of a document, in its order.
+ *
+ * @throws Error if it is not well-formed or not a document of metrics.
+ */
 export const parseMetrics = (xml: string): readonly DumpedMetric[] => {
   const valid = XMLValidator.validate(xml);
   if (valid !== true) throw new Error(`line ${valid.err.line}: ${valid.err.msg}`);
@@ -109,14 +113,14 @@ const read$ = (path: string, options: DumpOptions): Observable<Read> => {
     if (stats.isSocket()) return readSocket$(path, options);
     if (stats.isCharacterDevice()) return readPort$(path, options);
   } catch {
-    // Reading says why.
+    // Reading reports the reason.
   }
   return readDisk$(path, options);
 };
 
 /**
- * The metrics on a disk (a file, or in a guest the block device), or of a channel (a socket, or in a guest the
- * character device of its port), which is asked for them. Emits once; a failure is a value.
+ * Reads the metrics of a disk (a file, or in a guest the block device), or requests them on a channel (a socket, or in
+ * a guest the character device of its port). Emits once; a failure is a value.
  */
 export const dump$ = (path: string, options: DumpOptions = {}): Observable<Dump> =>
   defer(() => read$(path, options)).pipe(
@@ -131,5 +135,5 @@ export const dump$ = (path: string, options: DumpOptions = {}): Observable<Dump>
     }),
   );
 
-/** Metrics as a JSON array, a line break at its end. */
+/** Formats metrics as a JSON array with a final line break. */
 export const toJson = (metrics: readonly DumpedMetric[]): string => `${JSON.stringify(metrics, null, 2)}\n`;

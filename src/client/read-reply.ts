@@ -19,21 +19,21 @@ import { reasonOf } from '../model/reason.ts';
 import { INVALID_REQUEST, REPLY_END } from '../sinks/virtio-serial/reply.ts';
 import { quoted } from '../sinks/virtio-serial/socket-path.ts';
 
-/** The document of a reply, or why there is none: one clear line. */
+/** The document of a reply, or the reason of the failure in one line. */
 export type ReplyRead = { readonly ok: true; readonly xml: string } | { readonly ok: false; readonly message: string };
 
 export interface ReadReplyOptions {
-  /** How long to wait for a whole reply at most, in milliseconds. */
+  /** Longest wait for a complete reply, in milliseconds. */
   readonly wait?: number;
   readonly scheduler?: SchedulerLike;
 }
 
-/** More than any host publishes; protects against a device that never ends. */
+/** Largest reply in bytes: more than any host publishes. Protects against an endless device. */
 const LARGEST = 64 * 1024 * 1024;
 
 const INVALID = Symbol('INVALID REQUEST');
 
-/** Puts a reply together. What an earlier reply has left behind before it is dropped. */
+/** Assembles a reply. Drops remains of an earlier reply before it. */
 const collector = (path: string) => {
   let chunks: string[] = [];
   let length = 0;
@@ -67,7 +67,7 @@ const collector = (path: string) => {
   };
   return {
     take,
-    /** What there is instead of a reply. */
+    /** Describes the bytes received instead of a reply; `nothing` if there are none. */
     instead: (nothing: string): string => {
       if (length === 0) return nothing;
       return chunks.join('').includes(OPENING)
@@ -78,8 +78,8 @@ const collector = (path: string) => {
 };
 
 /**
- * The reply in the bytes that come after a request. `bytes$` opens, asks and closes; its errors are the message.
- * `silent` says why nothing may come. Emits once; a failure is a value.
+ * Finds the reply in the bytes that follow a request. `bytes$` opens, requests and closes; its error becomes the
+ * message. `silent` is the explanation if nothing arrives. Emits once; a failure is a value.
  */
 export const readReply$ = (
   path: string,
@@ -98,7 +98,7 @@ export const readReply$ = (
       );
     });
     const read$ = once$.pipe(
-      // What another one began to ask, and did not end, has spoilt the first request.
+      // An unfinished request of another reader may have corrupted the first one.
       retry({ count: 1, delay: (error: unknown) => (error === INVALID ? of(error) : throwError(() => error)) }),
       map((xml): ReplyRead => ({ ok: true, xml })),
       catchError((error: unknown) => {

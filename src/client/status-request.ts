@@ -11,13 +11,13 @@ export type Answer =
   | { readonly ok: false; readonly problems: readonly string[] };
 
 const PATIENCE = 3000;
-/** Bytes of an answer. A status of 10,000 metrics that all fail is a part of this. */
+/** Largest answer in bytes; a status of 10,000 failing metrics is smaller. */
 export const MOST = 64 * 2 ** 20;
 
-/** Whether a socket cannot be connected to because nobody is there. */
+/** True if a connection failed because no daemon listens on the socket. */
 const isAbsent = (cause: unknown): boolean => ['ENOENT', 'ECONNREFUSED'].includes(codeOf(cause) ?? '');
 
-/** Why a socket cannot be read, in words. */
+/** Describes why a socket cannot be read. */
 export const explained = ({ code, message }: NodeJS.ErrnoException): string => {
   if (code === 'ENOENT') return 'there is no such socket';
   if (code === 'ECONNREFUSED') return 'nobody listens there any more';
@@ -25,7 +25,7 @@ export const explained = ({ code, message }: NodeJS.ErrnoException): string => {
   return message;
 };
 
-/** What is sent on a socket until its end, in a bounded time. */
+/** Requests the status on a socket and emits the whole answer. Errors after `patience` milliseconds. */
 const answer$ = (path: string, patience: number): Observable<string> =>
   new Observable((subscriber) => {
     const socket = createConnection(path, () => socket.write(STATUS));
@@ -53,19 +53,19 @@ const answer$ = (path: string, patience: number): Observable<string> =>
     };
   });
 
-/** Opens the first of the sockets behind which there is anybody; else the error is that of the last. */
+/** Opens the first socket on which a daemon listens. If there is none, errors with the failure of the last one. */
 export const firstOf = <T>(
   [path = '', ...others]: readonly string[],
   open$: (path: string) => Observable<T>,
 ): Observable<T> =>
   open$(path).pipe(
     catchError((error: Error) =>
-      // Not another daemon instead of one that hangs, or that may not be asked.
+      // A daemon that hangs, or denies access, must not be mistaken for an absent one.
       others.length > 0 && isAbsent(error.cause) ? firstOf(others, open$) : throwError(() => error),
     ),
   );
 
-/** Asks the first of the sockets behind which there is anybody. Emits once, never errors. */
+/** Requests the status on the first socket on which a daemon listens. Emits once, never errors. */
 export const ask$ = (paths: readonly string[], patience = PATIENCE): Observable<Answer> =>
   defer(() => {
     const problems: string[] = [];

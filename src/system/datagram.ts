@@ -12,12 +12,12 @@ const MOST = 108;
 
 type Sendto = (fd: number, data: Buffer, size: number, flags: number, address: Buffer, length: number) => number;
 
-/** `full`: the receiver has not read what came before; else the name of the error, such as `ECONNREFUSED`. */
+/** Result of sending. `full`: the receiver's queue is full; `code`: name of the error, such as `ECONNREFUSED`. */
 export type Sent = 'sent' | 'full' | { readonly code: string };
 
 /**
- * Sends datagrams to a unix socket, which Node cannot, and never waits. A name that starts with `@` is one in the
- * abstract namespace (unix(7)).
+ * Returns a function that sends datagrams to a unix socket without waiting, which Node cannot. A name that starts with
+ * `@` is in the abstract namespace (unix(7)).
  */
 export const datagrams = (name: string): ((text: string) => Sent) => {
   const { koffi, self } = cLibrary();
@@ -29,7 +29,7 @@ export const datagrams = (name: string): ((text: string) => Sent) => {
     const code = getSystemErrorName(-koffi.errno());
     return code === 'EAGAIN' || code === 'ENOBUFS' ? 'full' : { code };
   };
-  // struct sockaddr_un: the family, in the machine's byte order, and the name; only that of a file ends with a NUL.
+  // struct sockaddr_un: the family in the machine's byte order, then the name; only a path ends in a NUL.
   const family = Buffer.from(new Uint16Array([AF_UNIX]).buffer);
   const address = Buffer.concat([family, Buffer.from(name.startsWith('@') ? `\0${name.slice(1)}` : `${name}\0`)]);
   let fd = -1;

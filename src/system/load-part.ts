@@ -1,11 +1,11 @@
 import { codeOf, reasonOf } from '../model/reason.ts';
 
-/** A part of the program is missing, cut off or of another version, or cannot be opened. */
+/** A module of the program is missing, truncated, of another version, or cannot be opened. */
 export class PartNotLoaded extends Error {
   override readonly name = 'PartNotLoaded';
 }
 
-// Of Node's loaders; an error of the system has a number.
+// Codes of Node's module loaders. System errors have an `errno` instead.
 const CODES: ReadonlySet<string | undefined> = new Set([
   'ERR_MODULE_NOT_FOUND',
   'MODULE_NOT_FOUND',
@@ -14,12 +14,16 @@ const CODES: ReadonlySet<string | undefined> = new Set([
   'ERR_DLOPEN_FAILED',
 ]);
 
-// A file that is cut off, and one that imports what another version does not export, are SyntaxErrors.
+// A truncated file, and an import that another version does not export, are SyntaxErrors.
 const isOfLoading = (error: unknown): boolean =>
   error instanceof SyntaxError ||
   (error instanceof Error && (error.name === 'NoBridge' || 'errno' in error || CODES.has(codeOf(error))));
 
-/** Loads a part of the program that is loaded late. What the part throws by itself is a bug, and goes on as it is. */
+/**
+ * Imports a module of the program after the start. An error that the module throws itself is a bug and passes on.
+ *
+ * @throws PartNotLoaded if the module cannot be loaded.
+ */
 export const loadPart = async <T>(load: () => Promise<T>): Promise<T> => {
   try {
     return await load();

@@ -8,14 +8,14 @@ import { toSyslog } from './syslog.ts';
 const SEVERITY = { err: 3, warning: 4, notice: 5, info: 6, debug: 7 } as const;
 export type Level = keyof typeof SEVERITY;
 
-/** One line for the administrator. `component` names the part of the daemon that speaks. */
+/** Logs one line for the administrator. `component` names the part of the daemon. */
 export type Log = (level: Level, component: string, message: string) => void;
 
-// A line stays one line, whatever has found its way into it.
+// Escapes control characters, so that no message can forge a second line.
 const printable = (text: string): string =>
   text.replaceAll(/[^ -~]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 
-// The variable is inherited by what has another stderr, hence the comparison (systemd.exec(5)).
+// Children with another stderr inherit the variable, hence the comparison of device and inode (systemd.exec(5)).
 const stderrIsJournal = (journal = process.env['JOURNAL_STREAM']): boolean => {
   if (journal === undefined) return false;
   const { dev, ino } = fstatSync(process.stderr.fd);
@@ -30,8 +30,9 @@ const format = (journal: boolean) =>
   );
 
 /**
- * Logs to stderr: with a timestamp, or with the priority in front where systemd's journal reads it (sd-daemon(3)).
- * In the background to syslog, and until the start is done warnings and errors, or with `verbose` all, to stderr as well.
+ * Makes the log. In the foreground it writes to stderr: with timestamps, or with the priority in front if that is
+ * systemd's journal (sd-daemon(3)). In the background it writes to syslog, and until the start is done also to stderr:
+ * warnings and errors, or with `verbose` everything.
  */
 export const createLog = (options: { readonly verbose: boolean; readonly background: boolean }): Log => {
   const most = options.verbose ? 'debug' : 'info';

@@ -3,10 +3,10 @@ import path from 'node:path';
 
 import { type Owner, ownUser, userName } from './process/privileges.ts';
 
-/** A folder, or a link on the way to it, by which others can lead astray whoever goes by the name. */
+/** A folder, or a link on the way to it, that another user could replace. */
 export interface Distrusted {
   readonly at: string;
-  /** What is wrong, where, and the command that mends it. */
+  /** The problem, its place, and the command that fixes it. */
   readonly reason: string;
 }
 
@@ -15,13 +15,13 @@ const LINKS = 40;
 const STICKY = 0o1000;
 const OTHERS_WRITE = 0o022;
 
-/** A user by number, and by name if it has one. */
+/** Formats a user as name and number, or as the number if it has no name. */
 export const userText = (uid: number): string => {
   const name = userName(uid);
   return `user ${uid}${name === undefined ? '' : ` (${name})`}`;
 };
 
-/** A path as one word of a shell command. */
+/** Quotes a path as one word of a shell command. */
 export const shellWord = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
@@ -35,7 +35,7 @@ const fault = (at: string, stats: Stats, { uid: own, gid }: Owner): Distrusted |
   return { at, reason: `${at} may be written to by others than its owner. Run as root: chmod go-w ${shellWord(at)}` };
 };
 
-// Looks at every folder and link on the way, link by link.
+// Checks every folder and link on the way, resolving one link at a time.
 const walked = (folder: string, owner: Owner): Distrusted | 'missing' | 'trusted' => {
   let at = '/';
   let links = 0;
@@ -43,14 +43,14 @@ const walked = (folder: string, owner: Owner): Distrusted | 'missing' | 'trusted
   for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
     if (name === '.') continue;
     const from = at;
-    // `from` holds no link any more, so `..` is what stands before it.
+    // `from` has no links left, so `..` is its parent.
     at = path.join(from, name);
     const stats = lstatSync(at, { throwIfNoEntry: false });
     if (stats === undefined) return 'missing';
     const wrong = fault(at, stats, owner);
     if (wrong !== undefined) return wrong;
     if (stats.isDirectory()) continue;
-    // Nothing lies below a file.
+    // A file has no children.
     if (!stats.isSymbolicLink()) return 'missing';
     links += 1;
     if (links > LINKS) return { at, reason: `${at} is a link that leads to itself` };
@@ -62,25 +62,25 @@ const walked = (folder: string, owner: Owner): Distrusted | 'missing' | 'trusted
 };
 
 /**
- * Whether nobody but root and this user decides what a folder's name leads to and what lies in it: undefined if so. Every
- * folder and link on the way is looked at: a link of another user's may change after any look at what it leads to. In a
- * sticky folder, such as /dev/shm, others can add names but replace none. What is missing is no fault.
+ * Returns undefined if only root and `owner` can change where a folder's name leads and what the folder contains.
+ * Checks every folder and link on the way, because another user could change a link after a check of its target. A
+ * sticky folder such as /dev/shm is fine: others can add names there but not replace any. A missing folder is fine, too.
  */
 export const distrusted = (folder: string, owner: Owner = ownUser()): Distrusted | undefined => {
   const found = walked(folder, owner);
   return typeof found === 'string' ? undefined : found;
 };
 
-/** As `distrusted`, and what is missing is a fault, too: for root, that is to make or remove a name in the folder. */
+/** Like `distrusted`, but a missing folder is a fault. For root before it makes or removes a name in the folder. */
 export const missingOrDistrusted = (folder: string, owner: Owner = ownUser()): Distrusted | undefined => {
   const found = walked(folder, owner);
   if (found === 'trusted') return undefined;
   return found === 'missing' ? { at: folder, reason: `ENOENT: ${folder} does not exist` } : found;
 };
 
-/** Whether a folder is there and trusted: it stays so, while what is missing may come to be a link of another user's. */
+/** True if a folder exists and is trusted, which lasts. A missing one could become another user's link. */
 export const isTrustedFolder = (folder: string, owner: Owner = ownUser()): boolean =>
   walked(folder, owner) === 'trusted';
 
-/** Whether a folder is there, and root alone decides what its name leads to. */
+/** True if a folder exists and only root can change where its name leads. */
 export const isRootsOwn = (folder: string): boolean => isTrustedFolder(folder, { uid: 0, gid: 0 });

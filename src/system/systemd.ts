@@ -1,20 +1,20 @@
 import { datagrams, type Sent } from './datagram.ts';
 
-/** What the service manager (systemd, or whatever speaks sd_notify(3)) is told. Where there is none nothing happens. */
+/** Messages for the service manager, by the protocol of sd_notify(3). Without a service manager they do nothing. */
 export interface Notifications {
-  /** The start, or a reload, is done. */
+  /** The start or a reload is done. */
   readonly ready: () => void;
   readonly reloading: () => void;
   readonly stopping: () => void;
-  /** One line for `systemctl status`; of any text. */
+  /** Sets the line of `systemctl status`. Any text: it is escaped and truncated. */
   readonly status: (text: string) => void;
-  /** A sign of life. */
+  /** Pings the watchdog. */
   readonly watchdog: () => void;
-  /** Milliseconds from one sign of life to the next, half of what is allowed; missing if none is expected. */
+  /** Milliseconds between pings: half of the watchdog's timeout. Absent without a watchdog. */
   readonly watchdogInterval?: number;
 }
 
-// A manager that is busy, with a `systemctl daemon-reload` say, does not read: milliseconds until it is tried again.
+// Milliseconds before a retry while the manager does not read, as during `systemctl daemon-reload`.
 const AGAIN = 20;
 const MOST = 400;
 
@@ -30,15 +30,15 @@ const nothing = (): void => undefined;
 
 type Environment = Record<string, string | undefined>;
 
-// systemd gives microseconds, and says for which process they are meant (sd_watchdog_enabled(3)).
+// WATCHDOG_USEC is in microseconds and valid only for the process WATCHDOG_PID (sd_watchdog_enabled(3)).
 const intervalOf = ({ WATCHDOG_USEC: given, WATCHDOG_PID: pid = String(process.pid) }: Environment) => {
   const ms = Number(given) / 2000;
   return pid === String(process.pid) && ms >= 1 ? { watchdogInterval: ms } : {};
 };
 
 /**
- * Speaks to the service manager that the environment names, and takes its variables out of the environment: programs
- * that the daemon starts must not speak for it. `warn` is told once that the manager cannot be reached.
+ * Connects to the service manager of the environment, and removes its variables, so that actions cannot send in the
+ * daemon's name. Calls `warn` once if the manager cannot be reached.
  */
 export const notifications = (environment: Environment, warn: (message: string) => void): Notifications => {
   const { NOTIFY_SOCKET: socket } = environment;
@@ -54,7 +54,7 @@ export const notifications = (environment: Environment, warn: (message: string) 
     if (!warned) warn(`systemd is not told how the service is: NOTIFY_SOCKET ${printable(socket)}: ${reason}`);
     warned = true;
   };
-  // In order; what has been sent in vain because the manager does not read.
+  // Messages that the manager has not read yet, in order.
   let left: readonly string[] = [];
   let timer: NodeJS.Timeout | undefined;
   const flush = (): void => {
@@ -70,14 +70,14 @@ export const notifications = (environment: Environment, warn: (message: string) 
     }
   };
   const tell = (message: string): void => {
-    // Of what waits only the newest status and sign of life are of use.
+    // Of waiting messages, only the newest status and the newest ping matter.
     const kind = [STATUS, WATCHDOG].find((start) => message.startsWith(start));
     left = [...left.filter((other) => kind === undefined || !other.startsWith(kind)), message];
     if (timer === undefined) flush();
   };
   return {
     ready: () => tell('READY=1'),
-    // The time tells this reload from one that systemd asks for later (sd_notify(3)).
+    // systemd uses the time to match a reload with its request (sd_notify(3)).
     reloading: () => tell(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`),
     stopping: () => tell('STOPPING=1'),
     status: (text) => tell(`${STATUS}${printable(text)}`),

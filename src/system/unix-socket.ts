@@ -10,22 +10,22 @@ import { causeOf } from '../model/reason.ts';
 
 /** A socket that listens at its path. */
 export interface Listening {
-  /** Why it cannot be reached any more: others may have removed or replaced it; undefined if it can. */
+  /** Reason why clients no longer reach it, such as another file at its path; undefined while they do. */
   readonly lost: () => string | undefined;
 }
 
-// sockaddr_un holds 108 bytes, with the NUL (unix(7)); what is longer would be cut without a word.
+// sockaddr_un has 108 bytes with the NUL (unix(7)). A longer path would be truncated silently.
 const MOST = 107;
 const ANSWER = 1000;
 
-/** What stands at a path that is no socket, as a message; undefined if nothing or a socket. */
+/** Returns a message if something other than a socket stands at a path, else undefined. */
 export const obstacleAt = (path: string): string | undefined => {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined || stats.isSocket()) return undefined;
   return `${path} is in the way: it is not a socket, so it is left as it is; remove it or name another path`;
 };
 
-// A socket that nobody listens on any more refuses connections.
+// A stale socket refuses connections.
 const vacant$ = (path: string): Observable<void> =>
   new Observable((subscriber) => {
     const inUse = (): void => subscriber.error(new Error(`${path} is in use: another program listens there`));
@@ -33,7 +33,7 @@ const vacant$ = (path: string): Observable<void> =>
       subscriber.next();
       subscriber.complete();
     };
-    // Root makes and removes no name where others may change what it leads to.
+    // Root must not make or remove names in a folder that others can replace.
     const wrong = isRoot() ? missingOrDistrusted(dirname(path)) : undefined;
     if (wrong !== undefined) return subscriber.error(new Error(`${path} cannot be opened: ${wrong.reason}`));
     const obstacle = obstacleAt(path);
@@ -54,15 +54,15 @@ const identityOf = (path: string): string => {
 };
 
 /**
- * Lets a server listen on a unix socket of this mode until it is unsubscribed; emits once. A stale socket is taken over, and at the
- * end only our own is removed. Errors: the path is in use, in the way or cannot be written.
+ * Listens on a unix socket of this mode until it is unsubscribed; emits once. Replaces a stale socket; removes only its
+ * own. Errors if the path is in use, is not a socket, or cannot be written.
  */
 export const unixListening$ = (server: Server, path: string, mode: number): Observable<Listening> =>
   vacant$(path).pipe(
     switchMap(
       () =>
         new Observable<Listening>((subscriber) => {
-          // Renamed into place, complete: closing it removes the name that it was made with, whoever may have that by then.
+          // Bound to a draft name, then renamed: closing removes the draft's name, never one that another process owns.
           const draft = `${path}.${process.pid}`;
           let identity: string | undefined;
           const isOurs = (): boolean => identity !== undefined && identityOf(path) === identity;
@@ -75,7 +75,7 @@ export const unixListening$ = (server: Server, path: string, mode: number): Obse
           const fail = (error: unknown): void =>
             subscriber.error(new Error(`${path} cannot be opened: ${causeOf(error)}`, { cause: error }));
           server.once('error', fail);
-          // The socket is made within this call; a chmod would follow a link that somebody puts there.
+          // The umask sets the mode when the socket is made; a later chmod could follow a link that was put there.
           const umask = process.umask(0o777 & ~mode);
           server.listen(draft, () => {
             try {
@@ -91,7 +91,7 @@ export const unixListening$ = (server: Server, path: string, mode: number): Obse
             try {
               if (isOurs()) unlinkSync(path);
             } catch {
-              // In a folder that is not ours any more: the next start takes a stale socket over.
+              // The folder is no longer ours: the next start replaces a stale socket.
             }
             server.off('error', fail);
             server.on('error', () => undefined);

@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 
 import { TERMINAL_SIGNALS } from './signals.ts';
 
-/** Tells the daemon that it is the background half of a start. */
+/** Environment variable that marks the detached child. */
 const BACKGROUND = 'VHOSTMD_BACKGROUND';
 const READY = 'ready';
 const STDERR = 2;
@@ -16,26 +16,26 @@ export const isBackground = (): boolean => {
   return background;
 };
 
-/** Lets the foreground half go, if it is still there, and leaves the stderr that it reads. */
+/** Releases the foreground process, if it still runs, and detaches from the stderr that it reads. */
 export const reportReady = (): void => {
   process.send?.(READY, () => {
     if (process.connected) process.disconnect();
     closeSync(STDERR);
-    // The lowest free descriptor is given, so this is stderr again, for whatever a library may print there.
+    // The lowest free descriptor is 2: stderr is open again, for anything that a library may print.
     openSync('/dev/null', 'w');
   });
 };
 
-/** Starts the daemon in a session of its own; its exit status, or 0 once its first snapshot is published. */
+/** Starts the daemon in a session of its own. Resolves to its exit status, or to 0 after its first snapshot. */
 export const startInBackground = async (args: readonly string[]): Promise<number> => {
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', ...args], {
     detached: true,
     env: { ...process.env, [BACKGROUND]: '1' },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  // Not `pipe`, which stops reading when the reader of our own stderr has gone.
+  // `pipe` would stop reading when the reader of our own stderr is gone.
   child.stderr?.on('data', (text: Buffer) => process.stderr.write(text));
-  // Who interrupts the start wants no daemon; it is in another session, so the terminal's Ctrl-C does not reach it.
+  // Ctrl-C must also stop the child, which the terminal's signal does not reach in its own session.
   for (const signal of TERMINAL_SIGNALS) process.once(signal, () => child.kill('SIGTERM'));
   const ready = once(child, 'message').then(() => undefined);
   const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;

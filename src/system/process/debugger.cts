@@ -1,12 +1,12 @@
-// Keeps Node's debugger shut: through it any local user could run code as this process. The first that vhostmd.cts loads.
+// Keeps Node's debugger closed: any local user could run code as this process through it. vhostmd.cts loads this first.
 const { writeSync } = require('node:fs') as typeof import('node:fs');
 
-// With a listener of ours the signal no longer opens the debugger. `vhostmd` itself logs its status then (cli/commands/run.ts).
+// With a listener the signal no longer opens the debugger. The daemon replaces it: SIGUSR1 logs the status.
 process.on('SIGUSR1', () => undefined);
 
-// Of a debugger that does not let go: it must not hold up the start for ever.
+// Milliseconds for a debugger client to let go, so that it cannot block the start forever.
 const PATIENCE = 5000;
-// Node opens the debugger on another thread: what was asked for before the listener was there may come a little later.
+// Node opens the debugger on another thread, so a signal from before the listener may take effect later.
 const LOOK_AGAIN = 100;
 const LOOK_FOR = 2000;
 
@@ -18,14 +18,14 @@ const closeDebugger = (): void => {
   const { close, url } = require('node:inspector') as typeof import('node:inspector');
   if (url() === undefined) return;
   const { Worker } = require('node:worker_threads') as typeof import('node:worker_threads');
-  // close() blocks this thread until whoever is connected has answered.
+  // close() blocks this thread until a connected client has answered.
   const guard = new Worker(`setTimeout(() => process.kill(process.pid, 'SIGKILL'), ${PATIENCE})`, { eval: true });
   close();
   void guard.terminate();
   try {
     writeSync(process.stderr.fd, WARNING);
   } catch {
-    // Nobody reads it.
+    // stderr is closed.
   }
 };
 
@@ -35,7 +35,7 @@ if (process.features.inspector) {
   setTimeout(() => clearInterval(looking), LOOK_FOR).unref();
 }
 
-// The background half of a start, and actions that run Node, are not to open it either.
+// Options are removed, so that the detached child and actions that run Node do not open it either.
 const INSPECT = /^--(inspect([-_=]|$)|debug[-_]port)/;
 const HAS_VALUE = /^--(inspect[-_]port|debug[-_]port|inspect[-_]publish[-_]uid)$/;
 const withoutDebugger = (options: readonly string[]): string[] =>
@@ -44,5 +44,5 @@ const withoutDebugger = (options: readonly string[]): string[] =>
 const { NODE_OPTIONS } = process.env;
 if (NODE_OPTIONS !== undefined) process.env['NODE_OPTIONS'] = withoutDebugger(NODE_OPTIONS.split(' ')).join(' ');
 process.execArgv = withoutDebugger(process.execArgv);
-// Node 22.14 and later can start without the signal's own meaning.
+// Node 22.14 and later have an option that disables the signal.
 if (process.allowedNodeEnvironmentFlags.has('--disable-sigusr1')) process.execArgv.push('--disable-sigusr1');

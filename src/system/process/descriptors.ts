@@ -2,12 +2,16 @@ import { closeSync, openSync, readdirSync } from 'node:fs';
 
 import { closeOnExec } from '../libc.ts';
 
-/** Keeps what we were started with from the actions: only their own input and output may reach them. */
+/** Marks inherited descriptors close-on-exec, so that actions get only their own input and output. */
 export const keepDescriptorsFromChildren = (): void => {
   for (const fd of readdirSync('/proc/self/fd').map(Number)) if (fd > 2) closeOnExec(fd);
 };
 
-/** Throws, as an open would, unless so many more files can be opened. */
+/**
+ * Checks that `count` more files can be opened.
+ *
+ * @throws the error of the open that failed, such as EMFILE.
+ */
 export const probeDescriptors = (count: number): void => {
   const opened: number[] = [];
   try {

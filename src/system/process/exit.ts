@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 import { exitNow } from '../libc.ts';
 
-// Actions get SIGTERM first and SIGKILL after their grace; what is still there then is killed here.
+// Milliseconds. Actions get SIGTERM first and SIGKILL after their grace; remaining children are killed here.
 const CHILDREN_WAIT = 1000;
 const LOOK_AGAIN = 50;
 
-// Not /proc/self/task/*/children: not every kernel has it. Behind the name, in parentheses, stand state and parent.
+// Not every kernel has /proc/self/task/*/children. In `stat`, state and parent follow the name in parentheses.
 const children = (): readonly number[] =>
   readdirSync('/proc')
     .map(Number)
@@ -25,14 +25,14 @@ const kill = (pid: number): void => {
     try {
       process.kill(target, 'SIGKILL');
     } catch {
-      // It has ended meanwhile, or leads no group.
+      // It has ended, or does not lead a group.
     }
   }
 };
 
 /**
- * Ends the process with no child left. It does not wait for worker threads, which may hang in libvirt for as long as
- * a domain or libvirtd is frozen; process.exit() would.
+ * Kills the remaining children and ends the process. Unlike process.exit(), does not wait for worker threads, which may
+ * hang in libvirt while a domain or libvirtd is frozen.
  */
 export const exitWithoutChildren = (code: number): void => {
   const until = performance.now() + CHILDREN_WAIT;
@@ -43,7 +43,7 @@ export const exitWithoutChildren = (code: number): void => {
       return;
     }
     left.forEach(kill);
-    // What process.exit() would run, such as the end of the groups of actions that have lost their leader.
+    // Runs the listeners that process.exit() would run: one kills the groups of actions whose leader has ended.
     process.emit('exit', code);
     exitNow(code);
   };

@@ -17,10 +17,10 @@ import { missingOrDistrusted, isRootsOwn } from '../path-trust.ts';
 
 import { causeOf } from '../../model/reason.ts';
 
-/** Where a background daemon leaves its number unless told otherwise. */
+/** Pid file of a daemon in the background without --pid-file. */
 export const DEFAULT_PID_FILE = '/run/vhostmd.pid';
 
-// More than any number, so that not much is read of what is no pid file.
+// Longer than any number: limits how much is read of a file that is not a pid file.
 const MOST = 16;
 
 const NO_PID = 'something else';
@@ -31,7 +31,7 @@ const read = (path: string): string | undefined => {
   if (stats?.isFile() !== true) return stats === undefined ? undefined : NO_PID;
   const fd = openSync(path, FLAGS);
   try {
-    // It may have been replaced since.
+    // It may have been replaced since lstat.
     const opened = fstatSync(fd);
     return opened.isFile() && opened.size <= MOST ? readFileSync(fd, 'utf8').trim() : NO_PID;
   } finally {
@@ -39,7 +39,7 @@ const read = (path: string): string | undefined => {
   }
 };
 
-// Numbers of processes are used again: only one that runs vhostmd counts, by its title or, as it starts, through node.
+// Pids are reused: only a process that runs vhostmd counts, by its title or, while it starts, by the script of node.
 const runsVhostmd = (pid: number): boolean => {
   try {
     const [program = '', script = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
@@ -62,7 +62,7 @@ const claim = (path: string): (() => void) => {
   try {
     writeFileSync(draft, `${process.pid}\n`, { flag: 'wx', mode: 0o644 });
     if (content === undefined) {
-      // A link, unlike a rename, fails if another daemon has been quicker.
+      // Unlike rename, link fails if another daemon was faster.
       linkSync(draft, path);
       unlinkSync(draft);
     } else renameSync(draft, path);
@@ -70,7 +70,7 @@ const claim = (path: string): (() => void) => {
     try {
       unlinkSync(draft);
     } catch {
-      // It was not written.
+      // The draft was not written.
     }
     throw new Error(`The pid file ${path} cannot be written: ${causeOf(error)}`, { cause: error });
   }
@@ -78,15 +78,16 @@ const claim = (path: string): (() => void) => {
     try {
       if (readFileSync(path, 'utf8').trim() === String(process.pid)) unlinkSync(path);
     } catch {
-      // Gone, or in a directory that only root may change: the next start takes a stale file over.
+      // It is gone, or its folder belongs to root: the next start replaces a stale file.
     }
   };
 };
 
 /**
- * Writes our number to the pid file, at once or not at all, and returns what removes the file if it is still ours.
- * A stale file is taken over; one of a running vhostmd, or one that holds something else, is refused with an error.
- * In a folder of the user to be, root acts as that user; in one that others may change it does nothing.
+ * Writes our pid to the pid file atomically, and returns a function that removes it if it is still ours. Replaces a
+ * stale file. In a folder of `owner`, root acts as that user.
+ *
+ * @throws Error if vhostmd runs already, the file is not a pid file or not writable, or others could replace its folder.
  */
 export const claimPidFile = (path: string, owner: Owner = ownUser()): (() => void) => {
   const wrong = isRoot() ? missingOrDistrusted(dirname(path), owner) : undefined;

@@ -18,7 +18,7 @@ const id = (flag: string, user: string): readonly number[] => {
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
-  /** All groups of the user; by default `gid` alone. */
+  /** All groups of the user; default: only `gid`. */
   readonly groups?: readonly number[];
 }
 
@@ -29,21 +29,25 @@ export const isRoot = (): boolean => process.geteuid?.() === 0;
 
 const names = new Map<number, string | undefined>();
 
-/** Name of a user; undefined if the number has none. Asked once for each number. */
+/** Returns the name of a user, or undefined without one. Cached. */
 export const userName = (uid: number): string | undefined => {
   if (!names.has(uid)) {
     let name: string | undefined;
     try {
       name = ask(['-nu', '--', String(uid)]);
     } catch {
-      // A number without an account, such as that of a container.
+      // A number without an account, as in a container.
     }
     names.set(uid, name);
   }
   return names.get(uid);
 };
 
-/** The numbers of a user (a name or a number). Throws if there is none, and for root and users of root's group. */
+/**
+ * Looks up a user by name or number.
+ *
+ * @throws Error if it does not exist, is root, or belongs to the group of root.
+ */
 export const ownerOf = (user: string): Owner => {
   const [uid = 0] = id('-u', user);
   const [gid = 0] = id('-g', user);
@@ -59,15 +63,19 @@ export const ownerOf = (user: string): Owner => {
   return { uid, gid, groups: id('-G', user).filter((group) => group !== 0) };
 };
 
-/** Throws unless this process is that user, or can become it. */
+/**
+ * Checks that this process is that user or can become it.
+ *
+ * @throws Error if it cannot.
+ */
 export const mayBecome = ({ uid }: Owner): void => {
   const name = userName(uid) ?? uid;
   if (process.getuid?.() !== uid && process.getuid?.() !== 0)
     throw new Error(`Only root can become user "${name}" (--user)`);
 };
 
-// The thread of an io_uring has the rights of the user who made it (CVE-2024-22017). libuv has such a thread only if
-// UV_USE_IO_URING=1; rings without one work with the rights of the caller.
+// The kernel thread of an io_uring keeps the rights of the user who made it (CVE-2024-22017). libuv starts one only
+// with UV_USE_IO_URING=1; rings without a thread use the rights of the caller.
 const refuseRing = (): void => {
   const isRing = (fd: string): boolean => {
     try {
@@ -82,7 +90,7 @@ const refuseRing = (): void => {
     );
 };
 
-/** Becomes another user for good, with that user's own groups only, and without root's. */
+/** Becomes another user for good, with only that user's groups. */
 export const dropPrivileges = (owner: Owner): void => {
   mayBecome(owner);
   const { uid, gid, groups = [gid] } = owner;
@@ -93,7 +101,7 @@ export const dropPrivileges = (owner: Owner): void => {
   setUid(uid, true);
 };
 
-/** Runs synchronous work with another user's rights only, if this process is root; otherwise as it is. */
+/** Runs synchronous work with only the rights of `owner` if this process is root, else unchanged. */
 export const asOwner = <T>({ uid, gid, groups = [gid] }: Owner, work: () => T): T => {
   if (!isRoot() || uid === 0) return work();
   const before = { gid: process.getegid?.() ?? 0, groups: process.getgroups?.() ?? [] };

@@ -1,23 +1,23 @@
-/** Signals that end a command; by default some of them would end it with no time to clean up (signal(7)). */
+/** Signals that stop a command. By default some of them would end it without a clean-up (signal(7)). */
 export const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGXCPU', 'SIGPWR'] as const;
 
-/** Of a command that belongs to a terminal, its end as well; for the daemon SIGHUP means to reload. */
+/** Also SIGHUP, for commands that belong to a terminal. For the daemon SIGHUP means to reload. */
 export const TERMINAL_SIGNALS = [...STOP_SIGNALS, 'SIGHUP'] as const;
 
 /**
- * Signals that mean nothing here and would end the process. SIGUSR1 is settled in debugger.cts. Signals of errors of the
- * process itself (SIGABRT, SIGSEGV and the like) keep their meaning, as systemd's watchdog needs it.
+ * Signals without a meaning here that would end the process. debugger.cts handles SIGUSR1. Signals of errors (SIGABRT,
+ * SIGSEGV) keep their effect, which systemd's watchdog needs.
  */
 const MEANINGLESS = ['SIGALRM', 'SIGVTALRM', 'SIGPROF', 'SIGUSR2', 'SIGIO', 'SIGSTKFLT'] as const;
 
 const nothing = (): void => undefined;
 
-/** Goes on at signals that mean nothing to it. */
+/** Ignores signals that have no meaning here. */
 export const ignoreMeaningless = (): void => {
   for (const signal of MEANINGLESS) process.on(signal, nothing);
 };
 
-/** As `ignoreMeaningless`; what asks for a reload before anybody can reload is ignored as well. */
+/** Like `ignoreMeaningless`, and ignores SIGHUP until the daemon can reload. */
 export const settleSignals = (): void => {
   ignoreMeaningless();
   process.on('SIGHUP', nothing);

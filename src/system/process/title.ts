@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
 
-/** Name of the daemon in lists of processes, for `ps`, `pidof` and `pgrep -x`; its arguments stay visible behind it. */
+/** Sets the process name for `ps`, `pidof` and `pgrep -x`, followed by the arguments. */
 export const nameProcess = (args: readonly string[]): void => {
   process.title = ['vhostmd', ...args].join(' ');
   try {
-    // The title is the short name as well, cut to 15 characters, until it is told apart (proc(5), comm).
+    // Setting the title also sets the short name, cut to 15 characters (proc(5), comm).
     writeFileSync('/proc/self/comm', 'vhostmd');
   } catch {
-    // Without /proc there is nobody to see it.
+    // Without /proc no tool shows the name.
   }
 };
