@@ -24,6 +24,7 @@ import { domainEvents$, type WatchScope } from '../sources/libvirt/domain-events
 import { hostStats } from '../sources/host/host-stats.ts';
 import { hostFacts, isFromLibvirt } from '../sources/host/libvirt-facts.ts';
 import { loadPart } from '../system/load-part.ts';
+import { once } from '../system/once.ts';
 import { connect$ } from '../sources/libvirt/connection.ts';
 import { connectionState$ } from '../sources/libvirt/reconnect.ts';
 import type { ActionRequest, Sources } from '../sources/source.ts';
@@ -48,11 +49,8 @@ const watchScope = ({ vmDisk, transports, updatePeriod }: Config): WatchScope =>
   period: updatePeriod,
 });
 
-let loading: Promise<typeof import('../sources/action/actions.ts')> | undefined;
-
 /** Loads what runs processes, once: at the first action, for the default configuration has none, or before the privileges go. */
-export const loadActions = (): NonNullable<typeof loading> =>
-  (loading ??= loadPart(() => import('../sources/action/actions.ts')));
+export const loadActions = once(() => loadPart(() => import('../sources/action/actions.ts')));
 
 /** The way of the data from the sources to snapshots, for one configuration. Subscribing starts everything. */
 export const pipeline$ = (

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import type * as Koffi from 'koffi';
 
 import { reasonOf } from '../model/reason.ts';
+import { once } from './once.ts';
 
 /** The bridge to C libraries cannot be loaded on this machine. */
 export class NoBridge extends Error {
@@ -58,12 +59,9 @@ const FD_CLOEXEC = 1;
 const SC_CLK_TCK = 2;
 const SC_PAGESIZE = 30;
 
-let loaded: Libc | undefined;
-
-const libc = (): Libc => {
-  if (loaded !== undefined) return loaded;
+const libc = once((): Libc => {
   const { koffi, self } = cLibrary();
-  loaded = {
+  return {
     flock: self.func('int flock(int fd, int operation)') as Libc['flock'],
     fcntl: self.func('int fcntl(int fd, int command, int flags)') as Libc['fcntl'],
     posix_fadvise: self.func(
@@ -77,8 +75,7 @@ const libc = (): Libc => {
     errno: () => koffi.errno(),
     wouldBlock: koffi.os.errno['EWOULDBLOCK'] ?? koffi.os.errno['EAGAIN'],
   };
-  return loaded;
-};
+});
 
 /** Takes the exclusive flock(2) of a file without waiting: false if another holds it. Closing the file releases it. */
 export const tryLock = (fd: number): boolean => {
@@ -101,14 +98,12 @@ export const closeOnExec = (fd: number): void => {
 
 // Constants of a running system, so each is asked once; /proc/self/auxv has them too, but not for a user to which the
 // process has changed.
-const sysconf = (name: number, what: string): (() => number) => {
-  let known: number | undefined;
-  return () => {
-    known ??= libc().sysconf(name);
-    if (!(known > 0)) throw new Error(`sysconf does not know ${what}`);
-    return known;
-  };
-};
+const sysconf = (name: number, what: string): (() => number) =>
+  once(() => {
+    const value = libc().sysconf(name);
+    if (!(value > 0)) throw new Error(`sysconf does not know ${what}`);
+    return value;
+  });
 
 /** Bytes of a page of memory. */
 export const pageSize = sysconf(SC_PAGESIZE, 'the size of a page');

@@ -1,6 +1,7 @@
 import type { KoffiFunc } from 'koffi';
 
 import { bridge } from '../../system/libc.ts';
+import { once } from '../../system/once.ts';
 
 const koffi = bridge();
 
@@ -154,18 +155,16 @@ const bind = () => {
 
 export type Library = ReturnType<typeof bind>;
 
-let library: Library | undefined;
-
 /** The libvirt C library, loaded at first use. Throws with what to install where it is missing. */
-export const libvirt = (): Library => {
+export const libvirt = once((): Library => {
   try {
-    return (library ??= bind());
+    return bind();
   } catch (cause) {
     throw new Error('The library libvirt.so.0 cannot be loaded; install it (Debian: apt-get install libvirt0)', {
       cause,
     });
   }
-};
+});
 
 /** libvirt asks at the terminal for what auth.conf does not give. */
 export const terminalAuth = (): Pointer => libvirt().defaultAuth;
@@ -173,19 +172,16 @@ export const terminalAuth = (): Pointer => libvirt().defaultAuth;
 // libvirt-host.h: VIR_CRED_AUTHNAME, VIR_CRED_PASSPHRASE, VIR_CRED_REALM.
 const CREDENTIALS = [2, 5, 8];
 
-let ofFile: Pointer | undefined;
-
 /** libvirt has these credentials from auth.conf or not at all: without a callback it asks nobody. */
-export const fileAuth = (): Pointer => {
-  if (ofFile !== undefined) return ofFile;
+export const fileAuth = once((): Pointer => {
   libvirt();
   // Never freed: libvirt keeps the address with the connection.
   const credtype = koffi.alloc('int', CREDENTIALS.length) as Pointer;
   koffi.encode(credtype, koffi.array('int', CREDENTIALS.length), CREDENTIALS);
   const auth = koffi.alloc('virConnectAuth', 1) as Pointer;
   koffi.encode(auth, 'virConnectAuth', { credtype, ncredtype: CREDENTIALS.length, cb: null, cbdata: null });
-  return (ofFile = auth);
-};
+  return auth;
+});
 
 /** Native callbacks live until `unregister` is called with what this returns. */
 export const callback = {

@@ -1,5 +1,6 @@
 import { Observable } from 'rxjs';
 
+import { once } from '../../system/once.ts';
 import { callback, errorAt, libvirt, type Library } from './bindings.ts';
 
 /** virterror.h: there is no such domain; an error in the connection. */
@@ -22,15 +23,12 @@ export class LibvirtError extends Error {
 // libvirt keeps its errors per thread, and asynchronous calls run on worker threads; its error callback is
 // the only way to the text. Registering one also keeps libvirt from printing to stderr.
 let lastError: { readonly message: string; readonly code: number } | undefined;
-let handlerInstalled = false;
-const installErrorHandler = (lib: Library): void => {
-  if (handlerInstalled) return;
-  handlerInstalled = true;
+const installErrorHandler = once(() => {
   const handler = callback.error((_opaque, error) => {
     lastError = errorAt(error);
   });
-  lib.setErrorFunc(null, handler);
-};
+  libvirt().setErrorFunc(null, handler);
+});
 
 type AsyncFunction<Args extends unknown[], Result> = {
   async: (...args: [...Args, (error: unknown, result: Result) => void]) => void;
@@ -49,7 +47,7 @@ export const call$ = <Args extends unknown[], Result, Value>(
 ): Observable<Value> =>
   new Observable((subscriber) => {
     const lib = libvirt();
-    installErrorHandler(lib);
+    installErrorHandler();
     pick(lib).async(...args, (error: unknown, result: Result) => {
       try {
         if (error !== null && error !== undefined) throw error;

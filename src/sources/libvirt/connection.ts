@@ -35,7 +35,7 @@ const keepAlive$ = (conn: Pointer): Observable<unknown> =>
 export const connect$ = (uri: string | null): Observable<Connection> =>
   new Observable<Connection>((subscriber) => {
     const lib = libvirt();
-    registerEventLoop(lib);
+    registerEventLoop();
     const loop = eventLoop$.subscribe();
     const handles = domainHandles(lib);
     const lifecycle = new Subject<LifecycleEvent>();

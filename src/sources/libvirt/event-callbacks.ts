@@ -1,5 +1,6 @@
 import { catchError, concat, defer, EMPTY, type Observable, type OperatorFunction } from 'rxjs';
 
+import { once } from '../../system/once.ts';
 import { call$, isRefused } from './call.ts';
 import { callback, type Pointer } from './bindings.ts';
 import { checked } from './queries.ts';
@@ -18,16 +19,14 @@ export interface Listener {
 
 // One native callback of each kind serves all connections: unregistering one that may still be on its way is unsafe.
 const listeners = new Map<Pointer, Listener>();
-let callbacks: { readonly lifecycle: Pointer; readonly device: Pointer; readonly close: Pointer } | undefined;
-const nativeCallbacks = () =>
-  (callbacks ??= {
-    lifecycle: callback.lifecycle((conn, domain, event) => {
-      listeners.get(conn)?.lifecycle(domain, event);
-      return 0;
-    }),
-    device: callback.device((conn, domain) => listeners.get(conn)?.devices(domain)),
-    close: callback.close((conn, reason) => listeners.get(conn)?.closed(reason)),
-  });
+const nativeCallbacks = once(() => ({
+  lifecycle: callback.lifecycle((conn, domain, event) => {
+    listeners.get(conn)?.lifecycle(domain, event);
+    return 0;
+  }),
+  device: callback.device((conn, domain) => listeners.get(conn)?.devices(domain)),
+  close: callback.close((conn, reason) => listeners.get(conn)?.closed(reason)),
+}));
 
 /**
  * Registers for a connection's events, and takes that back. Each registration holds a reference to the connection:
@@ -42,17 +41,19 @@ export const registerCallbacks = (
   readonly reports: () => Connection['reports'];
   readonly end$: Observable<unknown>;
 } => {
-  let closeRegistered = false;
-  const eventIds: number[] = [];
+  const deregister: Observable<unknown>[] = [];
   const refused = new Set<keyof Connection['reports']>();
-  const registered = (result: number): void => void eventIds.push(checked(result));
+  const ignore = (): void => undefined;
+  const registered = (result: number): void => {
+    const id = checked(result);
+    deregister.push(call$('virConnectDomainEventDeregisterAny', (lib) => lib.offEvent, [conn, id], ignore));
+  };
   const unlessRefused = (kind: keyof Connection['reports']): OperatorFunction<unknown, unknown> =>
     catchError((error: unknown) => {
       if (!isRefused(error)) throw error;
       refused.add(kind);
       return EMPTY;
     });
-  const ignore = (): void => undefined;
   return {
     begin$: defer(() => {
       listeners.set(conn, listener);
@@ -63,7 +64,10 @@ export const registerCallbacks = (
           (lib) => lib.onClose,
           [conn, close, null, null],
           // Drivers without a socket refuse: their connections are never lost.
-          (result) => (closeRegistered = result >= 0),
+          (result) => {
+            if (result < 0) return;
+            deregister.push(call$('virConnectUnregisterCloseCallback', (lib) => lib.offClose, [conn, close], ignore));
+          },
         ),
         call$(
           'virConnectDomainEventRegisterAny',
@@ -84,12 +88,7 @@ export const registerCallbacks = (
     reports: () => ({ lifecycle: !refused.has('lifecycle'), devices: !refused.has('devices') }),
     end$: defer(() => {
       listeners.delete(conn);
-      return concat(
-        ...eventIds.map((id) => call$('virConnectDomainEventDeregisterAny', (lib) => lib.offEvent, [conn, id], ignore)),
-        closeRegistered
-          ? call$('virConnectUnregisterCloseCallback', (lib) => lib.offClose, [conn, nativeCallbacks().close], ignore)
-          : EMPTY,
-      );
+      return concat(...deregister.toReversed());
     }),
   };
 };

@@ -1,14 +1,11 @@
 import { Observable, share } from 'rxjs';
 
-import { callback, libvirt, type Library } from './bindings.ts';
-
-let registered: { readonly timer: number } | undefined;
-let running = false;
-let wanted = false;
+import { once } from '../../system/once.ts';
+import { callback, libvirt } from './bindings.ts';
 
 /** Registers libvirt's own event loop; libvirt demands this before the first connection is opened. */
-export const registerEventLoop = (lib: Library = libvirt()): { readonly timer: number } => {
-  if (registered !== undefined) return registered;
+export const registerEventLoop = once((): { readonly timer: number } => {
+  const lib = libvirt();
   if (lib.registerEventImpl() < 0) throw new Error("libvirt's event loop cannot be registered");
   // The timer only wakes the loop: a worker thread that waits in it would keep the process from ending.
   const timer = lib.addTimeout(
@@ -17,26 +14,26 @@ export const registerEventLoop = (lib: Library = libvirt()): { readonly timer: n
     null,
     null,
   );
-  registered = { timer };
-  return registered;
-};
+  return { timer };
+});
 
-const spin = (lib: Library): void => {
-  running = true;
-  lib.runEvents.async(() => {
-    if (wanted) spin(lib);
-    else running = false;
+// libvirt has one loop for the process, not one for each subscription. `ending`: the last turn has not come back yet.
+let loop: 'stopped' | 'running' | 'ending' = 'stopped';
+
+const turn = (): void =>
+  libvirt().runEvents.async(() => {
+    if (loop === 'running') turn();
+    else loop = 'stopped';
   });
-};
 
 /** Runs libvirt's event loop on one worker thread for as long as anyone is subscribed. Emits nothing. */
 export const eventLoop$: Observable<never> = new Observable<never>(() => {
-  const lib = libvirt();
-  const { timer } = registerEventLoop(lib);
-  wanted = true;
-  if (!running) spin(lib);
+  const { timer } = registerEventLoop();
+  const before = loop;
+  loop = 'running';
+  if (before === 'stopped') turn();
   return () => {
-    wanted = false;
-    lib.updateTimeout(timer, 0);
+    loop = 'ending';
+    libvirt().updateTimeout(timer, 0);
   };
 }).pipe(share());

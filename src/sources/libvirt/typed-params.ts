@@ -1,6 +1,7 @@
 import { endianness } from 'node:os';
 
 import { bridge } from '../../system/libc.ts';
+import { once } from '../../system/once.ts';
 import { bytesAt, type Pointer, stringAt } from './bindings.ts';
 
 /** A statistic's value: numbers that need more than 53 bits stay exact. */
@@ -18,10 +19,7 @@ export interface TypedParameterLayout {
   readonly pointer: number;
 }
 
-let layout: TypedParameterLayout | undefined;
-
-export const typedParameter = (): TypedParameterLayout => {
-  if (layout !== undefined) return layout;
+export const typedParameter = once((): TypedParameterLayout => {
   const koffi = bridge();
   const value = koffi.union({
     i: 'int',
@@ -33,14 +31,13 @@ export const typedParameter = (): TypedParameterLayout => {
     s: 'void *',
   });
   const struct = koffi.struct({ field: koffi.array('char', 80), type: 'int', value });
-  layout = {
+  return {
     size: koffi.sizeof(struct),
     type: koffi.offsetof(struct, 'type'),
     value: koffi.offsetof(struct, 'value'),
     pointer: koffi.sizeof('void *'),
   };
-  return layout;
-};
+});
 
 /** Decodes a C array of virTypedParameter, which must still be allocated. */
 export const decodeTypedParams = (params: Pointer, count: number): ReadonlyMap<string, StatValue> => {
@@ -65,11 +62,11 @@ export const decodeTypedParams = (params: Pointer, count: number): ReadonlyMap<s
         return stringAt(pointer === 8 ? view.getBigUint64(at, LITTLE) : BigInt(view.getUint32(at, LITTLE)));
     }
   };
-  const decoded = new Map<string, StatValue>();
-  for (let at = 0; at < bytes.length; at += size) {
-    const end = bytes.indexOf(0, at);
-    const name = bytes.toString('latin1', at, Math.min(end, at + type));
-    decoded.set(name, valueOf(view.getInt32(at + type, LITTLE), at + value));
-  }
-  return decoded;
+  return new Map(
+    Array.from({ length: count }, (_, index): [string, StatValue] => {
+      const at = index * size;
+      const name = bytes.toString('latin1', at, Math.min(bytes.indexOf(0, at), at + type));
+      return [name, valueOf(view.getInt32(at + type, LITTLE), at + value)];
+    }),
+  );
 };
