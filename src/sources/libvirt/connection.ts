@@ -1,18 +1,32 @@
-import { concat, concatMap, EMPTY, endWith, finalize, ignoreElements, map, Observable, Subject } from 'rxjs';
+import {
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  endWith,
+  finalize,
+  ignoreElements,
+  map,
+  Observable,
+  Subject,
+  tap,
+  throwError,
+} from 'rxjs';
 
 import { call$, LibvirtError, RPC } from './call.ts';
-import { definedDomain, describeDomain, domainHandles } from './domain-handles.ts';
+import { callsInFlight } from './calls-in-flight.ts';
+import { describeDomain, domainHandles } from './domain-handles.ts';
 import { withDoubts } from './doubts.ts';
 import { eventLoop$, registerEventLoop } from './event-loop.ts';
 import { driver$, hostFacts$, libraryVersion$ } from './host-facts.ts';
 import { libvirt, type Pointer } from './bindings.ts';
 import { type Listener, registerCallbacks } from './event-callbacks.ts';
+import { lifecycleReader } from './lifecycle-reader.ts';
 import { open$ } from './open-connection.ts';
 import { channelOf$, domainInfo$, domainStats$, listDefined$, listDomains$ } from './queries.ts';
 import type { Connection, LifecycleEvent } from './types.ts';
 
-// libvirt-domain.h and libvirt-host.h
-const EVENT = { defined: 0, undefined: 1, started: 2, suspended: 3, resumed: 4, stopped: 5 } as const;
+// libvirt-host.h
 const CLOSE_REASONS = ['I/O error', 'end of file', 'no answer to keepalive', 'closed by the client'];
 
 // A dead server is noticed after 5 s x (3 + 1).
@@ -28,6 +42,14 @@ const keepAlive$ = (conn: Pointer): Observable<unknown> =>
     () => undefined,
   );
 
+const close$ = (conn: Pointer): Observable<unknown> =>
+  call$(
+    'virConnectClose',
+    (lib) => lib.close,
+    [conn],
+    () => undefined,
+  );
+
 /**
  * Opens a read-only connection (uri null: libvirt's default). Emits it once; fails with a LibvirtError if it
  * cannot be opened or when it is lost. Unsubscribing closes it, once the calls on their way have come back.
@@ -40,62 +62,19 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
     const handles = domainHandles(lib);
     const lifecycle = new Subject<LifecycleEvent>();
     const devices = new Subject<string>();
-    let open: { readonly conn: Pointer; readonly end$: Observable<unknown> } | undefined;
-    let callsOnTheWay = 0;
-    let ended = false;
-
-    const dispose = (): void => {
-      if (!ended || callsOnTheWay > 0) return;
-      handles.dropAll();
-      if (open === undefined) return loop.unsubscribe();
-      const { conn, end$ } = open;
-      concat(
-        end$,
-        call$(
-          'virConnectClose',
-          (l) => l.close,
-          [conn],
-          () => undefined,
-        ),
-      )
-        .pipe(finalize(() => loop.unsubscribe()))
-        .subscribe({ error: () => undefined });
-    };
-    // Counts until the native call has come back, whether or not anyone still listens: only then may the connection be closed.
+    const inFlight = callsInFlight();
+    // What takes back what has been done, in this order.
+    const closing: Observable<unknown>[] = [];
     const counted = <T>(call$: Observable<T>): Observable<T> =>
-      new Observable((observer) => {
-        if (ended) return observer.error(new LibvirtError('connection closed', RPC));
-        callsOnTheWay += 1;
-        call$
-          .pipe(
-            finalize(() => {
-              callsOnTheWay -= 1;
-              dispose();
-            }),
-          )
-          .subscribe({
-            next: (value) => observer.next(value),
-            error: (error) => observer.error(error),
-            complete: () => observer.complete(),
-          });
-      });
+      defer(() =>
+        subscriber.closed ? throwError(() => new LibvirtError('connection closed', RPC)) : inFlight.counted(call$),
+      );
 
+    const readLifecycle = lifecycleReader(lib, handles);
     const listener: Listener = {
       lifecycle: (handle, event) => {
-        if (event === EVENT.started || event === EVENT.resumed) {
-          const domain = handles.remember(handle);
-          if (domain.id >= 0) lifecycle.next({ kind: 'running', domain });
-        } else if (event === EVENT.suspended) {
-          lifecycle.next({ kind: 'paused', uuid: describeDomain(lib, handle).uuid });
-        } else if (event === EVENT.stopped) {
-          const { uuid } = describeDomain(lib, handle);
-          handles.drop(uuid);
-          lifecycle.next({ kind: 'gone', uuid });
-        } else if (event === EVENT.defined) {
-          lifecycle.next({ kind: 'defined', ...definedDomain(describeDomain(lib, handle)) });
-        } else if (event === EVENT.undefined) {
-          lifecycle.next({ kind: 'undefined', uuid: describeDomain(lib, handle).uuid });
-        }
+        const read = readLifecycle(handle, event);
+        if (read !== undefined) lifecycle.next(read);
       },
       devices: (handle) => devices.next(describeDomain(lib, handle).uuid),
       closed: (reason) =>
@@ -104,13 +83,13 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
 
     const opened$ = open$(uri, { readOnly: true, asks: 'nobody' }, (conn) => {
       const { begin$, reports, end$ } = registerCallbacks(conn, listener);
-      open = { conn, end$ };
+      closing.push(end$, close$(conn));
       return { conn, begin$, reports };
     });
     // One call after the other: when one fails, none of this connection is on its way.
     const ready$ = opened$.pipe(
       concatMap(({ conn, begin$, reports }) =>
-        ended
+        subscriber.closed
           ? EMPTY
           : concat(keepAlive$(conn), begin$).pipe(
               ignoreElements(),
@@ -148,9 +127,14 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
     });
 
     return () => {
-      ended = true;
       lifecycle.complete();
       devices.complete();
-      dispose();
+      inFlight.idle$
+        .pipe(
+          tap(handles.dropAll),
+          concatMap(() => concat(...closing)),
+          finalize(() => loop.unsubscribe()),
+        )
+        .subscribe({ error: () => undefined });
     };
   });

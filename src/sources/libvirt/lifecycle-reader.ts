@@ -1,0 +1,28 @@
+import type { Library, Pointer } from './bindings.ts';
+import { definedDomain, describeDomain, type DomainHandles } from './domain-handles.ts';
+import type { LifecycleEvent } from './types.ts';
+
+type Read = (domain: Pointer) => LifecycleEvent | undefined;
+
+/** Reads what the lifecycle callback reports; undefined if it is of no use. Keeps the handles of the domains that run. */
+export const lifecycleReader = (
+  lib: Library,
+  handles: DomainHandles,
+): ((domain: Pointer, event: number) => LifecycleEvent | undefined) => {
+  const uuidOf = (domain: Pointer): string => describeDomain(lib, domain).uuid;
+  const defined: Read = (domain) => ({ kind: 'defined', ...definedDomain(describeDomain(lib, domain)) });
+  const removed: Read = (domain) => ({ kind: 'undefined', uuid: uuidOf(domain) });
+  const running: Read = (handle) => {
+    const domain = handles.remember(handle);
+    return domain.id >= 0 ? { kind: 'running', domain } : undefined;
+  };
+  const paused: Read = (domain) => ({ kind: 'paused', uuid: uuidOf(domain) });
+  const gone: Read = (domain) => {
+    const uuid = uuidOf(domain);
+    handles.drop(uuid);
+    return { kind: 'gone', uuid };
+  };
+  // virDomainEventType of libvirt-domain.h: defined, undefined, started, suspended, resumed, stopped.
+  const readers = [defined, removed, running, paused, running, gone];
+  return (domain, event) => readers[event]?.(domain);
+};
