@@ -64,7 +64,7 @@ const walked = (folder: string, owner: Owner): Distrusted | 'missing' | 'trusted
 /**
  * Returns undefined if only root and `owner` can change where a folder's name leads and what the folder contains.
  * Checks every folder and link on the way, because another user could change a link after a check of its target. A
- * sticky folder such as /dev/shm is fine: others can add names there but not replace any. A missing folder is fine, too.
+ * sticky folder such as /dev/shm is fine: others can add names there but not replace any. So is a missing folder.
  */
 export const distrusted = (folder: string, owner: Owner = ownUser()): Distrusted | undefined => {
   const found = walked(folder, owner);

@@ -8,25 +8,25 @@ import { escapeForLog } from '../../model/value.ts';
 import { type Device, titleOf } from './devices.ts';
 import type { Definition, Step } from './device-plan.ts';
 
-/** One run of the command on one domain. */
+/** One invocation of the command for one domain. */
 export interface Session {
   readonly access: DomainAccess;
   readonly domain: Domain;
-  /** Both descriptions of the domain, as far as it has them. */
+  /** Running and persistent definition of the domain, as far as they exist. */
   readonly definitions: readonly Definition[];
   readonly steps: readonly Step[];
-  /** What is to be changed; nothing: the XML is printed only. */
+  /** Definitions to change; empty: only print the XML. */
   readonly places: readonly DomainConfigScope[];
   readonly scheduler: SchedulerLike;
-  /** A line on stdout: what was done. */
+  /** Prints a line on stdout: a change that was made. */
   readonly tell: (line: string) => void;
-  /** A line on stderr: what is to be known, and what went wrong. */
+  /** Prints a line on stderr: a remark or a failure. */
   readonly note: (line: string) => void;
-  /** `: REASON`, or that it is the same as before. */
+  /** Returns `: REASON`, or `, for the same reason` if it is that of the last call. */
   readonly reason: (reason: string) => string;
 }
 
-/** What became of one device in one place. */
+/** Result for one device in one definition. */
 export type Done = 'done' | 'nothing' | 'failed';
 
 const PLACES: Readonly<Record<DomainConfigScope, string>> = {
@@ -34,7 +34,7 @@ const PLACES: Readonly<Record<DomainConfigScope, string>> = {
   persistent: 'its persistent definition',
 };
 
-/** Says each line once: several devices may fail alike. */
+/** Drops repeated lines and reasons, because several devices may fail for the same reason. */
 export const once = (note: (line: string) => void): Pick<Session, 'note' | 'reason'> => {
   const lines = new Set<string>();
   let before: string | undefined;
@@ -53,13 +53,13 @@ export const once = (note: (line: string) => void): Pick<Session, 'note' | 'reas
 
 export const placeOf = (where: DomainConfigScope): string => PLACES[where];
 
-/** A device as messages call it, with the path of a disk. */
+/** Name of a device for messages, with the path of a disk. */
 export const nameOf = (device: Device): string =>
   device.kind === 'channel' ? 'the channel' : `the ${titleOf(device)} ${escapeForLog(device.path)}`;
 
 export const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** Why QEMU could not open a disk's file; `undefined` also where this user may not look. */
+/** Returns why QEMU could not open a disk's file, or undefined; also undefined if this user has no access to check. */
 export const fileProblem = (device: Device): string | undefined => {
   if (device.kind === 'channel') return undefined;
   try {
@@ -70,7 +70,7 @@ export const fileProblem = (device: Device): string | undefined => {
   }
 };
 
-/** A path without symbolic links; the same one if that cannot be found out. */
+/** Resolves symbolic links; returns the same path if that fails. */
 export const realPath = (path: string): string => {
   try {
     return realpathSync(path);

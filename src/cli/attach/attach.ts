@@ -13,7 +13,7 @@ const REMEDIES = {
 
 const NO_CONTROLLER = 'The running domain has no virtio-serial controller, and libvirt cannot plug one in';
 
-// Of QEMU's machine q35, whose ports are made at the start.
+// Error of QEMU's machine q35, whose PCI ports are fixed at the start.
 const NO_PORT = /no more available pci/i;
 const NO_PORT_ADVICE =
   'The running domain has no free PCI port: add some to its definition (virt-xml DOMAIN --add-device --controller type=pci,model=pcie-root-port), or wait for its next start (--config)';
@@ -32,7 +32,7 @@ const lacksController = ({ definitions }: Session, { device }: Step): boolean =>
   device.kind === 'channel' &&
   definitions.some((definition) => definition.where === 'live' && !hasSerialController(definition));
 
-/** Prints the XML of a device, unless it is everywhere already. */
+/** Prints the XML of a device, unless all definitions have it already. */
 export const printXml = (session: Session, step: Step, print: (xml: string) => void): Done => {
   const { definitions, note } = session;
   for (const { where } of step.there) sayThere(session, step, where);
@@ -57,7 +57,7 @@ export const printXml = (session: Session, step: Step, print: (xml: string) => v
   return 'done';
 };
 
-/** Attaches a device to one description of the domain, unless it is there already. */
+/** Attaches a device to one definition of the domain, unless that has it already. */
 export const attachTo = async (session: Session, step: Step, where: DomainConfigScope): Promise<Done> => {
   const { access, domain, note, tell } = session;
   if (step.there.some((presence) => presence.where === where)) {

@@ -10,7 +10,7 @@ import { type Done, nameOf, placeOf, sentence, type Session } from './attach-con
 const sayMissing = ({ note }: Session, { device }: Step, places: readonly DomainConfigScope[]): void =>
   note(`${sentence(nameOf(device))} is not in ${places.map(placeOf).join(', nor in ')}`);
 
-/** Prints the element of a device as the domain has it. */
+/** Prints the element of a device from the domain's XML. */
 export const printElement = (session: Session, step: Step, print: (xml: string) => void): Done => {
   const [first] = step.there;
   if (first === undefined) {
@@ -21,7 +21,7 @@ export const printElement = (session: Session, step: Step, print: (xml: string) 
     );
     return 'nothing';
   }
-  // Without the indentation that it has inside of the domain's XML.
+  // Removes the indentation of the domain's XML.
   print(`${first.element.xml.replaceAll('\n    ', '\n')}\n`);
   session.note(
     `${sentence(nameOf(step.device))} is in ${step.there.map(({ where }) => placeOf(where)).join(' and in ')}`,
@@ -29,7 +29,7 @@ export const printElement = (session: Session, step: Step, print: (xml: string) 
   return 'done';
 };
 
-/** Detaches a device from one description of the domain; from a running one only the guest can let it go. */
+/** Detaches a device from one definition of the domain. The guest of a running domain must release it. */
 export const detachFrom = async (session: Session, step: Step, where: DomainConfigScope): Promise<Done> => {
   const { access, domain, note, tell, scheduler } = session;
   const { device } = step;

@@ -8,24 +8,24 @@ import type { DomainConfigScope } from '../../sources/libvirt/domain-devices.ts'
 import { deviceXml, freeTarget } from './device-xml.ts';
 import type { Device } from './devices.ts';
 
-/** The devices of one description. */
+/** Devices of one definition of a domain. */
 export interface Definition {
   readonly where: DomainConfigScope;
   readonly devices: readonly DomainElement[];
 }
 
-/** A device as it is in one description. */
+/** A device in one definition. */
 export interface Presence {
   readonly where: DomainConfigScope;
   readonly element: DomainElement;
 }
 
-/** A device with where it is; `xml` is how it would be attached. */
+/** A device, its presence in each definition, and the XML to attach it. */
 export interface Step {
   readonly device: Device;
   readonly there: readonly Presence[];
   readonly xml: string;
-  /** Name of the disk that `xml` makes. */
+  /** Name of the disk in `xml`, such as `vdb`. */
   readonly dev?: string;
 }
 
@@ -42,23 +42,23 @@ const isDevice = (device: Device, element: DomainElement): boolean => {
   return file !== undefined && (file === device.path || file === device.real);
 };
 
-/** The element of a device in a description; `undefined` if it is not there. */
+/** Returns the element of a device in a definition, or undefined. */
 export const findDevice = (device: Device, { devices }: Definition): DomainElement | undefined =>
   devices.find((element) => isDevice(device, element));
 
-/** Without one, which libvirt cannot plug in, a running domain cannot get the channel. */
+/** True if a channel can be hot-plugged: libvirt cannot hot-plug the controller. */
 export const hasSerialController = ({ devices }: Definition): boolean =>
   devices.some(({ name, attributes }) => name === 'controller' && attributes['type'] === 'virtio-serial');
 
-/** Name of the disk that an element is, such as `vda`. */
+/** Returns the name of the disk of an element, such as `vda`. */
 export const devOf = (element: DomainElement): string | undefined =>
   element.name === 'disk' ? childAttribute(element, 'target', 'dev') : undefined;
 
-/** The guest may write to it. */
+/** True if the guest may write to the disk. */
 export const isWritable = (element: DomainElement): boolean =>
   element.name === 'disk' && !element.children.some(({ name }) => name === 'readonly');
 
-/** Where each device is, and how to attach it: under a name that is free in all descriptions. `dac` and `optional` as of deviceXml. */
+/** Plans how to attach each device, under a name that is free in all definitions. `dac`, `optional`: see deviceXml. */
 export const planSteps = (
   devices: readonly Device[],
   definitions: readonly Definition[],

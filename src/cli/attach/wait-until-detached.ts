@@ -4,7 +4,7 @@ import { exhaustMap, first, map, type Observable, type SchedulerLike, takeUntil,
 const WAIT = 5000;
 const LOOK_AGAIN = 250;
 
-/** Whether a device leaves within 5 s: the guest takes its time, or never lets go. `there$` looks once. */
+/** Emits true if the guest releases a device within 5 s, else false. `there$` checks once. */
 export const waitUntilDetached$ = (there$: Observable<boolean>, scheduler: SchedulerLike): Observable<boolean> =>
   timer(0, LOOK_AGAIN, scheduler).pipe(
     exhaustMap(() => there$),

@@ -3,17 +3,17 @@ import { HISTORY, type Extra, type Row } from './row.ts';
 import type { Names } from '../../client/follow-disk.ts';
 import type { Sort } from './view.ts';
 
-/** How the table is drawn. */
+/** Style of the table. */
 export interface Style {
-  /** Block characters may be used. */
+  /** True if block characters may be used. */
   readonly unicode: boolean;
-  /** Names of domains, where they are known. */
+  /** Known names of domains. */
   readonly names?: Names;
-  /** Without: no column of bars. */
+  /** True for a column of bars. */
   readonly history?: boolean;
 }
 
-/** One column: its title, its width in cells, and what stands in it. */
+/** One column: its title, its width in cells, and the text of each row. */
 export interface Column {
   readonly title: string;
   readonly width: number;
@@ -26,7 +26,7 @@ const UUID = 36;
 const SHORT_UUID = 8;
 const FEWEST_BARS = 8;
 
-// A bar is full when all virtual CPUs are busy; where their number is not known, when one is, or at the most that was seen.
+// Share of a full bar: all virtual CPUs busy. If their number is unknown: one CPU, or the highest share in the history.
 const fullOf = ({ cpus, history }: Row): number =>
   cpus !== undefined && cpus >= 1 ? 100 * cpus : Math.max(100, ...history);
 
@@ -44,7 +44,7 @@ const extraColumn = (extra: Extra, { unicode }: Style): Column => {
 
 const longest = (rows: readonly Row[]): number => rows.reduce((most, { id }) => Math.max(most, id.length), 0);
 
-/** The columns that fit a width, in their order: first what everybody needs, then what the configuration adds, then more history. */
+/** Returns the columns that fit a width: the standard ones, then extras of the configuration, then more history. */
 export const columnsFor = (
   width: number,
   { rows, extras }: { readonly rows: readonly Row[]; readonly extras: readonly Extra[] },
@@ -67,7 +67,7 @@ export const columnsFor = (
     cell: (row, cells) => {
       const name = nameOf(row);
       if (name !== undefined) return printable(name, cells, unicode);
-      // The first digits of a uuid tell domains apart, and no mark of a cut is needed.
+      // The first digits of a UUID identify a domain, so it is cut without an ellipsis.
       return cells < UUID ? printable(row.uuid, UUID, unicode).slice(0, cells) : printable(row.uuid, cells, unicode);
     },
   };
@@ -77,7 +77,7 @@ export const columnsFor = (
     width: FEWEST_BARS,
     cell: (row, cells) => bars(row.history, fullOf(row), cells, unicode),
   };
-  // In the order in which they give way where it is narrow: the last first.
+  // In a narrow terminal the last ones are dropped first.
   const wanted: Column[] = [id, who, cpu, ...(withHistory ? [history] : [])];
   if (some(({ memory }) => memory !== undefined))
     wanted.push({ title: 'MEM', width: 5, sort: 'memory', cell: (row) => bytes(row.memory) });

@@ -4,23 +4,24 @@ export interface Stamp {
   readonly at: number;
   /** True if `at` is exact, false if it is an upper bound. */
   readonly isExact: boolean;
-  /** The metric of the host's time, in seconds. */
+  /** Value of the metric for the host's time, in seconds. */
   readonly time?: number;
 }
 
 /** A value that only grows. */
 export interface Counter {
   readonly value: number;
-  /** Of the document in which it last changed, and of the last collection since, in which it did not. */
+  /** Document of the last change. */
   readonly changed: Stamp;
+  /** Last collection since that had the same value. */
   readonly seen: Stamp;
-  /** Growth per second; missing until it is known. */
+  /** Growth per second; absent until it is known. */
   readonly rate?: number;
 }
 
 /**
- * Seconds from one document to another; missing if that cannot be said. The host's time is in whole seconds and stays
- * as it is when a domain comes or goes between two collections, so the clock is better where it is sure.
+ * Returns the seconds between two documents, or undefined if they are unknown. Prefers exact write times, because the
+ * host's time has whole seconds and stays unchanged when a domain comes or goes between two collections.
  */
 export const secondsBetween = (from: Stamp, to: Stamp): number | undefined => {
   const clock = from.isExact && to.isExact ? (to.at - from.at) / 1000 : undefined;
@@ -30,8 +31,8 @@ export const secondsBetween = (from: Stamp, to: Stamp): number | undefined => {
 };
 
 /**
- * The counter with the value of another document. `collected` says that all that could be had was asked for anew; else
- * values that did not change are old ones, and their rates hold, and one that did had been late: it grew all the time.
+ * Updates a counter with the value of a new document. `collected`: the document is a whole collection. In any other
+ * document an unchanged value is an old one and keeps its rate; a changed one was late and grew since its last change.
  */
 export const advance = (counter: Counter | undefined, value: number, stamp: Stamp, collected: boolean): Counter => {
   const fresh: Counter = { value, changed: stamp, seen: stamp };

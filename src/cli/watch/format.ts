@@ -3,17 +3,17 @@ import { escapeForLog } from '../../model/value.ts';
 const UNICODE = [...'▁▂▃▄▅▆▇█'];
 const ASCII = [...'_.-:=+*#'];
 
-/** The characters that may be drawn besides printable ASCII, each one cell wide. */
+/** Characters drawn besides printable ASCII, each one cell wide. */
 export const DRAWN = [...UNICODE, '…', '↓', '↑'].join('');
 
-/** Text from a disk as printable ASCII, cut to a number of cells. */
+/** Escapes untrusted text as printable ASCII and cuts it to a number of cells. */
 export const printable = (text: string, width: number, unicode: boolean): string => {
   const escaped = escapeForLog(text, 4 * Math.max(width, 64));
   if (escaped.length <= width) return escaped;
   return width < 1 ? '' : `${escaped.slice(0, width - 1)}${unicode ? '…' : '~'}`;
 };
 
-/** Shares as a row of bars, the newest at the right, where `full` is a whole one; ends are cut at the left. */
+/** Draws shares as a row of bars, the newest at the right; older ones than `width` are dropped. `full`: a full bar. */
 export const bars = (shares: readonly number[], full: number, width: number, unicode: boolean): string => {
   const levels = unicode ? UNICODE : ASCII;
   const level = (share: number): string =>
@@ -21,7 +21,7 @@ export const bars = (shares: readonly number[], full: number, width: number, uni
   return (width < 1 ? [] : shares.slice(-width)).map(level).join('').padStart(width);
 };
 
-/** A number in at most 5 cells, such as `0.25`, `1234`, `12.3M`, `1e+20`; without a number a dash. */
+/** Formats a number in at most 5 cells, such as `0.25`, `1234`, `12.3M`, `1e+20`; undefined as a dash. */
 export const compact = (value: number | undefined): string => {
   if (value === undefined || !Number.isFinite(value)) return '-';
   const size = Math.abs(value);
@@ -31,12 +31,12 @@ export const compact = (value: number | undefined): string => {
   return `${threeDigits(value / 1000 ** power)}${' kMGT'[power]}`;
 };
 
-/** Bytes in at most 5 cells, in units of 1,024, such as `512M` or `1.50G`; without a number a dash. */
+/** Formats bytes in at most 5 cells, in units of 1,024, such as `512M` or `1.50G`; undefined as a dash. */
 export const bytes = (value: number | undefined): string => {
   if (value === undefined || !Number.isFinite(value)) return '-';
   const size = Math.abs(value);
   if (size < 1024) return String(Math.round(value));
-  // 1000 KiB and more are shown as MiB: three digits are enough.
+  // From 1000 KiB on the unit is MiB, so that three digits are enough.
   const power = Math.min(
     6,
     Math.floor(Math.log2(size) / 10) + (size / 1024 ** Math.floor(Math.log2(size) / 10) >= 999.5 ? 1 : 0),
@@ -44,7 +44,7 @@ export const bytes = (value: number | undefined): string => {
   return `${threeDigits(value / 1024 ** power)}${' KMGTPE'[power]}`;
 };
 
-/** A share in % with one decimal, from 1,000 on without; without a number a dash. */
+/** Formats a share in % with one decimal, or none from 1,000 on; undefined as a dash. */
 export const percent = (value: number | undefined): string => {
   if (value === undefined || !Number.isFinite(value)) return '-';
   return Math.abs(value) < 999.95 ? value.toFixed(1) : compact(Math.round(value));
@@ -56,5 +56,5 @@ const threeDigits = (value: number): string => {
   return value.toFixed(size >= 9.995 ? 1 : 2);
 };
 
-/** A count with its thousands apart. */
+/** Formats a count with thousands separators. */
 export const count = (value: number): string => value.toLocaleString('en-US');

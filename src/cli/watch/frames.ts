@@ -23,29 +23,29 @@ import { FIRST_VIEW, press, type View } from './view.ts';
 
 const NO_NAMES: Names = new Map();
 
-/** What is followed, and how it is read. */
+/** The followed source, and how to read its metrics. */
 export interface Watched {
-  /** Of the disk, or of the socket. */
+  /** Path of the disk or of the socket. */
   readonly path: string;
   readonly disk$: Observable<DiskEvent>;
   readonly meaningOf: MeaningOf;
-  /** Milliseconds between two documents, as far as that is known beforehand. */
+  /** Expected milliseconds between two documents; absent if unknown. */
   readonly usual?: number;
   readonly scheduler: SchedulerLike;
 }
 
-/** What the disk has come to. */
+/** State of the followed source. */
 export interface Followed {
   readonly model: Model;
   readonly names: Names;
-  /** When it was last seen to be written. */
+  /** Last known write time. */
   readonly alive?: number;
   readonly trouble?: string;
-  /** For how many milliseconds it has not changed, if that is for too long. */
+  /** Milliseconds without an update, set once over the limit. */
   readonly silence?: number;
 }
 
-/** The disk's events as what is known by them, and every second how long it has been silent. */
+/** Folds the events of a disk into its state, and updates `silence` every second. */
 export const followed$ = ({ disk$, meaningOf, usual, scheduler }: Watched): Observable<Followed> =>
   disk$.pipe(
     scan(
@@ -69,17 +69,17 @@ export const followed$ = ({ disk$, meaningOf, usual, scheduler }: Watched): Obse
     }),
   );
 
-/** What is drawn, for a screen of that size. */
+/** Lines of a screen of that size. */
 export interface Frame {
   readonly size: Size;
   readonly lines: readonly Line[];
 }
 
-/** What somebody in front of a terminal does, and how that draws. */
+/** Input and abilities of a terminal. */
 export interface Terminal {
-  /** Names of keys: letters, `up`, `pagedown`. */
+  /** Names of pressed keys: letters, `up`, `pagedown`. */
   readonly key$: Observable<string>;
-  /** The size now, and each other one. */
+  /** The current size, and each change. */
   readonly size$: Observable<Size>;
   readonly unicode: boolean;
   readonly sort?: View['sort'];
@@ -93,7 +93,7 @@ interface Situation {
 
 const QUIT = 'q';
 
-/** Frames, each different from the one before; completes with the key q. */
+/** Emits distinct frames; completes with the key q. */
 export const frame$ = (watched: Watched, { key$, size$, unicode, sort = 'cpu' }: Terminal): Observable<Frame> => {
   type Change = (situation: Situation) => Situation;
   const { path } = watched;

@@ -3,11 +3,11 @@ import { keyOf, type Metric, type Metrics } from '../../client/watch-document.ts
 import type { Meaning, MeaningOf, Quantity } from './metric-semantics.ts';
 import { numberOf, rowOf, type Extra, type Row, type Step } from './row.ts';
 
-/** Milliseconds between two documents, until that has been seen. */
+/** Milliseconds between two collections, until measured. */
 export const USUAL_PERIOD = 5000;
 const GAPS = 5;
 
-/** The host; units as in rows, and `cpu` in % of all its CPUs if their number is known, else of one. */
+/** The host, in the units of a row. `cpu`: % of all its CPUs if their number is known, else of one. */
 export interface Host {
   readonly name?: string;
   readonly cpu?: number;
@@ -15,25 +15,27 @@ export interface Host {
   readonly counter?: Counter;
 }
 
-/** All that is known after some documents. */
+/** State after any number of documents. */
 export interface Model {
   readonly host: Host;
-  /** By uuid, or by id where there is none; in the order of the document. */
+  /** By UUID, or by id without one; in the order of the document. */
   readonly rows: ReadonlyMap<string, Row>;
   readonly extras: readonly Extra[];
-  /** How many collections have been seen. */
+  /** Number of collections so far. */
   readonly collections: number;
-  /** Of the last document, and of the last that was a collection. */
+  /** Stamp of the last document. */
   readonly stamp?: Stamp;
+  /** Stamp of the last document that was a whole collection. */
   readonly collected?: Stamp;
   /** Milliseconds between the last few collections. */
   readonly gaps: readonly number[];
-  /** The host's values as one text, and whether that has ever changed. */
+  /** Values of the host as one text. */
   readonly hostText: string;
+  /** True if the values of the host have ever changed. */
   readonly lively: boolean;
 }
 
-/** Nothing is known. */
+/** State before the first document. */
 export const NOTHING: Model = {
   host: { numbers: new Map() },
   rows: new Map(),
@@ -44,7 +46,7 @@ export const NOTHING: Model = {
   lively: false,
 };
 
-/** Milliseconds from one collection to the next; `usual` is for as long as that has not been seen. */
+/** Returns the median of the last gaps between collections in milliseconds; `usual` until there is one. */
 export const periodOf = ({ gaps }: Model, usual = USUAL_PERIOD): number =>
   gaps.length === 0 ? usual : (gaps.toSorted((a, b) => a - b)[Math.floor((gaps.length - 1) / 2)] ?? usual);
 
@@ -67,16 +69,16 @@ const hostOf = (before: Host, metrics: readonly Metric[], meaningOf: MeaningOf, 
   return { numbers, ...present('name', name), ...present('counter', counter), ...present('cpu', share) };
 };
 
-// Columns that a hostile disk may ask for.
+// Limits the columns that a hostile disk can add.
 const MOST_EXTRAS = 64;
 
 const isCollection = (model: Model, hostText: string, at: number): boolean => {
   if (model.collected === undefined || hostText !== model.hostText) return true;
-  // A host of which only the name is published says nothing of when; changes come within milliseconds, periods take seconds.
+  // If host values never change, time decides: changes follow within milliseconds, collections after seconds.
   return !model.lively && at - model.collected.at > 900;
 };
 
-/** What is known with one document more. Pure; parts of a document that are no numbers, or out of range, are left out. */
+/** Returns the state after one more document. Pure. Skips values that are not finite numbers. */
 export const nextModel = (
   model: Model,
   metrics: Metrics,
@@ -96,7 +98,7 @@ export const nextModel = (
     metrics.vms.map((vm) => {
       const key = keyOf(vm);
       const before = model.rows.get(key);
-      // Another id is another run of the domain, whose counters start anew.
+      // A new id is a new run of the domain, whose counters start from 0.
       return [key, rowOf(before?.id === vm.id ? before : undefined, vm, meaningOf, step, onExtra)];
     }),
   );

@@ -21,7 +21,7 @@ import { block } from './table.ts';
 import { type Sort, sortNote, USUAL_SORT } from './view.ts';
 import { followed$, type Followed, type Watched } from './frames.ts';
 
-/** What is printed: a block for a document, or a line of trouble. */
+/** Output of the command: the table of one document, or a line about a problem. */
 export type Printed =
   | { readonly kind: 'block'; readonly text: string; readonly vms: number }
   | { readonly kind: 'trouble'; readonly message: string };
@@ -29,7 +29,7 @@ export type Printed =
 export interface PlainOptions {
   readonly unicode: boolean;
   readonly sort: Sort;
-  /** How many blocks; without it there is no end. */
+  /** Number of tables; absent for no end. */
   readonly count?: number;
 }
 
@@ -59,12 +59,12 @@ const block$ = (
     skipWhile(({ model }) => model.collections < 2),
   );
   const silent$ = known$.pipe(filter(({ silence }) => silence !== undefined));
-  // A disk that has gone is not silent.
+  // A disk that is gone gets no `silence`, so a timer is needed.
   const late$ = known$.pipe(audit(({ model }) => timer((SILENT_PERIODS + 1) * periodOf(model, usual), scheduler)));
   const unrated$ = merge(silent$, late$).pipe(take(1), takeUntil(rated$));
   return merge(rated$, unrated$).pipe(
     mergeMap(({ model, names }, index): readonly Printed[] => {
-      // Nobody is surprised where the usual order is not to be had.
+      // Only an order that was requested explicitly deserves a note.
       const note = index === 0 && sort !== USUAL_SORT ? sortNote(model, sort) : undefined;
       const text = block(model, { sort, reverse: false }, { unicode, names });
       return [
@@ -76,8 +76,8 @@ const block$ = (
 };
 
 /**
- * The table as text. The first block comes with the second document, because shares of CPU need two, or without if there
- * is none for three periods; then comes one for each document. It is an error if the disk cannot be read at the start.
+ * Emits the table as text for each document. The first one comes with the second document, because shares of CPU need
+ * two, or without them if there is none for three periods. Errors if the source cannot be read at the start.
  */
 export const printed$ = (watched: Watched, options: PlainOptions): Observable<Printed> => {
   const { count = Number.POSITIVE_INFINITY } = options;

@@ -2,20 +2,20 @@ import { advance, type Counter, type Stamp } from './counter.ts';
 import type { Metric, VmMetrics } from '../../client/watch-document.ts';
 import { isNumeric, type Meaning, type MeaningOf, type Quantity } from './metric-semantics.ts';
 
-/** How many shares of CPU are kept of a domain. */
+/** Number of shares of CPU kept for each domain. */
 export const HISTORY = 60;
 
-/** A further metric, shown under its own name. */
+/** A metric without a column of its own, shown under its name. */
 export interface Extra {
   readonly name: string;
   readonly unit: string;
-  /** Its values are bytes. */
+  /** True if its values are bytes. */
   readonly memory: boolean;
-  /** Its values are per second. */
+  /** True if its values are per second. */
   readonly counter: boolean;
 }
 
-/** One domain. Memory is in bytes, shares in % of one CPU; what is not known is undefined. */
+/** One domain. Memory is in bytes, shares are in % of one CPU; unknown values are undefined. */
 export interface Row {
   readonly id: string;
   readonly uuid: string;
@@ -24,22 +24,22 @@ export interface Row {
   readonly memory: number | undefined;
   readonly memoryMaximum: number | undefined;
   readonly steal: number | undefined;
-  /** Shares of CPU, the newest last. */
+  /** Shares of CPU, newest last. */
   readonly history: readonly number[];
   /** By name. */
   readonly extras: ReadonlyMap<string, number>;
   readonly counters: ReadonlyMap<string, Counter>;
 }
 
-/** The number that is the value of a metric; missing if it is none, or none that can be reckoned with. */
+/** Returns the value of a metric as a number, or undefined if it is not a finite number. */
 export const numberOf = ({ type, value }: Metric): number | undefined => {
   if (!isNumeric(type)) return undefined;
   const number = Number(value);
-  // Blanks are 0 for Number.
+  // Number('  ') is 0.
   return Number.isFinite(number) && (number !== 0 || value.trim() !== '') ? number : undefined;
 };
 
-/** A document, and whether all of its values are new. */
+/** Stamp of a document. `collected`: it is a whole collection. */
 export interface Step {
   readonly stamp: Stamp;
   readonly collected: boolean;
@@ -48,7 +48,7 @@ export interface Step {
 const CPU = '\ncpu';
 const STEAL = '\nsteal';
 
-/** A domain with one document more. Says which of its metrics are shown under their own names. */
+/** Returns the row of a domain after one more document. Calls `onExtra` for metrics without a column of their own. */
 export const rowOf = (
   before: Row | undefined,
   { id, uuid, metrics }: VmMetrics,
@@ -75,7 +75,7 @@ export const rowOf = (
       onExtra(metric, meaning);
     } else if (!numbers.has(quantity)) numbers.set(quantity, number * factor);
   }
-  // A metric of such a name would spoil only the share of its own domain.
+  // A metric with such a name could only falsify the share of its own domain.
   const share = (name: string, seconds: number | undefined): number | undefined => {
     const perSecond = seconds === undefined ? undefined : rate(name, seconds);
     return perSecond === undefined ? undefined : perSecond * 100;
@@ -84,7 +84,7 @@ export const rowOf = (
   const steal = share(STEAL, numbers.get('stealTime')) ?? numbers.get('stealShare');
   const old = before?.history ?? [];
   const moved = counters.get(CPU) !== before?.counters.get(CPU);
-  // A value that came late takes the place of the one that it corrects.
+  // A late value replaces the one that it corrects.
   const kept = step.collected ? old.slice(-HISTORY + 1) : old.slice(0, -1);
   return {
     id,

@@ -2,7 +2,7 @@ import { printable } from './format.ts';
 import { periodOf, type Model } from './model.ts';
 import type { State } from './table.ts';
 
-/** Periods without new metrics after which that is said. */
+/** Periods without new metrics after which the status line reports it. */
 export const SILENT_PERIODS = 3;
 
 const LONGEST = 400;
@@ -21,7 +21,7 @@ export const stateOf = (
 ): State => {
   const disk = printable(path, LONGEST, false);
   if (trouble !== undefined) {
-    // Not every reason names the disk.
+    // Some reasons do not name the disk.
     const where = trouble.includes(path) ? '' : ` (${disk})`;
     return { text: `Waiting: ${printable(trouble, LONGEST, false)}${where}`, bad: true };
   }

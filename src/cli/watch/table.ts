@@ -5,10 +5,10 @@ import type { Row } from './row.ts';
 import type { Quantity } from './metric-semantics.ts';
 import { clampTop, sortableBy, sortedRows, sortNote, type View } from './view.ts';
 
-/** How a line is to be drawn. */
+/** Style of a line. */
 export type Look = 'plain' | 'strong' | 'title' | 'alarm';
 
-/** One line, exactly as wide as the terminal: printable ASCII and the block characters of bars, nothing else. */
+/** One line, exactly as wide as the terminal. Only printable ASCII and the characters of `DRAWN`. */
 export interface Line {
   readonly text: string;
   readonly look: Look;
@@ -19,16 +19,16 @@ export interface Size {
   readonly rows: number;
 }
 
-/** Status line, and whether it is bad news. */
+/** Status line; `bad`: it reports a problem. */
 export interface State {
   readonly text: string;
   readonly bad: boolean;
 }
 
-/** Lines of a frame that are no rows: host, state, titles, footer. */
+/** Lines of a frame besides rows: host, status, titles, footer. */
 const FRAME = 4;
 
-/** How many rows of the table fit. */
+/** Returns the number of rows that fit on a screen. */
 export const pageOf = ({ rows }: Size): number => Math.max(0, rows - FRAME);
 
 const UNDRAWABLE = new RegExp(`[^ -~${DRAWN}]`, 'g');
@@ -43,7 +43,7 @@ const parts = (all: readonly (string | undefined)[], width: number): string => {
   return fitting.join('  ');
 };
 
-/** The line of the host: its name, and what its metrics say of CPU, load and memory. */
+/** Formats the line of the host: name, CPU, load and memory. */
 export const hostLine = (host: Host, width: number, unicode: boolean): string => {
   const get = (quantity: Quantity): number | undefined => host.numbers.get(quantity);
   const cpus = get('cpus');
@@ -71,7 +71,7 @@ const padded = ({ left = false, width }: Column, text: string): string =>
 const joined = (columns: readonly Column[], cell: (column: Column) => string): string =>
   columns.map((column) => padded(column, cell(column))).join(' ');
 
-// A number that is cut would be another number.
+// Numbers are never truncated: that would show another number.
 const cellOf =
   (row: Row) =>
   (column: Column): string => {
@@ -86,7 +86,7 @@ const titles = (
 ): string =>
   joined(columns, ({ title, sort: by, width }) => {
     if (by !== sort) return title.slice(0, width);
-    // Without arrows the footer says which way.
+    // Without arrows the footer shows the direction.
     const mark = !unicode ? '*' : (sort === 'id') === reverse ? '↓' : '↑';
     return `${mark}${title}`.slice(0, width);
   });
@@ -110,7 +110,7 @@ const footer = (first: number, shown: number, model: Model, { sort, reverse }: V
   );
 };
 
-/** A whole screen: exactly as many lines as it has rows. Only the rows that fit are made. */
+/** Draws a whole screen, with exactly as many lines as it has. Formats only the rows that fit. */
 export const frame = (
   model: Model,
   view: View,
@@ -136,7 +136,7 @@ export const frame = (
   ].slice(0, height);
 };
 
-/** The table for a pipe: all rows, all columns, no history, no padding at the end. */
+/** Formats the table for a pipe: all rows, all columns, no history, no trailing blanks. */
 export const block = (model: Model, view: Pick<View, 'sort' | 'reverse'>, style: Style): string => {
   const rows = sortedRows(model, view, style.names);
   const columns = columnsFor(Number.POSITIVE_INFINITY, { rows, extras: model.extras }, { ...style, history: false });

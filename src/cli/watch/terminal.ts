@@ -7,7 +7,7 @@ import type { Line, Look, Size } from './table.ts';
 import type { Frame } from './frames.ts';
 
 const ESC = '\u001b[';
-// Alternate screen, no cursor, no wrapping at the end of a line, nothing on it.
+// Alternate screen, cursor hidden, no line wrap, cleared.
 const ENTER = `${ESC}?1049h${ESC}?25l${ESC}?7l${ESC}2J`;
 const LEAVE = `${ESC}0m${ESC}?7h${ESC}?25h${ESC}?1049l`;
 const LOOKS: Readonly<Record<Look, string>> = {
@@ -17,13 +17,13 @@ const LOOKS: Readonly<Record<Look, string>> = {
   alarm: `${ESC}1;7m`,
 };
 
-/** Size of a terminal; 80 x 24 where it does not know. */
+/** Returns the size of a terminal; 80 x 24 if unknown. */
 export const sizeOf = ({ columns, rows }: { readonly columns?: number; readonly rows?: number }): Size => ({
   columns: columns === undefined || columns < 1 ? 80 : columns,
   rows: rows === undefined || rows < 1 ? 24 : rows,
 });
 
-/** The size of a terminal, now and after each change of it. */
+/** Emits the size of a terminal, now and after each change. */
 export const size$ = (output: WriteStream): Observable<Size> =>
   merge(of(undefined), fromEvent(output, 'resize')).pipe(
     map(() => sizeOf(output)),
@@ -36,7 +36,7 @@ interface Keypress {
   readonly ctrl?: boolean;
 }
 
-/** The keys that are pressed, by name: `a`, `up`, `pagedown`, `ctrl-c`. The terminal is in raw mode while it is subscribed to. */
+/** Emits the names of pressed keys: `a`, `up`, `pagedown`, `ctrl-c`. Sets the terminal to raw mode while subscribed. */
 export const key$ = (input: ReadStream): Observable<string> =>
   new Observable<Keypress>((subscriber) => {
     const onKey = (_text: string | undefined, key: Keypress): void => subscriber.next(key);
@@ -54,7 +54,7 @@ export const key$ = (input: ReadStream): Observable<string> =>
     filter((key) => key !== ''),
   );
 
-/** What brings a terminal from one frame to another: the lines that differ, or all of them after a change of size. */
+/** Returns the output that turns one frame into another: the lines that differ, or all after a change of size. */
 export const difference = (before: Frame | undefined, { size, lines }: Frame): string => {
   const same = before !== undefined && before.size.columns === size.columns && before.size.rows === size.rows;
   const differs = ({ text, look }: Line, index: number): boolean => {
@@ -67,17 +67,17 @@ export const difference = (before: Frame | undefined, { size, lines }: Frame): s
   return (same ? '' : `${ESC}2J`) + drawn.join('');
 };
 
-/** A process that owns a terminal, as far as drawing on it needs one. */
+/** The parts of a process that drawing on its terminal needs. */
 export interface Owner {
   readonly on: (event: string, listener: () => void) => unknown;
   readonly off: (event: string, listener: () => void) => unknown;
-  /** Stops this process until it is told to continue. */
+  /** Stops this process until SIGCONT. */
   readonly stop: () => void;
 }
 
 /**
- * Draws frames on a terminal; subscribing takes its alternate screen, and every way out gives the terminal back: the
- * end, an error, unsubscribing, the end of the process, and SIGTSTP until SIGCONT. Emits nothing.
+ * Draws frames on the alternate screen of a terminal. Restores the terminal on completion, error, unsubscription, the
+ * end of the process, and from SIGTSTP to SIGCONT. Emits nothing.
  */
 export const drawn$ = (
   frame$: Observable<Frame>,
@@ -108,7 +108,7 @@ export const drawn$ = (
     };
     const listeners = [
       ['exit', leave],
-      // So that the reason is seen.
+      // Restores the screen before the error is printed.
       ['uncaughtExceptionMonitor', leave],
       ['SIGTSTP', suspend],
       ['SIGCONT', resume],

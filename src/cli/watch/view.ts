@@ -4,18 +4,18 @@ import type { Row } from './row.ts';
 
 export const SORTS = ['cpu', 'memory', 'steal', 'id'] as const;
 export type Sort = (typeof SORTS)[number];
-/** By what is sorted where nobody asks for anything else. */
+/** Default sort order. */
 export const USUAL_SORT: Sort = 'cpu';
 
-/** What of the table is looked at, and in which order. */
+/** The visible part of the table and its order. */
 export interface View {
   readonly sort: Sort;
   readonly reverse: boolean;
-  /** Index of the first row that is drawn. */
+  /** Index of the first visible row. */
   readonly top: number;
 }
 
-/** The busiest first. */
+/** The view at the start: busiest domain first. */
 export const FIRST_VIEW: View = { sort: 'cpu', reverse: false, top: 0 };
 
 const LETTERS: ReadonlyMap<string, Sort> = new Map([
@@ -25,14 +25,14 @@ const LETTERS: ReadonlyMap<string, Sort> = new Map([
   ['n', 'id'],
 ]);
 
-/** The first row that can be drawn of that many, so that the page is full. */
+/** Limits `top`, so that the page is full if there are enough rows. */
 export const clampTop = (top: number, rows: number, page: number): number =>
   Math.max(0, Math.min(top, rows - Math.max(1, page)));
 
 const neighbour = (sort: Sort, step: number): Sort =>
   SORTS[(SORTS.indexOf(sort) + step + SORTS.length) % SORTS.length] ?? sort;
 
-/** The view after a key; the same one if it means nothing. `page` is how many of the rows are drawn. */
+/** Returns the view after a key; the same object if the key has no meaning. `page`: number of visible rows. */
 export const press = (view: View, key: string, rows: number, page: number): View => {
   const sorted = (sort: Sort): View => ({ sort, reverse: sort === view.sort && view.reverse, top: 0 });
   const scrolled = (by: number): View => {
@@ -83,7 +83,7 @@ const byName =
     return name === undefined || otherName === undefined ? byId(one, other) : text(name, otherName);
   };
 
-/** By what the rows can be sorted: as asked, or by the first that any of them has a value of. */
+/** Returns the requested sort order if any row has a value for it, else the first for which one has. */
 export const sortableBy = ({ rows, collections }: Model, asked: Sort): Sort => {
   // Shares of CPU need two documents.
   if (collections < 2) return asked;
@@ -92,14 +92,14 @@ export const sortableBy = ({ rows, collections }: Model, asked: Sort): Sort => {
   return [asked, ...SORTS].find(has) ?? 'id';
 };
 
-/** That the rows are not sorted as asked. */
+/** Explains that the rows are not sorted as requested; undefined if they are. */
 export const sortNote = (model: Model, asked: Sort): string | undefined => {
   const by = sortableBy(model, asked);
   if (by === asked || model.rows.size === 0) return undefined;
   return `no metric here tells ${asked}, so by ${by}`;
 };
 
-/** The rows in the order of the view: the largest value first, ids and names ascending; what has no value comes last. */
+/** Sorts rows by the view: largest value first, ids and names ascending, rows without a value last. */
 export const sortedRows = (
   model: Model,
   { sort: asked, reverse }: Pick<View, 'sort' | 'reverse'>,

@@ -87,7 +87,7 @@ const claim = (path: string): (() => void) => {
  * Writes our pid to the pid file atomically, and returns a function that removes it if it is still ours. Replaces a
  * stale file. In a folder of `owner`, root acts as that user.
  *
- * @throws Error if vhostmd runs already, the file is not a pid file or not writable, or others could replace its folder.
+ * @throws Error if vhostmd runs already, the file is not a pid file or not writable, or others can replace its folder.
  */
 export const claimPidFile = (path: string, owner: Owner = ownUser()): (() => void) => {
   const wrong = isRoot() ? missingOrDistrusted(dirname(path), owner) : undefined;
