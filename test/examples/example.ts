@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { asyncScheduler, BehaviorSubject } from 'rxjs';
@@ -55,5 +54,3 @@ export const sinkElement = (module: string, options: Readonly<Record<string, str
   const elements = Object.entries(options).map(([name, value]) => `<option name="${name}">${value}</option>`);
   return `<sink module="${module}">${elements.join('')}</sink>`;
 };
-
-export const textOf = (name: string): string => readFileSync(exampleFile(name), 'utf8');

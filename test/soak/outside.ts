@@ -49,9 +49,3 @@ export const descriptorKinds = (pid: number): string => {
   }
   return [...counts].map(([kind, count]) => `${count} ${kind}`).join(', ');
 };
-
-/** Connections that a unix socket has accepted. */
-export const clientsOf = (socket: string): number =>
-  readFileSync('/proc/net/unix', 'latin1')
-    .split('\n')
-    .filter((line) => line.endsWith(` ${socket}`) && / 03 +\d+ /.test(line)).length;

@@ -94,5 +94,3 @@ export const updater = (fd: number, size: number, sums: UniqueSums, pwrite: Pwri
     },
   };
 };
-
-export type Updater = ReturnType<typeof updater>;

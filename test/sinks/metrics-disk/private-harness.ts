@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { asyncScheduler, Subject } from 'rxjs';
@@ -57,6 +56,3 @@ export const startPrivate = (folder: string, options: Partial<PrivateDisksOption
     stop: (): void => subscription.unsubscribe(),
   };
 };
-
-/** Whether a text stands anywhere in a file, behind the content too. */
-export const holds = (path: string, text: string): boolean => readFileSync(path).includes(text);
