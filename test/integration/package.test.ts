@@ -1,0 +1,42 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const VERSION = (JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as { readonly version: string })
+  .version;
+
+const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-package-'));
+const run = (command: string, args: readonly string[]): string =>
+  execFileSync(command, args, { cwd: folder, encoding: 'utf8' }).trim();
+
+beforeAll(() => {
+  writeFileSync(path.join(folder, 'package.json'), '{"private":true,"type":"module"}\n');
+  run('npm', ['pack', ROOT, '--ignore-scripts', '--silent', '--pack-destination', folder]);
+  run('npm', [
+    'install',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    '--prefer-offline',
+    `./vhostmd-${VERSION}.tgz`,
+  ]);
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+it('the package that npm packs has the command, with its version', () => {
+  expect(run('./node_modules/.bin/vhostmd', ['--version'])).toContain(VERSION);
+});
+
+it.each([
+  ['vhostmd', 'defineSink'],
+  ['vhostmd/testing', 'playMarbles'],
+])('the package that npm packs can be imported as %s', (specifier, name) => {
+  const script = `const all = await import('${specifier}'); console.log(Object.keys(all).join(' '))`;
+  expect(run(process.execPath, ['--input-type=module', '--eval', script]).split(' ')).toContain(name);
+});
