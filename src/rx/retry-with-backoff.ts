@@ -12,12 +12,13 @@ export const waitOf = ({ first, most }: Backoff, failures: number): number => Ma
 
 export interface RetryOptions<T, R> {
   readonly scheduler: SchedulerLike;
-  readonly backoff: Backoff;
+  /** Of every failure, or of this one. */
+  readonly backoff: Backoff | ((error: unknown) => Backoff);
   /** Emitted before the wait. Default: nothing. */
   readonly report?: (error: unknown) => Observable<R>;
-  /** Values that reset the waits. Default: none. */
+  /** Values that reset the waits. Default: all with `stableAfter`, none without. */
   readonly isWell?: (value: T) => boolean;
-  /** Milliseconds from the last value of a try to its failure that reset the waits. Default: never. */
+  /** Milliseconds that a try must last after such a value to reset the waits. Default: 0. */
   readonly stableAfter?: number;
 }
 
@@ -27,21 +28,22 @@ export const retryWithBackoff =
     scheduler,
     backoff,
     report = () => EMPTY,
-    isWell = () => false,
-    stableAfter = Infinity,
+    stableAfter = 0,
+    isWell = () => stableAfter > 0,
   }: RetryOptions<T, R>): OperatorFunction<T, T | R> =>
-  (source$) =>
-    defer(() => {
+  (source$) => {
+    const waitAfter = (error: unknown, failures: number): number =>
+      waitOf(typeof backoff === 'function' ? backoff(error) : backoff, failures);
+    return defer(() => {
       // State of one subscription across its tries, which no operator carries over a retry.
       let failures = 0;
-      let valueAt = Infinity;
+      let wellAt = Infinity;
       const noted = (value: T): void => {
-        valueAt = scheduler.now();
-        if (isWell(value)) failures = 0;
+        if (isWell(value)) wellAt = scheduler.now();
       };
       const failed = (error: unknown): Observable<R> => {
-        if (scheduler.now() - valueAt >= stableAfter) failures = 0;
-        valueAt = Infinity;
+        if (scheduler.now() - wellAt >= stableAfter) failures = 0;
+        wellAt = Infinity;
         return concat(
           report(error),
           throwError(() => error),
@@ -50,6 +52,7 @@ export const retryWithBackoff =
       return source$.pipe(
         tap(noted),
         catchError(failed),
-        retry({ delay: () => timer(waitOf(backoff, failures++), scheduler) }),
+        retry({ delay: (error) => timer(waitAfter(error, failures++), scheduler) }),
       );
     });
+  };

@@ -51,6 +51,23 @@ describe('retryWithBackoff', () => {
     run(['1--#', '---#'], { backoff: BACKOFF, report, stableAfter: 3 }, '1--x----x------x----------x---');
   });
 
+  it('starts anew after a value that is well only when the try has lasted, if both are asked for', () => {
+    const isWell = (value: string) => value === '2';
+    run(
+      ['2-#', '2-#', '1--#', '2--#', '#'],
+      { backoff: BACKOFF, report, isWell, stableAfter: 3 },
+      '2-x-2-x---1--x-------2--x-x---',
+    );
+  });
+
+  it('may wait differently after different failures', () => {
+    run(
+      ['(#|)', '#', '#'],
+      { backoff: (error) => ({ first: 2, most: error === 'error' ? 4 : 8 }), report },
+      'x-x---x---x---x---x---x---x---',
+    );
+  });
+
   it('completes with its source', () => {
     run(['#', '-1|'], { backoff: BACKOFF }, '---1|');
   });

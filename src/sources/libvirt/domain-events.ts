@@ -12,17 +12,21 @@ import {
   mergeMap,
   type Observable,
   of,
-  retry,
+  scan,
   type SchedulerLike,
+  skipUntil,
   startWith,
   switchMap,
   tap,
-  throwError,
+  timestamp,
+  type Timestamp,
   timer,
+  withLatestFrom,
   zip,
 } from 'rxjs';
 
 import type { DomainEvent } from '../../model/metric.ts';
+import { retryWithBackoff } from '../../rx/retry-with-backoff.ts';
 import { isGoing } from './call.ts';
 import type { Connection, LifecycleEvent } from './types.ts';
 import type { ConnectionState } from './reconnect.ts';
@@ -72,31 +76,47 @@ const listThenWatch$ = (
   connection: Connection,
   following: WatchScope,
   again$: Observable<unknown>,
-): Observable<DomainEvent> =>
-  defer(() => {
-    let listed = false;
-    let since: LifecycleEvent[] | undefined;
-    const sync$ = defer(() => {
-      since = [];
-      return list$(connection, following).pipe(
-        map((list) => patched(list, since ?? [])),
-        finalize(() => (since = undefined)),
-      );
-    });
-    const event$ = connection.lifecycle$.pipe(
-      filter(({ kind }) => following.defined || !kind.endsWith('defined')),
-      tap((event) => since?.push(event)),
-      filter(() => listed),
-    );
-    return merge(
-      event$,
-      again$.pipe(
-        startWith('now'),
-        exhaustMap(() => sync$),
-        tap(() => (listed = true)),
-      ),
-    );
-  });
+): Observable<DomainEvent> => {
+  const event$ = connection.lifecycle$.pipe(filter(({ kind }) => following.defined || !kind.endsWith('defined')));
+  const since$ = event$.pipe(
+    scan((events: readonly LifecycleEvent[], event) => [...events, event], []),
+    startWith([]),
+  );
+  const sync$ = defer(() => list$(connection, following)).pipe(
+    withLatestFrom(since$),
+    map(([list, since]) => patched(list, since)),
+  );
+  return again$.pipe(
+    startWith('now'),
+    exhaustMap(() => sync$),
+    connect((shared$) => merge(event$.pipe(skipUntil(shared$)), shared$)),
+  );
+};
+
+/** Domains whose channel is asked for, and what decides that. */
+interface Questions {
+  readonly uuids: readonly string[];
+  readonly ids: ReadonlyMap<string, number>;
+  /** When all were asked for. */
+  readonly askedAll: number;
+}
+
+export const NO_QUESTIONS: Questions = { uuids: [], ids: new Map(), askedAll: -Infinity };
+
+/** The questions that an event of the domains raises. `reported`: libvirt reports when a domain gets or loses a device. */
+export const nextQuestions =
+  (reported: boolean) =>
+  ({ ids, askedAll }: Questions, { value: event, timestamp: now }: Timestamp<DomainEvent>): Questions => {
+    if (event.kind === 'running') return { uuids: [event.domain.uuid], ids, askedAll };
+    if (event.kind !== 'sync') return { uuids: [], ids, askedAll };
+    // A list that was asked for early, since a domain was missing, is news of few.
+    const all = !reported || now - askedAll > CHECK / 2;
+    return {
+      uuids: event.domains.filter(({ uuid, id }) => all || ids.get(uuid) !== id).map(({ uuid }) => uuid),
+      ids: new Map(event.domains.map(({ uuid, id }) => [uuid, id])),
+      askedAll: all ? now : askedAll,
+    };
+  };
 
 // Of several questions about one domain on the way at the same time the answer to the latest counts.
 const channels$ = (
@@ -105,26 +125,15 @@ const channels$ = (
   scheduler: SchedulerLike,
 ): Observable<DomainEvent> =>
   defer(() => {
-    const latest = new Map<string, symbol>();
-    let ids: ReadonlyMap<string, number> = new Map();
-    let askedAll = -Infinity;
-    const uuidsToAsk = (event: DomainEvent): readonly string[] => {
-      if (event.kind === 'running') return [event.domain.uuid];
-      if (event.kind !== 'sync') return [];
-      const before = ids;
-      ids = new Map(event.domains.map(({ uuid, id }) => [uuid, id]));
-      // A list that was asked for early, since a domain was missing, is news of few.
-      const all = !connection.reports.devices || scheduler.now() - askedAll > CHECK / 2;
-      if (all) askedAll = scheduler.now();
-      return event.domains.filter(({ uuid, id }) => all || before.get(uuid) !== id).map(({ uuid }) => uuid);
-    };
-    const asked$ = merge(event$.pipe(mergeMap(uuidsToAsk)), connection.devices$);
-    return asked$.pipe(
-      map((uuid) => {
-        const question = Symbol(uuid);
-        latest.set(uuid, question);
-        return { uuid, question };
-      }),
+    const latest = new Map<string, number>();
+    const asked$ = event$.pipe(
+      timestamp(scheduler),
+      scan(nextQuestions(connection.reports.devices), NO_QUESTIONS),
+      mergeMap(({ uuids }) => uuids),
+    );
+    return merge(asked$, connection.devices$).pipe(
+      map((uuid, question) => ({ uuid, question })),
+      tap(({ uuid, question }) => latest.set(uuid, question)),
       mergeMap(
         ({ uuid, question }) =>
           connection.channel$(uuid).pipe(
@@ -162,14 +171,12 @@ export const domainEvents$ = (
     switchMap((link): Observable<DomainEvent> => {
       if (!link.up) return of({ kind: 'lost', reason: link.reason });
       return watched$(link.connection, following, scheduler).pipe(
-        catchError((error: unknown) => {
-          const reason = `the domains cannot be listed: ${reasonOf(error)}`;
-          return merge(
-            of<DomainEvent>({ kind: 'lost', reason }),
-            throwError(() => error),
-          );
+        retryWithBackoff({
+          scheduler,
+          backoff: { first: LIST_AGAIN, most: LIST_AGAIN },
+          report: (error) =>
+            of<DomainEvent>({ kind: 'lost', reason: `the domains cannot be listed: ${reasonOf(error)}` }),
         }),
-        retry({ delay: () => timer(LIST_AGAIN, scheduler) }),
       );
     }),
   );

@@ -1,21 +1,18 @@
 import {
-  catchError,
-  defer,
+  connect,
   distinctUntilChanged,
   map,
   merge,
   type Observable,
   of,
-  repeat,
+  ReplaySubject,
   type SchedulerLike,
   share,
-  ReplaySubject,
   takeUntil,
-  tap,
   timer,
 } from 'rxjs';
 
-import { waitOf } from '../../rx/retry-with-backoff.ts';
+import { type Backoff, retryWithBackoff } from '../../rx/retry-with-backoff.ts';
 import { isGoing, LibvirtError } from './call.ts';
 import type { Connection } from './types.ts';
 import { reasonOf } from '../../model/reason.ts';
@@ -39,36 +36,37 @@ const NO_ANSWER = 5000;
 const isPassing = (error: unknown): boolean =>
   isGoing(error) || (error instanceof LibvirtError && error.code === undefined);
 
+const backoffFor = (error: unknown): Backoff => ({
+  first: FIRST_RETRY,
+  most: isPassing(error) ? MOST_RETRY : MOST_RETRY_REFUSED,
+});
+
+const down = (reason: string): ConnectionState => ({ up: false, reason });
+
 /** Keeps one connection open: opens it again, with backoff, whenever it cannot be opened or is lost. Shared and replayed. */
 export const connectionState$ = (
   open$: Observable<Connection>,
   scheduler: SchedulerLike,
 ): Observable<ConnectionState> =>
-  defer(() => {
-    let failures = 0;
-    let upSince: number | undefined;
-    let most = MOST_RETRY;
-    const opened$ = open$.pipe(
-      tap({
-        next: () => (upSince = scheduler.now()),
-        error: (error: unknown) => {
-          // One that is lost as soon as it is open is opened ever less often, too.
-          if (upSince !== undefined && scheduler.now() - upSince >= STABLE) failures = 0;
-          upSince = undefined;
-          most = isPassing(error) ? MOST_RETRY : MOST_RETRY_REFUSED;
-        },
-      }),
-      share(),
-    );
-    const attempt$ = merge(
-      opened$.pipe(map((connection): ConnectionState => ({ up: true, connection }))),
-      timer(NO_ANSWER, scheduler).pipe(
-        map((): ConnectionState => ({ up: false, reason: 'no answer yet' })),
-        takeUntil(opened$),
+  open$.pipe(
+    map((connection): ConnectionState => ({ up: true, connection })),
+    connect((up$) =>
+      merge(
+        up$,
+        timer(NO_ANSWER, scheduler).pipe(
+          map(() => down('no answer yet')),
+          takeUntil(up$),
+        ),
       ),
-    ).pipe(catchError((error: unknown) => of<ConnectionState>({ up: false, reason: reasonOf(error) })));
-    return attempt$.pipe(
-      repeat({ delay: () => timer(waitOf({ first: FIRST_RETRY, most }, failures++), scheduler) }),
-      distinctUntilChanged((before, now) => !before.up && !now.up && before.reason === now.reason),
-    );
-  }).pipe(share({ connector: () => new ReplaySubject(1) }));
+    ),
+    // One that is lost as soon as it is open is opened ever less often, too.
+    retryWithBackoff({
+      scheduler,
+      backoff: backoffFor,
+      isWell: ({ up }) => up,
+      stableAfter: STABLE,
+      report: (error) => of(down(reasonOf(error))),
+    }),
+    distinctUntilChanged((before, now) => !before.up && !now.up && before.reason === now.reason),
+    share({ connector: () => new ReplaySubject(1) }),
+  );

@@ -89,6 +89,23 @@ describe('The link to libvirt', () => {
     ]);
   });
 
+  it('is tried less and less often where the server says nothing and then hangs up', () => {
+    const { scheduler, seen, see } = virtualTime(20_000);
+    const attempts: number[] = [];
+    const open$ = defer(() => {
+      attempts.push(scheduler.now());
+      return timer(6000, scheduler).pipe(switchMap(() => refused$));
+    });
+    connectionState$(open$, scheduler).pipe(map(said)).subscribe(see);
+    scheduler.flush();
+    expect(attempts).toEqual([0, 6100, 12_300, 18_700]);
+    expect(seen.slice(0, 3)).toEqual([
+      [5000, 'no answer yet'],
+      [6000, 'refused'],
+      [11_100, 'no answer yet'],
+    ]);
+  });
+
   it('is one for all that use it, also for those who come later, and is closed with the last of them', () => {
     const { scheduler, seen, see } = virtualTime(1000);
     let open = 0;
