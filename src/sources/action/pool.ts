@@ -12,11 +12,11 @@ export const pool = (size: number): ((late: boolean) => Observable<Release>) => 
   const lateSize = Math.max(1, Math.floor(size / 4));
   const total = Math.max(size, lateSize + 1);
   const waiting = { late: new Set<() => void>(), prompt: new Set<() => void>() };
-  const running = { late: 0, prompt: 0 };
+  const running = { late: new Set<Release>(), prompt: new Set<Release>() };
 
   const startWaiting = (): void => {
-    while (running.late + running.prompt < total) {
-      const queue = running.late < lateSize && waiting.late.size > 0 ? waiting.late : waiting.prompt;
+    while (running.late.size + running.prompt.size < total) {
+      const queue = running.late.size < lateSize && waiting.late.size > 0 ? waiting.late : waiting.prompt;
       const [start] = queue;
       if (start === undefined) return;
       queue.delete(start);
@@ -28,14 +28,11 @@ export const pool = (size: number): ((late: boolean) => Observable<Release>) => 
     new Observable((subscriber) => {
       const kind = late ? 'late' : 'prompt';
       const start = (): void => {
-        running[kind] += 1;
-        let held = true;
-        subscriber.next(() => {
-          if (!held) return;
-          held = false;
-          running[kind] -= 1;
-          startWaiting();
-        });
+        const release = (): void => {
+          if (running[kind].delete(release)) startWaiting();
+        };
+        running[kind].add(release);
+        subscriber.next(release);
         subscriber.complete();
       };
       waiting[kind].add(start);

@@ -1,10 +1,28 @@
 import { execa } from 'execa';
-import { Observable, type SchedulerLike } from 'rxjs';
+import {
+  delay,
+  filter,
+  fromEvent,
+  ignoreElements,
+  map,
+  merge,
+  Observable,
+  type SchedulerLike,
+  share,
+  shareReplay,
+  Subject,
+  take,
+  takeUntil,
+  tap,
+  timer,
+  withLatestFrom,
+} from 'rxjs';
 
 import type { Stage } from '../../model/metric.ts';
 import { probeDescriptors } from '../../system/process/descriptors.ts';
-import { addGroup, endGroup, endLeftovers, GRACE } from './process-group.ts';
+import { addGroup, endGroup, endLeftovers } from './process-group.ts';
 import { captureOutput } from './capture-output.ts';
+import { outcome$ } from './outcome.ts';
 import type { Release } from './pool.ts';
 import { exitResult, startFailure, type Failure, type Printed } from './results.ts';
 
@@ -20,8 +38,6 @@ const MAX_OUTPUT = 65_536;
 const MAX_ERRORS = 512;
 // Between the end of the shell and the end of its output, in case that a child of it holds the pipe open.
 const DRAIN = 50;
-// For a process that no signal ends: stuck in the kernel (a dead NFS server), or another user's.
-const GIVE_UP = GRACE + 1000;
 // Spawning takes six descriptors; the rest is for other threads.
 const DESCRIPTORS = 10;
 
@@ -29,6 +45,11 @@ const DESCRIPTORS = 10;
  * One run of `/bin/sh -c` in a process group of its own. Emits once what it printed or why there is nothing, and
  * completes when the shell is really gone; unsubscribing ends the group. `release` is called once, when its place may
  * be taken. The promise and the timeout of execa are not used: both wait for whoever holds the output open.
+ *
+ * - running: until the shell exits by itself, or until the deadline, too much output or the end of the subscription
+ * - ending: its group gets SIGTERM, then SIGKILL
+ * - settled: its outcome is known, and its place is free: it is gone, or has been ending for too long
+ * - gone: the shell has exited, and its output has been read
  */
 export const run$ = (command: Command, scheduler: SchedulerLike, release: Release): Observable<Printed> =>
   new Observable((subscriber) => {
@@ -46,55 +67,63 @@ export const run$ = (command: Command, scheduler: SchedulerLike, release: Releas
       return;
     }
 
-    const { pid } = child;
+    const { pid, stdout, stderr } = child;
     addGroup(pid);
-    let failure: Failure | undefined;
-    let settled = false;
-    let giveUp: NodeJS.Timeout | undefined;
-    let drain: NodeJS.Timeout | undefined;
-    const settleOnce = (printed: Printed): void => {
-      if (settled) return;
-      settled = true;
-      settle(printed);
-    };
-    const end = (stage: Stage, reason: string): void => {
-      if (failure !== undefined) return;
-      const unended = { ok: false, stage, reason: `${reason}, but it does not end` } as const;
-      failure = { ok: false, stage, reason };
-      endGroup(pid);
-      giveUp = setTimeout(() => settleOnce(unended), GIVE_UP);
-    };
-    const deadline = scheduler.schedule(
-      () => end('run', `no end after ${command.timeout / 1000} s; killed`),
-      command.timeout,
-    );
-    const output = captureOutput(child.stdout, MAX_OUTPUT, () => {
-      child.stdout.destroy();
-      end('output', `printed more than ${MAX_OUTPUT / 1024} KiB; killed`);
-    });
-    const errors = captureOutput(child.stderr, MAX_ERRORS);
     const closeStreams = (): void => {
-      child.stdout.destroy();
-      child.stderr.destroy();
+      stdout.destroy();
+      stderr.destroy();
     };
-    child.once('exit', () => {
-      deadline.unsubscribe();
-      endLeftovers(pid);
-      // After the timer one turn of the loop, so that a late daemon has read what was already in the pipe.
-      drain = setTimeout(() => setImmediate(closeStreams), DRAIN);
-    });
-    child.once('close', (code, signal) => {
-      clearTimeout(giveUp);
-      clearTimeout(drain);
-      settleOnce(failure ?? exitResult(code, signal, output(), errors()));
-      subscriber.complete();
+    const output$ = captureOutput(stdout, MAX_OUTPUT).pipe(
+      tap(({ size }) => {
+        if (size > MAX_OUTPUT) stdout.destroy();
+      }),
+      shareReplay({ bufferSize: 1, refCount: true }),
+    );
+    const exited$ = fromEvent(child, 'exit').pipe(take(1));
+    const cancelled$ = new Subject<Failure>();
+    const ending$ = merge(
+      timer(command.timeout, scheduler).pipe(
+        map(() => failed('run', `no end after ${command.timeout / 1000} s; killed`)),
+        takeUntil(exited$),
+      ),
+      output$.pipe(
+        filter(({ size }) => size > MAX_OUTPUT),
+        map(() => failed('output', `printed more than ${MAX_OUTPUT / 1024} KiB; killed`)),
+      ),
+      cancelled$,
+    ).pipe(
+      take(1),
+      tap(() => endGroup(pid)),
+      share(),
+    );
+    const gone$ = (fromEvent(child, 'close') as Observable<[number | null, string | null]>).pipe(
+      take(1),
+      withLatestFrom(output$, captureOutput(stderr, MAX_ERRORS)),
+      map(([[code, signal], output, errors]) =>
+        exitResult(code, signal, Buffer.concat(output.kept), Buffer.concat(errors.kept)),
+      ),
+      share(),
+    );
+    const drained$ = exited$.pipe(
+      tap(() => endLeftovers(pid)),
+      delay(DRAIN),
+      // One turn of the loop more, so that a late daemon has read what was already in the pipe.
+      tap(() => setImmediate(closeStreams)),
+      takeUntil(gone$),
+    );
+    // Goes on until the process is gone, though nobody listens any more.
+    merge(outcome$(gone$, ending$), merge(drained$, gone$).pipe(ignoreElements())).subscribe({
+      next: settle,
+      complete: () => subscriber.complete(),
     });
     return () => {
-      deadline.unsubscribe();
-      if (child.exitCode === null && child.signalCode === null) end('run', 'no longer wanted; killed');
+      if (child.exitCode === null && child.signalCode === null)
+        cancelled$.next(failed('run', 'no longer wanted; killed'));
       else closeStreams();
     };
   });
+
+const failed = (stage: Stage, reason: string): Failure => ({ ok: false, stage, reason });
 
 const start = (command: Command) => {
   try {
