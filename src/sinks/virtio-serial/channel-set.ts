@@ -1,16 +1,14 @@
 import {
-  combineLatest,
+  connect,
   defer,
   distinctUntilChanged,
   exhaustMap,
   filter,
+  ignoreElements,
   map,
   merge,
-  of,
-  pairwise,
   scan,
-  share,
-  startWith,
+  Subject,
   tap,
 } from 'rxjs';
 import type { Observable } from 'rxjs';
@@ -18,22 +16,56 @@ import type { Observable } from 'rxjs';
 import { domainRunKey, type KnownDomain, type Snapshot } from '../../model/metric.ts';
 import { lookForChannels$ } from './socket-discovery.ts';
 import type { Found, Paths } from './socket-discovery.ts';
-import { EMPTY_SET, reconcile, sharedOf } from './reconcile.ts';
+import { EMPTY_SET, reconcile } from './reconcile.ts';
 import type { ChannelSet } from './reconcile.ts';
 
-/** A plan with the one before it, or directories that could not be read, of which each text comes once. */
-export type ChannelSetChange =
-  | { readonly plan: ChannelSet; readonly before: ChannelSet }
-  | { readonly unreadable: string };
+/** Which channels there are to be, or directories that cannot be read, of which each text comes once. */
+export type ChannelSetChange = { readonly channelSet: ChannelSet } | { readonly unreadable: string };
 
-const pathless = (domains: readonly KnownDomain[], found: Paths): readonly KnownDomain[] =>
-  domains.filter(
-    (domain) => domain.id !== undefined && typeof domain.channel !== 'string' && !found.has(domainRunKey(domain)),
-  );
+/** What is known of the domains and their sockets. */
+export interface Discovery {
+  readonly domains: readonly KnownDomain[];
+  /** Sockets that were found for domains whose XML names none. */
+  readonly paths: Paths;
+  readonly channelSet: ChannelSet;
+  /** Domains whose sockets are to be looked for now. */
+  readonly pathless: readonly KnownDomain[];
+  readonly unreadable: string;
+}
+
+export const NOTHING_KNOWN: Discovery = {
+  domains: [],
+  paths: new Map(),
+  channelSet: EMPTY_SET,
+  pathless: [],
+  unreadable: '',
+};
+
+/** Takes a snapshot, or the sockets that were found. A tick always counts: a socket may have been replaced since. */
+export const nextDiscovery =
+  (maxChannels: number) =>
+  (before: Discovery, event: Snapshot | Found): Discovery => {
+    const isFound = 'paths' in event;
+    const domains = isFound ? before.domains : (event.domains ?? before.domains);
+    const unreadable = isFound ? event.unreadable.join('; ') : before.unreadable;
+    const isNews = isFound ? event.paths.size > 0 : event.cause === 'tick' || domains !== before.domains;
+    if (!isNews) return { ...before, pathless: [], unreadable };
+    const runs = new Set(domains.map(domainRunKey));
+    const paths = new Map([...before.paths, ...(isFound ? event.paths : [])].filter(([run]) => runs.has(run)));
+    const isPathless = (domain: KnownDomain): boolean =>
+      domain.id !== undefined && typeof domain.channel !== 'string' && !paths.has(domainRunKey(domain));
+    return {
+      domains,
+      paths,
+      channelSet: reconcile(before.channelSet, domains, paths, maxChannels),
+      pathless: isFound ? [] : domains.filter(isPathless),
+      unreadable,
+    };
+  };
 
 /**
- * Follows the domains of the snapshots, and plans anew when they are others, or when two of them share a socket. Sockets that no XML names are looked for
- * with every tick, until they are found. `snapshot$` is hot.
+ * Follows the domains of the snapshots. Sockets that no XML names are looked for with every tick, until they are found.
+ * `snapshot$` is hot.
  */
 export const channelSets$ = (
   snapshot$: Observable<Snapshot>,
@@ -41,55 +73,29 @@ export const channelSets$ = (
   maxChannels: number,
 ): Observable<ChannelSetChange> =>
   defer(() => {
-    let paths: Paths = new Map();
-    const keep = (domains: readonly KnownDomain[], found: Paths): void => {
-      const runs = new Set(domains.map(domainRunKey));
-      paths = new Map([...paths, ...found].filter(([run]) => runs.has(run)));
-    };
-    const look$ = (domains: readonly KnownDomain[]): Observable<Found> => {
-      const missing = pathless(domains, paths);
-      return missing.length === 0
-        ? of()
-        : lookForChannels$(missing, channelPaths).pipe(tap((found) => keep(domains, found.paths)));
-    };
-    const domains$ = snapshot$.pipe(
-      map(({ domains }) => domains),
-      filter((domains) => domains !== undefined),
-      distinctUntilChanged(),
-    );
-    const found$ = snapshot$.pipe(
-      distinctUntilChanged((before, now) => now.cause !== 'tick' && now.domains === before.domains),
-      exhaustMap(({ domains = [] }) => look$(domains)),
-      share(),
-    );
-    let newest: ChannelSet = EMPTY_SET;
-    // A socket can be replaced by another domain's while no domain changes.
-    const conflict$ = snapshot$.pipe(
-      filter(({ cause }) => cause === 'tick'),
-      map(() => [...sharedOf([...newest.channels.values(), ...newest.over, ...newest.shared])]),
-      map((shared) => shared.map(({ key }) => key).join('\n')),
-      startWith(''),
-      distinctUntilChanged(),
-    );
-    const plan$ = combineLatest([
-      domains$,
-      found$.pipe(
-        filter(({ paths: found }) => found.size > 0),
-        startWith(undefined),
+    const found$ = new Subject<Found>();
+    return merge(snapshot$, found$).pipe(
+      scan(nextDiscovery(maxChannels), NOTHING_KNOWN),
+      connect((discovery$) =>
+        merge(
+          discovery$.pipe(
+            map(({ channelSet }) => channelSet),
+            distinctUntilChanged(),
+            map((channelSet) => ({ channelSet })),
+          ),
+          discovery$.pipe(
+            map(({ unreadable }) => unreadable),
+            distinctUntilChanged(),
+            filter((unreadable) => unreadable !== ''),
+            map((unreadable) => ({ unreadable })),
+          ),
+          discovery$.pipe(
+            filter(({ pathless }) => pathless.length > 0),
+            exhaustMap(({ pathless }) => lookForChannels$(pathless, channelPaths)),
+            tap(found$),
+            ignoreElements(),
+          ),
+        ),
       ),
-      conflict$,
-    ]).pipe(
-      scan((before, [domains]) => reconcile(before, domains, paths, maxChannels), EMPTY_SET),
-      tap((now) => (newest = now)),
-      startWith(EMPTY_SET),
-      pairwise(),
-      map(([before, now]) => ({ before, plan: now })),
     );
-    const unreadable$ = found$.pipe(
-      map(({ unreadable }) => unreadable.join('; ')),
-      distinctUntilChanged(),
-      filter((unreadable) => unreadable !== ''),
-      map((unreadable) => ({ unreadable })),
-    );
-    return merge(plan$, unreadable$);
   });

@@ -1,15 +1,15 @@
-import { concat, defer, EMPTY, map, of, switchMap, timer } from 'rxjs';
-import type { Observable, SchedulerLike } from 'rxjs';
+import { concat, EMPTY, map, of, scan, switchMap, timer, timestamp } from 'rxjs';
+import type { Observable, SchedulerLike, Timestamp } from 'rxjs';
 
 import { reasonOf } from '../../model/reason.ts';
 import { type Backoff, retryWithBackoff } from '../../rx/retry-with-backoff.ts';
 import { connection$ } from './connection.ts';
 import { allowance } from './guest-session.ts';
 
-/** State of a channel. `say` completes "Channel PATH ..". */
+/** State of a channel. `message` completes "Channel PATH ..". */
 export interface ChannelState {
   readonly connected: boolean;
-  readonly say?: string;
+  readonly message?: string;
 }
 
 export interface ChannelOptions {
@@ -19,52 +19,56 @@ export interface ChannelOptions {
   readonly backoff: Backoff;
 }
 
-/** Silent retries after a disconnect: the VM may be shutting down. */
-const GRACE = 10;
+/** First waits after a disconnect without a message: the VM may be shutting down. */
+const SILENT_WAITS = 10;
+
+/** A channel so far. Times are in milliseconds, undefined if they do not apply. */
+export interface ChannelHistory {
+  readonly state: ChannelState;
+  readonly connectedAt: number | undefined;
+  /** Start of the trouble, which a short connection does not end; -Infinity if there never was a connection. */
+  readonly troubledSince: number | undefined;
+  /** The trouble of the latest message. */
+  readonly reported: string | undefined;
+}
+
+export const NEW_CHANNEL: ChannelHistory = {
+  state: { connected: false },
+  connectedAt: undefined,
+  troubledSince: undefined,
+  reported: undefined,
+};
 
 /**
- * The channel of one domain, for ever: connects, answers, and connects again with backoff. Each different trouble is
- * said once. All is well again, and the backoff at its start, when a connection has lived for its longest wait.
+ * Takes an event of a channel: a connection, whose `value` is undefined, or the trouble that prevents or ends one. A
+ * connection that has lived for the longest wait ends all trouble. Each different trouble has one message.
  */
-export const channel$ = ({ path, reply, scheduler, backoff }: ChannelOptions): Observable<ChannelState> =>
-  defer(() => {
-    const { first, most } = backoff;
-    const options = { allowance: allowance(scheduler), reply, scheduler };
-    let said = '';
-    /** Since when there is trouble: from the start if it was never connected. */
-    let troubled: number | undefined;
-    let connectedAt: number | undefined;
+export const nextHistory =
+  ({ first, most }: Backoff) =>
+  (before: ChannelHistory, { value: trouble, timestamp: now }: Timestamp<string | undefined>): ChannelHistory => {
+    if (trouble === undefined) return { ...before, state: { connected: true }, connectedAt: now };
+    const { connectedAt } = before;
+    const wasStable = connectedAt !== undefined && now - connectedAt >= most;
+    const { troubledSince = connectedAt === undefined ? -Infinity : now, reported } = wasStable ? NEW_CHANNEL : before;
+    const isNews = trouble !== reported && now - troubledSince >= first * SILENT_WAITS;
+    return {
+      state: isNews ? { connected: false, message: trouble } : { connected: false },
+      connectedAt: undefined,
+      troubledSince,
+      reported: isNews ? trouble : reported,
+    };
+  };
 
-    const well = (): void => {
-      said = '';
-      troubled = undefined;
-    };
-    const recovered = (): ChannelState => {
-      well();
-      return { connected: true, say: 'is connected again' };
-    };
-    const up$ = (): Observable<ChannelState> => {
-      connectedAt = scheduler.now();
-      return concat(of({ connected: true }), said === '' ? EMPTY : timer(most, scheduler).pipe(map(recovered)));
-    };
-    const failed = (error: unknown): ChannelState => {
-      const now = scheduler.now();
-      if (connectedAt !== undefined && now - connectedAt >= most) well();
-      troubled ??= connectedAt === undefined ? -Infinity : now;
-      connectedAt = undefined;
-      const reason = reasonOf(error);
-      if (reason === said || now - troubled < first * GRACE) return { connected: false };
-      said = reason;
-      return { connected: false, say: reason };
-    };
-    return connection$(path, options).pipe(
-      switchMap(up$),
-      retryWithBackoff({
-        scheduler,
-        backoff,
-        report: (error) => of(failed(error)),
-        isWell: ({ say }) => say !== undefined,
-        stableAfter: most,
-      }),
-    );
-  });
+/** The channel of one domain, for ever: connects, answers, and connects again with backoff. */
+export const channel$ = ({ path, reply, scheduler, backoff }: ChannelOptions): Observable<ChannelState> =>
+  connection$(path, { allowance: allowance(scheduler), reply, scheduler }).pipe(
+    map((): string | undefined => undefined),
+    retryWithBackoff({ scheduler, backoff, report: (error) => of(reasonOf(error)), stableAfter: backoff.most }),
+    timestamp(scheduler),
+    scan(nextHistory(backoff), NEW_CHANNEL),
+    switchMap(({ state, reported }) => {
+      const recovered = { connected: true, message: 'is connected again' };
+      const isRecovering = state.connected && reported !== undefined;
+      return concat(of(state), isRecovering ? timer(backoff.most, scheduler).pipe(map(() => recovered)) : EMPTY);
+    }),
+  );

@@ -1,15 +1,15 @@
 import {
-  concat,
+  BehaviorSubject,
   connect,
   defer,
   endWith,
   filter,
-  finalize,
   ignoreElements,
   map,
   merge,
   mergeMap,
-  of,
+  scan,
+  startWith,
   takeUntil,
   tap,
 } from 'rxjs';
@@ -21,13 +21,11 @@ import type { Backoff } from '../../rx/retry-with-backoff.ts';
 import type { Sink, SinkReport } from '../sink.ts';
 import { channel$ } from './channel.ts';
 import { DEFAULT_CHANNEL_PATHS } from './socket-discovery.ts';
-import { EMPTY_SET } from './reconcile.ts';
-import type { ChannelSet, DesiredChannel } from './reconcile.ts';
 import { channelSets$ } from './channel-set.ts';
 import { metricsReply } from './reply.ts';
 import { shortageWarnings } from './shortage.ts';
-import { isShortage } from './socket-path.ts';
-import { channelWarning, connectedOf, planWarnings, troubleOf } from './warnings.ts';
+import { nextSinkState, NO_CHANNELS, shortOf } from './sink-state.ts';
+import type { SinkEvent } from './sink-state.ts';
 
 export interface VirtioSerialOptions {
   /** Where to look for sockets of domains whose XML names none; by default where libvirt puts them. */
@@ -42,17 +40,6 @@ export interface VirtioSerialOptions {
 
 const DEFAULT_BACKOFF: Backoff = { first: 100, most: 10_000 };
 
-/** What is known while the sink runs. */
-interface Served {
-  newest?: Snapshot;
-  plan: ChannelSet;
-  readonly connected: Set<string>;
-  /** What is wrong with those that are not, behind their path. */
-  readonly troubles: Map<string, string>;
-  /** Those for which there was no descriptor, until they are well again. */
-  readonly short: Set<string>;
-}
-
 /**
  * Answers the guests that ask for metrics through a virtio-serial port. QEMU listens on a socket for each domain, and
  * this connects to all of them, each on its own. Nothing is sent unasked: a snapshot is only kept until the next one.
@@ -60,96 +47,58 @@ interface Served {
 export const virtioSerial = (options: VirtioSerialOptions): Sink => {
   const { channelPath, maxChannels, expirationTime, scheduler, backoff = DEFAULT_BACKOFF } = options;
   const channelPaths = channelPath === undefined ? DEFAULT_CHANNEL_PATHS : [channelPath];
-
-  const fresh = ({ newest }: Served): Snapshot | undefined =>
+  const fresh = (newest: Snapshot | undefined): Snapshot | undefined =>
     newest !== undefined && scheduler.now() - newest.at <= expirationTime ? newest : undefined;
 
-  const served$ = (served: Served, wanted: DesiredChannel): Observable<SinkReport> => {
-    const { key, path, domain, id } = wanted;
-    const reply = (): string => metricsReply(fresh(served), domain.uuid, id);
-    return channel$({ path, reply, scheduler, backoff }).pipe(
-      mergeMap(({ connected, say }) => {
-        if (connected) served.connected.add(key);
-        else served.connected.delete(key);
-        if (connected) served.troubles.delete(key);
-        else if (say !== undefined) served.troubles.set(key, say);
-        if (say === undefined) return [];
-        if (isShortage(say)) served.short.add(key);
-        else if (!served.short.delete(key) || !connected)
-          return [channelWarning(served.plan.channels.get(key) ?? wanted, say)];
-        return [];
-      }),
-      finalize(() => {
-        served.connected.delete(key);
-        served.troubles.delete(key);
-        served.short.delete(key);
-      }),
-    );
-  };
-
-  const channels$ = (served: Served, snapshot$: Observable<Snapshot>): Observable<SinkReport> =>
+  /** Which channels there are to be, and the states of these channels. `newest` is asked when a guest asks. */
+  const channelEvents$ = (snapshot$: Observable<Snapshot>, newest: () => Snapshot | undefined): Observable<SinkEvent> =>
     channelSets$(snapshot$, channelPaths, maxChannels).pipe(
-      connect((planned$) => {
-        const plan$ = planned$.pipe(filter((planned) => 'plan' in planned));
-        return merge(
-          planned$.pipe(
-            mergeMap((planned): readonly SinkReport[] => {
-              // Where libvirt puts its sockets by default is nobody's choice, and may well be closed to this user.
-              if (!('plan' in planned)) return channelPath === undefined ? [] : [unreadable(planned.unreadable)];
-              served.plan = planned.plan;
-              return planWarnings(planned.before, planned.plan, maxChannels);
-            }),
-          ),
-          plan$.pipe(
-            map(({ plan }) => [...plan.channels.values()]),
+      connect((change$) =>
+        merge(
+          // Where libvirt puts its sockets by default is nobody's choice, and may well be closed to this user.
+          change$.pipe(filter((change) => 'channelSet' in change || channelPath !== undefined)),
+          change$.pipe(
+            filter((change) => 'channelSet' in change),
+            map(({ channelSet }) => [...channelSet.channels.values()]),
             mergeByKey(
               ({ key }) => key,
-              (wanted) => served$(served, wanted),
+              (channel) => {
+                const { path, domain, id } = channel;
+                const reply = (): string => metricsReply(newest(), domain.uuid, id);
+                return channel$({ path, reply, scheduler, backoff }).pipe(map((state) => ({ channel, state })));
+              },
             ),
           ),
-        );
-      }),
+        ),
+      ),
     );
-
-  const unreadable = (what: string): SinkReport => ({
-    kind: 'warning',
-    message: `The <channel_path> cannot be read, so channels that the XML of their domain does not name are not found: ${what}`,
-  });
 
   return {
     name: 'virtio-serial',
     run: (snapshot$) =>
       defer(() => {
-        const served: Served = { plan: EMPTY_SET, connected: new Set(), troubles: new Map(), short: new Set() };
-        const take = (snapshot: Snapshot): void => {
-          served.newest = snapshot;
-        };
-        const written = (snapshot: Snapshot): SinkReport => ({
-          kind: 'written',
-          snapshot,
-          message: connectedOf(served.connected.size, served.plan),
-          ...troubleOf(served.plan, served.troubles),
-        });
-        const opened: SinkReport = {
-          kind: 'opened',
-          message: `Serves the channels of up to ${maxChannels} domains`,
-        };
-        return concat(
-          of(opened),
-          snapshot$.pipe(
-            tap(take),
-            connect((shared$) => {
-              const end$ = shared$.pipe(ignoreElements(), endWith('end'));
-              return merge(
-                channels$(served, shared$).pipe(takeUntil(end$)),
-                shared$.pipe(map(written)),
-                shared$.pipe(
-                  map(() => served.short.size),
-                  shortageWarnings(scheduler),
-                ),
-              );
-            }),
+        const newest$ = new BehaviorSubject<Snapshot | undefined>(undefined);
+        return snapshot$.pipe(
+          tap((snapshot) => newest$.next(snapshot)),
+          connect((shared$) => {
+            const end$ = shared$.pipe(ignoreElements(), endWith('end'));
+            return merge(
+              channelEvents$(shared$, () => fresh(newest$.value)).pipe(takeUntil(end$)),
+              shared$.pipe(map((snapshot) => ({ snapshot }))),
+            );
+          }),
+          scan(nextSinkState(maxChannels), NO_CHANNELS),
+          connect((state$) =>
+            merge(
+              state$.pipe(mergeMap(({ reports }) => reports)),
+              state$.pipe(
+                filter(({ reports }) => reports.some(({ kind }) => kind === 'written')),
+                map(shortOf),
+                shortageWarnings(scheduler),
+              ),
+            ),
           ),
+          startWith<SinkReport>({ kind: 'opened', message: `Serves the channels of up to ${maxChannels} domains` }),
         );
       }),
   };

@@ -6,26 +6,25 @@ const number = (value: number): string => value.toLocaleString('en-US');
 
 const warning = (message: string): SinkReport => ({ kind: 'warning', message });
 
-/** A message on one channel; `say` goes on behind its path. */
-export const channelWarning = ({ domain, path }: DesiredChannel, say: string): SinkReport =>
-  warning(`The channel of domain ${quoted(domain.name)}, ${quoted(path)}, ${say}`);
+/** A warning about one channel; `message` goes on behind its path. */
+export const channelWarning = ({ domain, path }: DesiredChannel, message: string): SinkReport =>
+  warning(`The channel of domain ${quoted(domain.name)}, ${quoted(path)}, ${message}`);
 
 /** How many of the channels are connected. */
 export const connectedOf = (connected: number, { channels, over, shared }: ChannelSet): string =>
   `${number(connected)} ${connected === 1 ? 'channel' : 'channels'} connected, ${number(channels.size + over.length + shared.length - connected)} not`;
 
-/** What is wrong with the first channel that is not connected, and how many more there are. */
+/** What is wrong with the first of these channels, and how many more there are. */
 export const troubleOf = (
   { channels }: ChannelSet,
-  troubles: ReadonlyMap<string, string>,
+  troubles: readonly (readonly [key: string, trouble: string])[],
 ): { readonly trouble?: string } => {
   const [first] = troubles;
-  const wanted = first && channels.get(first[0]);
-  if (first === undefined || wanted === undefined) return {};
-  const others = troubles.size > 1 ? `; ${number(troubles.size - 1)} more not connected` : '';
-  return {
-    trouble: `the channel of domain ${quoted(wanted.domain.name)}, ${quoted(wanted.path)}, ${first[1]}${others}`,
-  };
+  const channel = first && channels.get(first[0]);
+  if (first === undefined || channel === undefined) return {};
+  const { domain, path } = channel;
+  const others = troubles.length > 1 ? `; ${number(troubles.length - 1)} more not connected` : '';
+  return { trouble: `the channel of domain ${quoted(domain.name)}, ${quoted(path)}, ${first[1]}${others}` };
 };
 
 const overflow = (over: readonly DesiredChannel[], maxChannels: number): readonly SinkReport[] =>
@@ -35,8 +34,8 @@ const overflow = (over: readonly DesiredChannel[], maxChannels: number): readonl
     return channelWarning(wanted, `is not connected${others}: ${why}`);
   });
 
-/** What a new plan says that the one before did not: channels that are too many, and paths that are not one's own. */
-export const planWarnings = (
+/** What is new in a set: channels that are too many, and sockets that another domain names, too. */
+export const channelSetWarnings = (
   before: ChannelSet,
   { over, shared }: ChannelSet,
   maxChannels: number,

@@ -1,0 +1,82 @@
+import type { Snapshot } from '../../model/metric.ts';
+import type { SinkReport } from '../sink.ts';
+import type { ChannelState } from './channel.ts';
+import type { ChannelSetChange } from './channel-set.ts';
+import { EMPTY_SET } from './reconcile.ts';
+import type { ChannelSet, DesiredChannel } from './reconcile.ts';
+import { isShortage } from './socket-path.ts';
+import { channelSetWarnings, channelWarning, connectedOf, troubleOf } from './warnings.ts';
+
+export type SinkEvent =
+  | { readonly snapshot: Snapshot }
+  | ChannelSetChange
+  | { readonly channel: DesiredChannel; readonly state: ChannelState };
+
+interface ChannelStatus {
+  readonly connected: boolean;
+  /** Behind the path of the channel. */
+  readonly trouble: string | undefined;
+  /** There was no descriptor for it, and it has not been well since. */
+  readonly isShort: boolean;
+}
+
+/** What the sink knows, and what it reports of the latest event. */
+export interface SinkState {
+  readonly channelSet: ChannelSet;
+  /** By the key of the channel. */
+  readonly statuses: ReadonlyMap<string, ChannelStatus>;
+  readonly reports: readonly SinkReport[];
+}
+
+export const NO_CHANNELS: SinkState = { channelSet: EMPTY_SET, statuses: new Map(), reports: [] };
+
+/** How many channels are short of a descriptor. */
+export const shortOf = ({ statuses }: SinkState): number =>
+  [...statuses.values()].filter(({ isShort }) => isShort).length;
+
+const written = ({ channelSet, statuses }: SinkState, snapshot: Snapshot): SinkReport => ({
+  kind: 'written',
+  snapshot,
+  message: connectedOf([...statuses.values()].filter(({ connected }) => connected).length, channelSet),
+  ...troubleOf(
+    channelSet,
+    [...statuses].flatMap(([key, { trouble }]) => (trouble === undefined ? [] : [[key, trouble]])),
+  ),
+});
+
+const unreadableWarning = (unreadable: string): SinkReport => ({
+  kind: 'warning',
+  message: `The <channel_path> cannot be read, so channels that the XML of their domain does not name are not found: ${unreadable}`,
+});
+
+const withChannelSet = (before: SinkState, channelSet: ChannelSet, maxChannels: number): SinkState => ({
+  channelSet,
+  statuses: new Map([...before.statuses].filter(([key]) => channelSet.channels.has(key))),
+  reports: channelSetWarnings(before.channelSet, channelSet, maxChannels),
+});
+
+const withChannel = (before: SinkState, channel: DesiredChannel, { connected, message }: ChannelState): SinkState => {
+  const { key } = channel;
+  const status = before.statuses.get(key) ?? { connected: false, trouble: undefined, isShort: false };
+  if (message === undefined && connected === status.connected) return { ...before, reports: [] };
+  const isShort = message === undefined ? status.isShort : isShortage(message);
+  const trouble = connected ? undefined : message;
+  // A shortage and its end have one message for all channels.
+  const isSilent = message === undefined || isShort || (status.isShort && connected);
+  return {
+    ...before,
+    statuses: new Map([...before.statuses, [key, { connected, trouble, isShort }]]),
+    // Its domain may have been renamed.
+    reports: isSilent ? [] : [channelWarning(before.channelSet.channels.get(key) ?? channel, message)],
+  };
+};
+
+/** Takes an event. */
+export const nextSinkState =
+  (maxChannels: number) =>
+  (before: SinkState, event: SinkEvent): SinkState => {
+    if ('snapshot' in event) return { ...before, reports: [written(before, event.snapshot)] };
+    if ('unreadable' in event) return { ...before, reports: [unreadableWarning(event.unreadable)] };
+    if ('channelSet' in event) return withChannelSet(before, event.channelSet, maxChannels);
+    return withChannel(before, event.channel, event.state);
+  };

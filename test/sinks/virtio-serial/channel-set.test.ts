@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Snapshot } from '../../../src/model/metric.ts';
+import { domainRunKey } from '../../../src/model/metric.ts';
+import { type Discovery, nextDiscovery, NOTHING_KNOWN } from '../../../src/sinks/virtio-serial/channel-set.ts';
+import type { Found } from '../../../src/sinks/virtio-serial/socket-discovery.ts';
+import { domain, snapshotOf } from './qemu.ts';
+
+const after = (...events: readonly (Snapshot | Found)[]): Discovery => events.reduce(nextDiscovery(10), NOTHING_KNOWN);
+const found = (...paths: readonly (readonly [id: number, path: string])[]): Found => ({
+  paths: new Map(paths.map(([id, path]) => [domainRunKey(domain(id)), path])),
+  unreadable: [],
+});
+const connects = ({ channelSet }: Discovery): readonly string[] =>
+  [...channelSet.channels.values()].map(({ path }) => path);
+
+const [one, two] = [domain(1), domain(2, '/s/2')];
+
+describe('the discovery of channels', () => {
+  it('looks for the sockets that no XML names, with every tick and when the domains are others', () => {
+    const first = snapshotOf([one, two]);
+    expect(after(first).pathless).toEqual([one]);
+    expect(after(first, { ...first, cause: 'change' }).pathless).toEqual([]);
+    expect(after(first, snapshotOf([one, two], { cause: 'change' })).pathless).toEqual([one]);
+    expect(after(first, first).pathless).toEqual([one]);
+  });
+
+  it('plans with what was found, and looks for it no more', () => {
+    const first = snapshotOf([one, two]);
+    expect(connects(after(first))).toEqual(['/s/2']);
+    expect(connects(after(first, found([1, '/s/1'])))).toEqual(['/s/2', '/s/1']);
+    expect(after(first, found([1, '/s/1']), first).pathless).toEqual([]);
+    // What was not found has to wait for the next tick.
+    expect(after(snapshotOf([one, domain(3)]), found([1, '/s/1'])).pathless).toEqual([]);
+  });
+
+  it('forgets what was found when the run of a domain has ended, also while it was looked for', () => {
+    const first = snapshotOf([one, two]);
+    const other = snapshotOf([two]);
+    expect(after(first, found([1, '/s/1']), other).paths.size).toBe(0);
+    expect(after(first, other, found([1, '/s/1'])).paths.size).toBe(0);
+  });
+
+  it('keeps the same set where there is no news, and knows the domains while libvirt is not heard', () => {
+    const first = snapshotOf([one, two]);
+    const { channelSet } = after(first);
+    expect(after(first, { ...first, cause: 'change' }, found()).channelSet).not.toBe(channelSet);
+    const next = nextDiscovery(10);
+    const before = after(first);
+    expect(next(before, { ...first, cause: 'change' }).channelSet).toBe(before.channelSet);
+    expect(next(before, found()).channelSet).toBe(before.channelSet);
+    expect(connects(next(before, snapshotOf(undefined)))).toEqual(['/s/2']);
+  });
+});
