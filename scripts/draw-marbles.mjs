@@ -127,6 +127,11 @@ const CHAPTERS = [
       'hand-over/last-is-delivered',
     ],
   },
+  {
+    title: 'What fails',
+    line: "The connection to libvirt, a channel, and a sink of somebody else's are tried again for ever.",
+    names: ['retry/growing-waits', 'retry/well-again', 'retry/stable'],
+  },
 ];
 
 const filesIn = (directory, ending) =>

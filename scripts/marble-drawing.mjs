@@ -140,8 +140,9 @@ const ticksOf = (dashes, dash) => {
 /** The drawing of a marble file. */
 export const drawMarbles = ({ sentence, dash, subject, parameters, streams }) => {
   const dashes = Math.max(...streams.map(({ marbles }) => marbles.length));
-  const left =
-    PAD + Math.max(...['time in ms', ...streams.map(({ title }) => title)].map((title) => widthOf(title))) + 22;
+  // The parameters stand beside the subject.
+  const labels = ['time in ms', ...streams.map(({ title }) => title), ...(parameters.size > 0 ? [subject] : [])];
+  const left = PAD + Math.max(...labels.map((label) => widthOf(label))) + 22;
   const x = (at) => Math.round(left + at * DASH);
   const lastLabel = widthOf((dashes * dash).toLocaleString('en')) / 2;
   const right = Math.max(x(dashes) + Math.max(8, lastLabel - 8), Math.round(left) + LEAST);

@@ -1,0 +1,24 @@
+import { type Observable, of } from 'rxjs';
+
+import { reasonOf } from '../../../src/model/reason.ts';
+import { retryWithBackoff } from '../../../src/rx/retry-with-backoff.ts';
+import type { Stage } from '../../../src/testing/marbles/stage.ts';
+
+/**
+ * `> retryWithBackoff`: each of `tries` is a run; what they emit, and each failure, comes out on `values`.
+ * `backoff = first most` and `stable` in ms; `well` is the value after which all is well.
+ */
+export const retryWithBackoffSubject = (on: Stage): Observable<unknown> => {
+  const [first = 1000, most = 30_000] = (on.parameter('backoff') ?? '').split(' ').map(Number);
+  const well = on.parameter('well');
+  const value$ = on.run$('tries', String).pipe(
+    retryWithBackoff({
+      scheduler: on.scheduler,
+      backoff: { first, most },
+      report: (error) => of(`failed: ${reasonOf(error)}`),
+      isWell: (value) => value === well,
+      stableAfter: Number(on.parameter('stable') ?? Infinity),
+    }),
+  );
+  return on.watch$('values', value$, String);
+};
