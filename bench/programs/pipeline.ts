@@ -3,7 +3,7 @@
 import { filter, ignoreElements, map, merge, share, tap } from 'rxjs';
 
 import '../../src/cli/command-line.ts';
-import '../../src/cli/commands/run.ts';
+import '../../src/cli/handlers/daemon.ts';
 import { loadSetup } from '../../src/daemon/load-setup.ts';
 import { isOf } from '../../src/daemon/events.ts';
 import { logEvents } from '../../src/daemon/log-events.ts';

@@ -12,24 +12,24 @@ const execute = async (command: Command, args: readonly string[]): Promise<numbe
       const background = isBackground();
       if (!command.foreground && !background) return await startInBackground(args);
       nameProcess(args);
-      await (await import('./commands/run.ts')).run(command, background);
+      await (await import('./handlers/daemon.ts')).run(command, background);
       return undefined;
     }
     case 'check':
       // At once: a sink's module that it has loaded may keep a timer or a socket open.
-      return process.exit(await (await import('./commands/check.ts')).check(command.config, command.quiet));
+      return process.exit(await (await import('./handlers/check.ts')).check(command.config, command.quiet));
     case 'prepare':
-      return (await import('./commands/prepare.ts')).prepare(command);
+      return (await import('./handlers/prepare.ts')).prepare(command);
     case 'once':
-      return await (await import('./commands/once.ts')).once(command);
+      return await (await import('./handlers/once.ts')).once(command);
     case 'attach':
-      return await (await import('./commands/attach.ts')).attach(command);
+      return await (await import('./handlers/attach.ts')).attach(command);
     case 'dump':
-      return await (await import('./commands/dump.ts')).dump(command.target, command.json);
+      return await (await import('./handlers/dump.ts')).dump(command.target, command.json);
     case 'watch':
-      return await (await import('./commands/watch.ts')).watch(command);
+      return await (await import('./handlers/watch.ts')).watch(command);
     case 'status':
-      return await (await import('./commands/status.ts')).status(command);
+      return await (await import('./handlers/status.ts')).status(command);
     case 'text':
       (command.error ? complain : console.log)(command.text);
       return command.error ? 2 : 0;

@@ -5,7 +5,7 @@ import { openSync } from 'node:fs';
 import { concatMap, connect as sharing, filter, ignoreElements, merge, startWith, Subject, tap } from 'rxjs';
 
 import '../../../src/cli/command-line.ts';
-import '../../../src/cli/commands/run.ts';
+import '../../../src/cli/handlers/daemon.ts';
 import { loadSetup } from '../../../src/daemon/load-setup.ts';
 import { isOf, type Setup } from '../../../src/daemon/events.ts';
 import { logEvents } from '../../../src/daemon/log-events.ts';
