@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url';
 
 import { describe, expect, it } from 'vitest';
 
-import { parseCommandLine } from '../src/cli/command-line.ts';
+import { DEFAULT_CONFIG } from '../src/cli/command.ts';
 import { DEFAULT_PID_FILE } from '../src/system/process/pid-file.ts';
+import { said } from './support/command-line.ts';
 
 const file = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
 /** A page as a reader sees it: without macros and escapes. */
@@ -29,8 +30,8 @@ const entriesOf = (name: string, section: string): readonly string[] => {
 describe('the man page of the program', () => {
   it('CASE E3: has options only under OPTIONS, and files only under FILES', async () => {
     const options = entriesOf('vhostmd.8', 'OPTIONS');
-    const help = await parseCommandLine(['--help']);
-    const own = 'text' in help ? help.text.split('\nOptions:\n')[1]?.match(/(?<=^ .*)--[a-z-]+(?= )/gm) : [];
+    const help = await said('--help');
+    const own = help.stdout.split('\nOptions:\n')[1]?.match(/(?<=^ .*)--[a-z-]+(?= )/gm);
     const tags = options.map((entry) => /^(?:-\w , )?(--[a-z-]+)/.exec(entry)?.[1] ?? entry);
     expect(tags.toSorted()).toEqual(own?.toSorted());
     const files = entriesOf('vhostmd.8', 'FILES').map((entry) => /^\/\S+ /.exec(entry)?.[0].trim() ?? entry);
@@ -44,21 +45,18 @@ describe('the man page of the program', () => {
   });
 
   it('has every option and command that --help has, and no other option', async () => {
-    const help = await parseCommandLine(['--help']);
     const commands = ['check', 'prepare', 'once', 'attach', 'dump', 'status', 'watch'];
-    const helps = await Promise.all(commands.map(async (name) => await parseCommandLine([name, '--help'])));
-    const known = [help, ...helps].flatMap((command) =>
-      'text' in command ? (command.text.match(/--[a-z-]+/g) ?? []) : [],
-    );
+    const helps = [await said('--help')];
+    for (const name of commands) helps.push(await said(name, '--help'));
+    const known = helps.flatMap(({ stdout }) => stdout.match(/--[a-z-]+/g) ?? []);
     const page = text('vhostmd.8');
     expect(known.filter((option) => !page.includes(option))).toEqual([]);
     expect(page.match(/(?<![\w-])--[a-z-]+/g)?.filter((option) => !known.includes(option))).toEqual([]);
     for (const command of commands) expect(page).toContain(`vhostmd ${command}`);
   });
 
-  it('names the default files', async () => {
-    const command = await parseCommandLine([]);
-    expect(text('vhostmd.8')).toContain('config' in command ? command.config : undefined);
+  it('names the default files', () => {
+    expect(text('vhostmd.8')).toContain(DEFAULT_CONFIG);
     expect(text('vhostmd.8')).toContain(DEFAULT_PID_FILE);
   });
 });

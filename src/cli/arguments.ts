@@ -1,73 +1,42 @@
-import {
-  ATTACH_OPTIONS,
-  CHECK_OPTIONS,
-  DAEMON_ONLY,
-  DUMP_OPTIONS,
-  OPTIONS,
-  PREPARE_OPTIONS,
-  STATUS_OPTIONS,
-  WATCH_OPTIONS,
-} from './options.ts';
+import { COMMON, type Command } from './command.ts';
+import { COMMANDS, DAEMON } from './commands.ts';
 import { didYouMean, quote } from '../model/suggest.ts';
-
-/** What each command is called with, in the words of yargs: `<needed>` or `[optional]`. */
-export const COMMANDS = {
-  check: { operands: ['[file]'], options: CHECK_OPTIONS },
-  prepare: { operands: [], options: PREPARE_OPTIONS },
-  once: { operands: [], options: {} },
-  attach: { operands: ['<domain>'], options: ATTACH_OPTIONS },
-  dump: { operands: ['<source>'], options: DUMP_OPTIONS },
-  watch: { operands: ['[disk]'], options: WATCH_OPTIONS },
-  status: { operands: [], options: STATUS_OPTIONS },
-  completion: { operands: [], options: {} },
-} as const;
-type CommandName = keyof typeof COMMANDS;
-const NAMES = Object.keys(COMMANDS) as readonly CommandName[];
-
-/** How a command is written, such as `dump <source>`. */
-export const usageOf = (name: CommandName): string => [name, ...COMMANDS[name].operands].join(' ');
-
-/** A command line whose options are all written as `--name` or `--name=value`. */
-export interface Words {
-  readonly command?: CommandName;
-  readonly options: readonly string[];
-  readonly operands: readonly string[];
-}
 
 interface Known {
   /** As yargs knows it. */
   readonly key: string;
   readonly long: string;
+  readonly short: string | undefined;
   readonly takesValue: boolean;
 }
 
-const known = (options: Readonly<Record<string, { readonly type: 'boolean' | 'string' }>>): readonly Known[] =>
-  Object.entries(options).map(([key, { type }]) => ({
+const FILE = 'f';
+const known = (options: Command['options']): readonly Known[] =>
+  Object.entries(options).map(([key, { type, alias }]) => ({
     key,
     long: key === FILE ? 'config' : key,
+    short: key === FILE ? key : alias,
     takesValue: type === 'string',
   }));
 
-const FILE = 'f';
-const SHORT: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.entries(OPTIONS).map(([key, option]) => ['alias' in option ? option.alias : key, key]),
-);
-const DAEMON = known({ ...OPTIONS, help: { type: 'boolean' }, version: { type: 'boolean' } });
-const LONG = DAEMON.map(({ long }) => long);
-const COMMON = DAEMON.filter(({ key }) => !DAEMON_ONLY.some((name) => name === key));
-const OWN = Object.fromEntries(NAMES.map((name) => [name, known(COMMANDS[name].options)])) as Readonly<
-  Record<CommandName, readonly Known[]>
->;
+const OF_ALL = known({ ...COMMON, help: { type: 'boolean', alias: 'h' }, version: { type: 'boolean' } });
+const OF_DAEMON = [...known(DAEMON.options), ...OF_ALL];
+const NAMED = COMMANDS.map(({ command, options }) => {
+  const [name = '', ...takes] = command.split(' ');
+  return { name, usage: command, takes, own: known(options) };
+});
+type Named = (typeof NAMED)[number];
+const NAMES = NAMED.map(({ name }) => name);
 
 /** What stands behind a command, or in front of it: of two with one name (--config of attach) the command's own. */
-const optionsOf = (command: CommandName | undefined): readonly Known[] =>
+const optionsOf = (command: Named | undefined): readonly Known[] =>
   command === undefined
-    ? DAEMON
-    : [...OWN[command], ...COMMON.filter(({ long }) => !OWN[command].some((own) => own.long === long))];
+    ? OF_DAEMON
+    : [...command.own, ...OF_ALL.filter(({ long }) => !command.own.some((own) => own.long === long))];
 
-const longOption = (given: string, command: CommandName | undefined): Known => {
+const longOption = (given: string, command: Named | undefined): Known => {
   const here = optionsOf(command);
-  const elsewhere = [...DAEMON, ...NAMES.flatMap((name) => OWN[name])];
+  const elsewhere = [...OF_DAEMON, ...NAMED.flatMap(({ own }) => own)];
   const exact = [...here, ...elsewhere].find(({ long }) => long === given);
   if (exact !== undefined) return exact;
   const [first, ...others] = here.filter(({ long }) => given !== '' && long.startsWith(given));
@@ -82,50 +51,57 @@ const longOption = (given: string, command: CommandName | undefined): Known => {
 const shown = (text: string): string => quote(text).slice(1, -1);
 
 const shortOption = (letter: string, word: string): Known => {
-  const key = letter === 'h' ? 'help' : SHORT[letter];
-  const option = DAEMON.find((one) => one.key === key);
+  const option = OF_DAEMON.find(({ short }) => short === letter);
   if (option !== undefined) return option;
+  const all = OF_DAEMON.map(({ long }) => long);
   // Of -verbose, say.
-  const long = word.length > 3 ? didYouMean(word.slice(1), LONG, (name) => `--${name}`) : '';
+  const long = word.length > 3 ? didYouMean(word.slice(1), all, (name) => `--${name}`) : '';
   throw new Error(`Unknown option -${shown(letter)}${long}`);
 };
 
-const commandOf = (word: string): CommandName => {
-  const name = NAMES.find((one) => one === word);
-  if (name === undefined) throw new Error(`Unknown command ${quote(word)}${didYouMean(word, NAMES)}`);
-  return name;
+const commandOf = (word: string): Named => {
+  const command = NAMED.find(({ name }) => name === word);
+  if (command === undefined) throw new Error(`Unknown command ${quote(word)}${didYouMean(word, NAMES)}`);
+  return command;
 };
 
-const checkUse = (command: CommandName | undefined, used: readonly Known[]): void => {
+const checkUse = (command: Named | undefined, used: readonly Known[]): void => {
   const stranger = used.find(({ key }) => !optionsOf(command).some((one) => one.key === key) && key !== FILE);
   if (stranger === undefined) return;
-  const users = NAMES.filter((name) => OWN[name].some(({ key }) => key === stranger.key)).map((name) => `"${name}"`);
-  const forWhat = DAEMON.includes(stranger) || users.length === 0 ? 'the daemon' : users.join(' and ');
-  const notFor = command === undefined ? 'the daemon' : `"${command}"`;
+  const users = NAMED.filter(({ own }) => own.some(({ key }) => key === stranger.key)).map(({ name }) => `"${name}"`);
+  const forWhat = OF_DAEMON.includes(stranger) || users.length === 0 ? 'the daemon' : users.join(' and ');
+  const notFor = command === undefined ? 'the daemon' : `"${command.name}"`;
   throw new Error(`Option --${stranger.long} is for ${forWhat}, not for ${notFor}`);
 };
 
 const OF_ATTACH = ' (of attach, --config is a flag; --config=FILE and -f FILE name the configuration file)';
 
-const checkOperands = (command: CommandName, operands: readonly string[], given: ReadonlyMap<string, string>): void => {
-  const { operands: takes } = COMMANDS[command];
+const checkOperands = (
+  { usage, takes }: Named,
+  operands: readonly string[],
+  given: ReadonlyMap<string, string>,
+): void => {
   const unexpected = operands[takes.length];
   if (unexpected !== undefined)
     throw new Error(
-      `Unexpected argument ${quote(unexpected)}; usage: vhostmd ${usageOf(command)}${given.has('config') ? OF_ATTACH : ''}`,
+      `Unexpected argument ${quote(unexpected)}; usage: vhostmd ${usage}${given.has('config') ? OF_ATTACH : ''}`,
     );
   const asks = given.has('help') || given.has('version');
   if (!asks && operands.length === 0 && takes.some((operand) => operand.startsWith('<')))
-    throw new Error(`An argument is missing; usage: vhostmd ${usageOf(command)}`);
+    throw new Error(`An argument is missing; usage: vhostmd ${usage}`);
 };
+
+// yargs takes an operand that begins with a hyphen for an option.
+const MARK = '=';
+export const unmarked = (operand: string): string => operand.slice(MARK.length);
 
 /**
  * Reads a command line as getopt_long(3) does: flags in one word, values in the same word or the next, long options as
  * short as they are clear, of an option that is repeated the last one, and operands behind `--`, which for the daemon
- * mean nothing. Throws at a mistake.
+ * mean nothing. Gives words for yargs, with options as `--name` or `--name=value`. Throws at a mistake.
  */
-export const wordsOf = (args: readonly string[]): Words => {
-  let command: CommandName | undefined;
+export const wordsOf = (args: readonly string[]): readonly string[] => {
+  let command: Named | undefined;
   const operands: string[] = [];
   const values = new Map<string, string>();
   const used: Known[] = [];
@@ -166,10 +142,7 @@ export const wordsOf = (args: readonly string[]): Words => {
     } else operands.push(arg);
   }
   checkUse(command, used);
-  if (command !== undefined) checkOperands(command, operands, values);
-  return {
-    options: [...values.values()],
-    operands: command === undefined ? [] : operands,
-    ...(command === undefined ? {} : { command }),
-  };
+  if (command === undefined) return [...values.values()];
+  checkOperands(command, operands, values);
+  return [command.name, ...values.values(), ...operands.map((operand) => `${MARK}${operand}`)];
 };

@@ -2,12 +2,33 @@ import { spawnSync } from 'node:child_process';
 
 import { describe, expect, it, vi } from 'vitest';
 
-import { DEFAULT_CONFIG } from '../../src/cli/options.ts';
-import { parseCommandLine } from '../../src/cli/command-line.ts';
+import { DEFAULT_CONFIG } from '../../src/cli/command.ts';
 import { version } from '../../src/system/version.ts';
+import { said } from '../support/command-line.ts';
 import { PROGRAM } from '../support/daemon.ts';
 
-const parse = async (line: string) => await parseCommandLine(line === '' ? [] : line.split(' '));
+// What each command is called with, in place of what it does.
+const { handler, calls } = vi.hoisted(() => {
+  const calls: object[] = [];
+  return { calls, handler: (kind: string) => ({ [kind]: (options: object) => calls.push({ kind, ...options }) }) };
+});
+vi.mock(import('../../src/cli/handlers/run.ts'), () => handler('run'));
+vi.mock(import('../../src/cli/handlers/check.ts'), () => handler('check'));
+vi.mock(import('../../src/cli/handlers/prepare.ts'), () => handler('prepare'));
+vi.mock(import('../../src/cli/handlers/once.ts'), () => handler('once'));
+vi.mock(import('../../src/cli/handlers/attach.ts'), () => handler('attach'));
+vi.mock(import('../../src/cli/handlers/dump.ts'), () => handler('dump'));
+vi.mock(import('../../src/cli/handlers/watch.ts'), () => handler('watch'));
+vi.mock(import('../../src/cli/handlers/status.ts'), () => handler('status'));
+
+const wordsOf = (line: string): readonly string[] => (line === '' ? [] : line.split(' '));
+const parseWords = async (...words: readonly string[]): Promise<object | undefined> => {
+  const { stdout, stderr } = await said(...words);
+  expect({ stdout, stderr }).toEqual({ stdout: '', stderr: '' });
+  expect(calls).toHaveLength(1);
+  return calls.pop();
+};
+const parse = async (line: string) => await parseWords(...wordsOf(line));
 const DAEMON = { kind: 'run', config: DEFAULT_CONFIG, verbose: false, foreground: false };
 
 describe('the command line of the daemon', () => {
@@ -77,7 +98,7 @@ describe('the command line of the daemon', () => {
   });
 
   it('takes an empty URI for the default of libvirt', async () => {
-    expect(await parseCommandLine(['-d', '-c', ''])).toEqual({ ...DAEMON, foreground: true });
+    expect(await parseWords('-d', '-c', '')).toEqual({ ...DAEMON, foreground: true });
   });
 });
 
@@ -89,6 +110,7 @@ const ATTACH = {
   live: false,
   persistent: false,
   detach: false,
+  optional: false,
 };
 
 const WATCH = { kind: 'watch', config: DEFAULT_CONFIG, sort: 'cpu' };
@@ -208,19 +230,16 @@ describe('mistakes on the command line', () => {
     ['check --live', 'Option --live is for "attach", not for "check"'],
     ['dump -u nobody x', 'Option --user is for the daemon, not for "dump"'],
   ])('CASE E1: are said in one clear line: %j', async (line, message) => {
-    const { kind, ...rest } = await parse(line);
-    expect({ kind, ...rest }).toMatchObject({ kind: 'text', error: true });
-    expect('text' in rest ? rest.text.split('\n') : []).toEqual([
-      expect.stringContaining(`vhostmd: ${message}`),
-      "Try 'vhostmd --help'.",
-    ]);
+    const { code, stdout, stderr } = await said(...wordsOf(line));
+    expect({ code, stdout, calls }).toEqual({ code: 2, stdout: '', calls: [] });
+    expect(stderr.split('\n')).toEqual([expect.stringContaining(`vhostmd: ${message}`), "Try 'vhostmd --help'."]);
   });
 });
 
 describe('help and version', () => {
   it.each(['-h', '--help', '-v -h', '-d --help'])('are printed whatever else is asked: %j', async (line) => {
-    const help = await parse(line);
-    expect(help).toMatchObject({ kind: 'text', error: false });
+    const help = await said(...wordsOf(line));
+    expect({ ...help, calls }).toMatchObject({ code: 0, stderr: '', calls: [] });
     for (const flag of [
       '-v, --verbose',
       '-d, --no-daemonize',
@@ -235,20 +254,19 @@ describe('help and version', () => {
       'dump <source>',
       'watch [disk]',
     ])
-      expect('text' in help ? help.text : '').toContain(flag);
+      expect(help.stdout).toContain(flag);
   });
 
   it('of a command leaves out what is for the daemon only', async () => {
-    const help = await parse('dump --help');
-    expect(help).toMatchObject({ kind: 'text', error: false });
-    expect('text' in help ? help.text : '').toContain('--json');
-    expect('text' in help ? help.text : '').not.toContain('--user');
+    const help = await said('dump', '--help');
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    expect(help.stdout).toContain('--json');
+    expect(help.stdout).not.toContain('--user');
   });
 
   it('of attach names the file by -f only, and --config as the flag', async () => {
-    const help = await parse('attach --help');
-    expect(help).toMatchObject({ kind: 'text', error: false });
-    const text = 'text' in help ? help.text : '';
+    const { stdout: text, ...help } = await said('attach', '--help');
+    expect(help).toEqual({ code: 0, stderr: '' });
     expect(text).toMatch(/^ +-f +Configuration file/m);
     expect(text).toMatch(/^ +--config +Change the persistent definition/m);
     for (const option of ['--live', '--detach', '--device', 'private-disk', '-c, --connect'])
@@ -258,14 +276,15 @@ describe('help and version', () => {
 
   it('prints the version of the package', async () => {
     expect(version()).toMatch(/^\d+\.\d+\.\d+/);
-    expect(await parse('--version')).toEqual({ kind: 'text', text: version(), error: false });
+    expect(await said('--version')).toEqual({ code: 0, stdout: version(), stderr: '' });
   });
 });
 
 describe('CASE E1: completion', () => {
   const complete = async (...words: readonly string[]): Promise<readonly string[]> => {
-    const command = await parseCommandLine(['--get-yargs-completions', 'vhostmd', ...words]);
-    return 'text' in command ? command.text.split('\n') : [];
+    const { stdout, ...rest } = await said('--get-yargs-completions', 'vhostmd', ...words);
+    expect({ ...rest, calls }).toEqual({ code: 0, stderr: '', calls: [] });
+    return stdout.split('\n');
   };
 
   it('CASE E1: completes commands, options, and values that are one of a few', async () => {
@@ -274,14 +293,14 @@ describe('CASE E1: completion', () => {
     expect(await complete('attach', '--')).toEqual(expect.arrayContaining(['--live', '--config', '--device']));
     expect(await complete('attach', '--device', '')).toEqual(['shared-disk', 'private-disk', 'channel']);
     expect(await complete('watch', '--sort', 's')).toEqual(['steal']);
+    expect(await complete('watch', '--sort', 'x', '--')).toContain('--count');
   });
 
   it('CASE E1: is put into a shell by the command that prints its script', async () => {
     vi.stubEnv('SHELL', '/bin/bash');
-    const command = await parse('completion');
+    const { stdout: script, ...rest } = await said('completion');
     vi.unstubAllEnvs();
-    expect(command).toMatchObject({ kind: 'text', error: false });
-    const script = 'text' in command ? command.text : '';
+    expect(rest).toEqual({ code: 0, stderr: '' });
     // As at `vhostmd wat<TAB>`.
     const { stdout, stderr } = spawnSync(
       'bash',

@@ -25,14 +25,14 @@ import { escapeForLog } from '../../model/value.ts';
 export interface AttachOptions {
   readonly domain: string;
   readonly config: string;
-  readonly connect?: string;
+  readonly connect: string | undefined;
   /** What to attach or detach; nothing: all that the configuration serves. */
   readonly devices: readonly DeviceKind[];
   readonly live: boolean;
   readonly persistent: boolean;
   readonly detach: boolean;
   /** A domain whose disk is missing is to start without it. */
-  readonly optional?: boolean;
+  readonly optional: boolean;
 }
 
 const note = (line: string): void => complain(`vhostmd: ${line}`);

@@ -11,8 +11,12 @@ const source = ({ source: from, every }: MetricDefinition): string => {
   return `${cut}${every > 1 ? ` (every ${every} ticks)` : ''}`;
 };
 
-/** `vhostmd check`: prints what is wrong with a configuration file, or what is in it; quiet: nothing then. Exit status 2 if it is wrong. */
-export const check = async (file: string, quiet: boolean): Promise<number> => {
+interface CheckOptions {
+  readonly config: string;
+  readonly quiet: boolean;
+}
+
+const findings = async ({ config: file, quiet }: CheckOptions): Promise<number> => {
   const loaded = await loadSetup(file, { scheduler: monotonicScheduler, write: () => undefined });
   for (const line of loaded.warnings) complain(`${line} (warning)`);
   if (!loaded.ok) {
@@ -35,3 +39,9 @@ export const check = async (file: string, quiet: boolean): Promise<number> => {
   );
   return 0;
 };
+
+/**
+ * `vhostmd check`: prints what is wrong with a configuration file, or what is in it; quiet: nothing then. Exit status 2 if
+ * it is wrong. Ends the process at once: a sink's module that it has loaded may keep a timer or a socket open.
+ */
+export const check = async (options: CheckOptions): Promise<never> => process.exit(await findings(options));

@@ -29,11 +29,11 @@ const MOST_BLAMED = 100;
 
 export interface RunOptions {
   readonly config: string;
-  readonly connect?: string;
+  readonly connect: string | undefined;
   readonly verbose: boolean;
   readonly foreground: boolean;
-  readonly user?: string;
-  readonly pidFile?: string;
+  readonly user: string | undefined;
+  readonly pidFile: string | undefined;
 }
 
 const tell = (service: Notifications, log: Log, notice: ServiceNotification): void => {

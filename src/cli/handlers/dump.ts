@@ -5,7 +5,7 @@ import { monotonicScheduler } from '../../system/monotonic.ts';
 import { complain, shownAt } from '../../system/safe-output.ts';
 
 /** `vhostmd dump`: prints the verified content of a metrics disk, or what a channel replies. Exit status 1 if it cannot be read or is not valid. */
-export const dump = async (target: string, json: boolean): Promise<number> => {
+export const dump = async ({ target, json }: { readonly target: string; readonly json: boolean }): Promise<number> => {
   const dumped = await firstValueFrom(dump$(target, { scheduler: monotonicScheduler }));
   if (!dumped.ok) {
     complain(`vhostmd: ${dumped.message}`);

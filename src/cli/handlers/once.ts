@@ -18,7 +18,10 @@ const ONE_TICK = 86_400_000;
 const KILL = 2000;
 
 /** `vhostmd once`: collects everything once, slow actions included, prints the XML. Nothing is opened or written. */
-export const once = async (options: { readonly config: string; readonly connect?: string }): Promise<number> => {
+export const once = async (options: {
+  readonly config: string;
+  readonly connect: string | undefined;
+}): Promise<number> => {
   const loaded = await loadSetup(options.config, { scheduler: monotonicScheduler, write: () => undefined });
   for (const line of loaded.warnings) complain(`${line} (warning)`);
   if (!loaded.ok) {

@@ -9,7 +9,7 @@ import { definedUuids } from '../../sources/libvirt/defined-files.ts';
 export interface PrepareOptions {
   readonly config: string;
   /** Whom the disks are for; by default the user of the unit that this runs in, else the own one. */
-  readonly user?: string;
+  readonly user: string | undefined;
 }
 
 /** systemd makes the runtime directory of a unit for the user of the unit, whatever a step of it runs as. */

@@ -14,7 +14,7 @@ export const status = async ({
   socket,
 }: {
   readonly json: boolean;
-  readonly socket?: string;
+  readonly socket: string | undefined;
 }): Promise<number> => {
   const paths = socket === undefined ? socketPaths(process.env, process.getuid?.()) : [socket];
   const answer = await firstValueFrom(ask$(paths));

@@ -16,7 +16,7 @@ import {
   type Observable,
 } from 'rxjs';
 
-import { DEFAULT_CONFIG } from '../options.ts';
+import { DEFAULT_CONFIG } from '../command.ts';
 import { formatDiagnostic, type Config } from '../../config/config.ts';
 import { readConfig } from '../../config/parse.ts';
 import { monotonicScheduler } from '../../system/monotonic.ts';
@@ -38,12 +38,12 @@ import { frame$, type Watched } from '../watch/frames.ts';
 /** What `vhostmd watch` was asked for. */
 export interface WatchOptions {
   /** By default the daemon that runs, or the disk of the configuration. */
-  readonly disk?: string;
-  readonly socket?: string;
+  readonly disk: string | undefined;
+  readonly socket: string | undefined;
   readonly config: string;
   readonly sort: Sort;
   /** How many blocks of plain text; without it until the end, in a terminal as a screen. */
-  readonly count?: number;
+  readonly count: number | undefined;
 }
 
 const DEFAULT_DISK = '/dev/shm/vhostmd0';

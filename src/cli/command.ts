@@ -1,0 +1,56 @@
+import type { InferredOptionTypes, Options } from 'yargs';
+
+import { didYouMean, quote } from '../model/suggest.ts';
+
+/** Where the configuration is unless -f names another file. */
+export const DEFAULT_CONFIG = '/etc/vhostmd/vhostmd.conf';
+
+export const FLAG = { type: 'boolean', nargs: 0, default: false, global: false } as const;
+export const VALUE = { type: 'string', requiresArg: true, global: false } as const;
+
+/** Options of every command. */
+export const COMMON = {
+  // An empty URI is libvirt's default.
+  connect: {
+    ...VALUE,
+    alias: 'c',
+    describe: "URI of libvirt (default: libvirt's own)",
+    coerce: (uri: string): string | undefined => (uri === '' ? undefined : uri),
+  },
+  f: { ...VALUE, alias: 'config', default: DEFAULT_CONFIG, describe: 'Configuration file' },
+} as const;
+
+/** Reads a value that is one of a few; throws at another, in one line where yargs takes several. */
+export const oneOf = <T extends string>(option: string, values: readonly T[], given: string): T => {
+  const value = values.find((known) => known === given);
+  if (value !== undefined) return value;
+  const hint = didYouMean(given, values);
+  throw new Error(`Option --${option} must be one of ${values.join(', ')}, found ${quote(given)}${hint}`);
+};
+
+type OptionTable = Readonly<Record<string, Options & { readonly type: 'boolean' | 'string'; readonly alias?: string }>>;
+type OperandTable = Readonly<
+  Record<string, { readonly type: 'string'; readonly describe: string; readonly demandOption?: true }>
+>;
+
+type Values<O extends OptionTable, P extends OperandTable> = InferredOptionTypes<typeof COMMON & O & P>;
+
+/** A command for yargs: a file in `commands`, and a line in `commands.ts`. */
+export interface Command<O extends OptionTable = OptionTable, P extends OperandTable = OperandTable> {
+  /** As it is written: `name <needed> [optional]`; `$0` is the daemon. */
+  readonly command: string;
+  readonly describe: string;
+  readonly operands: P;
+  /** Beside `COMMON`; where `config` is one of them, the configuration file is -f only. */
+  readonly options: O;
+  readonly examples?: readonly (readonly [line: string, purpose: string])[];
+  /** Throws if options exclude each other. */
+  check?(argv: Values<O, P>): void;
+  /** Resolves to the exit status. Imports what it needs: other commands start without that. */
+  handler(argv: Values<O, P>): Promise<number | undefined> | number | undefined;
+}
+
+/** Gives a command's `handler` the types of its options. */
+export const defineCommand = <const O extends OptionTable, const P extends OperandTable>(
+  command: Command<O, P>,
+): Command<O, P> => command;

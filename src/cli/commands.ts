@@ -1,0 +1,16 @@
+import type { Command } from './command.ts';
+import { attach } from './commands/attach.ts';
+import { check } from './commands/check.ts';
+import { completion } from './commands/completion.ts';
+import { dump } from './commands/dump.ts';
+import { once } from './commands/once.ts';
+import { prepare } from './commands/prepare.ts';
+import { run } from './commands/run.ts';
+import { status } from './commands/status.ts';
+import { watch } from './commands/watch.ts';
+
+/** The daemon, which is meant where no command is named. */
+export const DAEMON: Command = run;
+
+/** The commands, in the order of the help. */
+export const COMMANDS: readonly Command[] = [check, prepare, once, attach, dump, watch, status, completion];

@@ -1,0 +1,15 @@
+import type { RunOptions } from './daemon.ts';
+import { isBackground, startInBackground } from '../../system/process/background.ts';
+import { settleSignals } from '../../system/process/signals.ts';
+import { nameProcess } from '../../system/process/title.ts';
+
+/** `vhostmd`: the daemon, here or in a process in the background. */
+export const run = async (options: RunOptions): Promise<number | undefined> => {
+  settleSignals();
+  const args = process.argv.slice(2);
+  const background = isBackground();
+  if (!options.foreground && !background) return await startInBackground(args);
+  nameProcess(args);
+  await (await import('./daemon.ts')).run(options, background);
+  return undefined;
+};
