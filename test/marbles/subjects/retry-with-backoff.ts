@@ -16,8 +16,8 @@ export const retryWithBackoffSubject = (on: Stage): Observable<unknown> => {
       scheduler: on.scheduler,
       backoff: { first, most },
       report: (error) => of(`failed: ${reasonOf(error)}`),
-      isWell: (value) => value === well,
-      stableAfter: Number(on.parameter('stable') ?? Infinity),
+      ...(well === undefined ? {} : { isWell: (value: string) => value === well }),
+      stableAfter: Number(on.parameter('stable') ?? 0),
     }),
   );
   return on.watch$('values', value$, String);
