@@ -1,22 +1,18 @@
 import type { Context, MetricSource, MetricType } from '../model/metric.ts';
-import { DOMAIN_STATS, findStat, HOST_STATS, mayBeNew } from '../model/statistics.ts';
+import { findStat, mayBeNew, STATISTICS } from '../model/statistics.ts';
 import { nearest, quote } from '../model/suggest.ts';
 import type { XmlElement } from '../xml/element-tree.ts';
 import { attributeOf, textOf, trim } from './values.ts';
 import type { Reporter } from './values.ts';
 
-const PATTERNS: Readonly<Record<Context, readonly string[]>> = {
-  host: HOST_STATS.map(({ name }) => name),
-  vm: DOMAIN_STATS.map(({ name }) => name),
-};
-
 const other = (context: Context): Context => (context === 'host' ? 'vm' : 'host');
 
-/** Returns the nearest pattern, with the numbers of `name` in place of its `#`. */
-const suggestion = (name: string, patterns: readonly string[]): string | undefined => {
+/** Returns the nearest name of the table, with the numbers of `name` in place of its `#`. */
+const suggestion = (context: Context, name: string): string | undefined => {
   const numbers = name.split('.').filter((part) => /^(?:[0-9]+|\*)$/.test(part));
   const general = name.replace(/(?<=\.|^)(?:[0-9]+|\*)(?=\.|$)/g, '#');
-  const found = nearest(general, patterns);
+  const names = STATISTICS[context].map((known) => known.name);
+  const found = nearest(general, names);
   let used = 0;
   return found?.replace(/#/g, () => numbers[used++] ?? '*');
 };
@@ -25,15 +21,15 @@ const unknown = (context: Context, name: string): string => {
   if (findStat(other(context), name) !== undefined) {
     return `Statistic ${quote(name)} exists in context ${other(context)} only; the metric's context is ${context}`;
   }
-  const near = suggestion(name, PATTERNS[context]);
-  const far = near === undefined ? suggestion(name, PATTERNS[other(context)]) : undefined;
+  const near = suggestion(context, name);
+  const far = near === undefined ? suggestion(other(context), name) : undefined;
   const hint = near === undefined ? '' : `; did you mean "${near}"?`;
   const farHint = far === undefined ? '' : `; did you mean "${far}", which is of context ${other(context)}?`;
   return `Unknown statistic ${quote(name)} in context ${context}${hint}${farHint}`;
 };
 
 const newField = (name: string): string => {
-  const near = suggestion(name, PATTERNS.vm);
+  const near = suggestion('vm', name);
   const hint = near === undefined ? '' : `; did you mean "${near}"?`;
   return `Statistic ${quote(name)} is not in the table of libvirt 12, and has a value only if "virsh domstats" prints it${hint}`;
 };

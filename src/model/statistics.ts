@@ -16,186 +16,266 @@ export const STATS_GROUP = {
 } as const;
 export type StatsGroup = keyof typeof STATS_GROUP;
 
-/** A name that `<stat>` accepts; `#` stands for a number (or `*`, which sums), `?` for one word. */
-export interface StatName {
-  readonly name: string;
+/** What `vhostmd watch` has a place for. */
+export type Quantity =
+  | 'name'
+  | 'time'
+  | 'cpuTime'
+  | 'cpus'
+  | `memory${'' | 'Maximum' | 'Total' | 'Used' | 'Free' | 'Available'}`
+  | `load${1 | 5 | 15}`
+  | `steal${'Time' | 'Share'}`;
+
+/** A figure that the daemon reads by itself; `#` in its name stands for a number (or `*`, which sums), `?` for one word. */
+export interface Statistic<Name extends string = string, Via extends string = string> {
+  readonly name: Name;
   readonly type: ValueType;
+  /** As in a `unit` attribute; empty: text, a number of things, or a code. */
+  readonly unit: '' | 's' | 'ns' | 'B' | 'KiB' | '%' | '/s' | 'KiB/s' | 'MiB/s';
+  /** A counter only grows, but when it starts anew; untyped: text, or libvirt does not say. */
+  readonly kind: 'counter' | 'gauge' | 'untyped';
   readonly meaning: string;
+  /** What it is for `vhostmd watch`; where the name has `#`, the sum of all. */
+  readonly quantity: Quantity | undefined;
+  /** The file of the kernel or the call of libvirt that has it. */
+  readonly via: Via;
 }
 
-const stat = (name: string, type: ValueType, meaning: string): StatName => ({ name, type, meaning });
+type Row<Name extends string> = Omit<Statistic<Name>, 'via'>;
 
-/** Statistics of the host. Memory is in KiB, like libvirt's; times are in seconds. docs/stats.md is tested against this. */
-export const HOST_STATS: readonly StatName[] = [
-  stat('host.hostname', 'string', 'full host name, as `hostname` prints it'),
-  stat('host.hostname.short', 'string', 'host name up to the first dot'),
-  stat('host.time', 'uint64', 'seconds since 1970-01-01 UTC'),
-  stat('host.uptime', 'real64', 'seconds since boot'),
-  stat('host.vendor', 'string', 'name of the distribution: NAME of os-release'),
-  stat('host.vendor.name', 'string', 'vendor of the distribution: VENDOR_NAME of os-release; where it has none, NAME'),
-  stat('host.product', 'string', 'hypervisor and its running version, as "Running hypervisor" of `virsh version`'),
-  stat(
-    'host.libvirt.hostname',
-    'string',
-    'host name that libvirt gives, as `virsh hostname` prints it: mostly the full one',
-  ),
-  stat('host.cpus', 'uint32', 'CPUs that are online, as CPU(s) of `virsh nodeinfo`'),
-  stat('host.memory.total', 'uint64', 'physical memory, KiB'),
-  stat('host.memory.used', 'uint64', 'memory in use, KiB: total less available, as `free` prints it'),
-  stat('host.memory.free', 'uint64', 'free memory, KiB, caches not counted'),
-  stat('host.memory.available', 'uint64', 'memory that new work could get without swapping, KiB'),
-  stat('host.swap.total', 'uint64', 'swap space, KiB'),
-  stat('host.swap.used', 'uint64', 'swap space in use, KiB'),
-  stat('host.swap.free', 'uint64', 'free swap space, KiB'),
-  stat('host.swap.in', 'uint64', 'memory swapped in since boot, KiB'),
-  stat('host.swap.out', 'uint64', 'memory swapped out since boot, KiB'),
-  stat('host.virtual.used', 'uint64', 'memory and swap in use, KiB'),
-  stat('host.virtual.free', 'uint64', 'free memory and free swap, KiB'),
-  stat('host.paging.in', 'uint64', 'data paged in from disks since boot, KiB'),
-  stat('host.paging.out', 'uint64', 'data paged out to disks since boot, KiB'),
-  stat('host.paging.in.rate', 'real64', 'KiB paged in per second since the previous tick (since boot at the first)'),
-  stat('host.paging.out.rate', 'real64', 'KiB paged out per second since the previous tick'),
-  stat('host.paging.faults.rate', 'real64', 'page faults per second since the previous tick'),
-  stat('host.cpu.time', 'real64', 'CPU time spent in user, nice and system mode since boot, s'),
-  stat('host.cpu.user', 'real64', 'CPU time in user mode, s; guests are part of it'),
-  stat('host.cpu.nice', 'real64', 'CPU time in user mode at low priority, s'),
-  stat('host.cpu.system', 'real64', 'CPU time in the kernel, s'),
-  stat('host.cpu.idle', 'real64', 'CPU time idle, s'),
-  stat('host.cpu.iowait', 'real64', 'CPU time idle with I/O outstanding, s'),
-  stat('host.cpu.irq', 'real64', 'CPU time in hard and soft interrupts, s'),
-  stat('host.cpu.steal', 'real64', 'CPU time that the hypervisor below took away, s'),
-  stat('host.load.1', 'real64', 'load average over 1 minute'),
-  stat('host.load.5', 'real64', 'load average over 5 minutes'),
-  stat('host.load.15', 'real64', 'load average over 15 minutes'),
-  ...(['cpu', 'memory', 'io'] as const).flatMap((resource) =>
-    (['some', 'full'] as const).flatMap((share) => [
-      ...(['10', '60', '300'] as const).map((seconds) =>
-        stat(
-          `host.pressure.${resource}.${share}.avg${seconds}`,
-          'real64',
-          `PSI: % of the last ${seconds} s in which ${share} tasks waited for ${resource}`,
-        ),
-      ),
-      stat(
-        `host.pressure.${resource}.${share}.total`,
-        'real64',
-        `PSI: seconds since boot in which ${share} tasks waited for ${resource}`,
-      ),
+const row =
+  (kind: Statistic['kind']) =>
+  <Name extends string>(
+    name: Name,
+    type: ValueType,
+    unit: Statistic['unit'],
+    meaning: string,
+    quantity?: Quantity,
+  ): Row<Name> => ({ name, type, unit, kind, meaning, quantity });
+const counter = row('counter');
+const gauge = row('gauge');
+const untyped = row('untyped');
+const text = <Name extends string>(name: Name, meaning: string, quantity?: Quantity): Row<Name> =>
+  untyped(name, 'string', '', meaning, quantity);
+
+const from = <Name extends string, Via extends string>(
+  via: Via,
+  rows: readonly Row<Name>[],
+): readonly Statistic<Name, Via>[] => rows.map((each) => ({ ...each, via }));
+
+/** Everything that is known of the statistics; code and documentation derive the rest from it. */
+export const STATISTICS = {
+  host: [
+    ...from('/proc/sys/kernel/hostname', [
+      text('host.hostname', 'full host name, as `hostname` prints it', 'name'),
+      text('host.hostname.short', 'host name up to the first dot'),
     ]),
-  ),
-];
-
-/** Statistics of a domain, by libvirt's own names (`virsh domstats`, libvirt's virConnectGetAllDomainStats). */
-export const DOMAIN_STATS: readonly StatName[] = [
-  stat('state.state', 'int32', 'virDomainState'),
-  stat('state.reason', 'int32', 'reason of the state'),
-  stat('cpu.time', 'uint64', 'CPU time, ns'),
-  stat('cpu.user', 'uint64', 'CPU time in user mode, ns'),
-  stat('cpu.system', 'uint64', 'CPU time in the kernel, ns'),
-  stat('cpu.haltpoll.success.time', 'uint64', 'CPU time in successful halt polls, ns'),
-  stat('cpu.haltpoll.fail.time', 'uint64', 'CPU time in failed halt polls, ns'),
-  stat('cpu.cache.monitor.count', 'uint32', 'cache monitors'),
-  stat('cpu.cache.monitor.#.name', 'string', 'name of the monitor'),
-  stat('cpu.cache.monitor.#.vcpus', 'string', 'virtual CPUs of the monitor'),
-  stat('cpu.cache.monitor.#.bank.count', 'uint32', 'cache banks of the monitor'),
-  stat('cpu.cache.monitor.#.bank.#.id', 'uint32', "the host's number of the cache"),
-  stat('cpu.cache.monitor.#.bank.#.bytes', 'uint64', 'last level cache in use there, bytes'),
-  stat('balloon.current', 'uint64', 'memory given now, KiB'),
-  stat('balloon.maximum', 'uint64', 'maximum memory, KiB'),
-  ...['swap_in', 'swap_out', 'unused', 'available', 'usable', 'rss', 'disk_caches'].map((field) =>
-    stat(`balloon.${field}`, 'uint64', 'KiB, reported by the guest (rss: by the host)'),
-  ),
-  ...['major_fault', 'minor_fault', 'hugetlb_pgalloc', 'hugetlb_pgfail'].map((field) =>
-    stat(`balloon.${field}`, 'uint64', 'count, reported by the guest'),
-  ),
-  stat('balloon.last-update', 'uint64', 'when the guest last reported, seconds since 1970'),
-  stat('vcpu.current', 'uint32', 'virtual CPUs online'),
-  stat('vcpu.maximum', 'uint32', 'virtual CPUs at most'),
-  stat('vcpu.#.state', 'int32', 'virVcpuState'),
-  stat('vcpu.#.time', 'uint64', 'CPU time of the virtual CPU, ns'),
-  stat('vcpu.#.wait', 'uint64', 'time the virtual CPU waited in the run queue, ns; 0 without schedstats'),
-  stat('vcpu.#.delay', 'uint64', 'time the virtual CPU was ready but not run (steal), ns'),
-  stat('vcpu.#.halted', 'uint32', '1 if halted'),
-  stat('vcpu.#.?.sum', 'uint64', "a sum of KVM's own statistics of the virtual CPU"),
-  stat('vcpu.#.?.cur', 'uint64', "a current value of KVM's own statistics of the virtual CPU"),
-  stat('vcpu.#.?.max', 'uint64', "a maximum of KVM's own statistics of the virtual CPU"),
-  stat('net.count', 'uint32', 'network interfaces'),
-  stat('net.#.name', 'string', 'name of the interface on the host'),
-  ...['rx', 'tx'].flatMap((way) =>
-    ['bytes', 'pkts', 'errs', 'drop'].map((field) => stat(`net.#.${way}.${field}`, 'uint64', `${way} ${field}`)),
-  ),
-  stat('block.count', 'uint32', 'block devices'),
-  stat('block.#.name', 'string', 'target name of the device'),
-  stat('block.#.path', 'string', 'source of the device'),
-  ...['rd', 'wr', 'fl'].flatMap((way) => [
-    stat(`block.#.${way}.reqs`, 'uint64', `${way} requests`),
-    stat(`block.#.${way}.times`, 'uint64', `time spent in ${way}, ns`),
-    ...(way === 'fl' ? [] : [stat(`block.#.${way}.bytes`, 'uint64', `${way} bytes`)]),
-  ]),
-  ...['errors', 'allocation', 'capacity', 'physical', 'threshold', 'backingIndex'].map((field) =>
-    stat(`block.#.${field}`, 'uint64', `${field} of the block device`),
-  ),
-  ...Object.entries({
-    request_alignment: 'alignment of requests, bytes',
-    discard_max: 'most that is discarded at once, bytes',
-    discard_alignment: 'best alignment of discards, bytes',
-    write_zeroes_max: 'most that is zeroed at once, bytes',
-    write_zeroes_alignment: 'best alignment of zeroing, bytes',
-    transfer_optimal: 'best length of a transfer, bytes',
-    transfer_max: 'longest transfer, bytes',
-    transfer_hw_max: 'longest transfer of the hardware, bytes',
-    iov_max: 'most pieces of a request',
-    iov_hw_max: 'most pieces of a request of the hardware',
-    memory_alignment_minimal: 'least alignment of memory, bytes',
-    memory_alignment_optimal: 'best alignment of memory, bytes',
-  }).map(([field, meaning]) => stat(`block.#.limits.${field}`, 'uint64', `${meaning} (libvirt 11.10)`)),
-  stat('block.#.timed_group.count', 'uint64', 'intervals with statistics of their own (libvirt 11.10)'),
-  stat('block.#.timed_group.#.interval_length', 'uint64', 'length of the interval, s'),
-  ...Object.entries({ rd: 'reads', wr: 'writes', zone_append: 'zone appends', flush: 'flushes' }).flatMap(
-    ([way, requests]) => [
-      ...Object.entries({ min: 'least', max: 'greatest', avg: 'average' }).map(([kind, word]) =>
-        stat(`block.#.timed_group.#.${way}_latency_${kind}`, 'uint64', `${word} latency of ${requests} there, ns`),
+    ...from('clock', [gauge('host.time', 'uint64', 's', 'time since 1970-01-01 UTC', 'time')]),
+    ...from('/proc/uptime', [gauge('host.uptime', 'real64', 's', 'time since boot')]),
+    ...from('/etc/os-release', [
+      text('host.vendor', 'name of the distribution: NAME of os-release'),
+      text('host.vendor.name', 'vendor of the distribution: VENDOR_NAME of os-release; where it has none, NAME'),
+    ]),
+    ...from('virConnectGetVersion', [
+      text('host.product', 'hypervisor and its running version, as "Running hypervisor" of `virsh version`'),
+    ]),
+    ...from('virConnectGetHostname', [
+      text('host.libvirt.hostname', 'host name that libvirt gives, as `virsh hostname` prints it: mostly the full one'),
+    ]),
+    ...from('virNodeGetInfo', [
+      gauge('host.cpus', 'uint32', '', 'CPUs that are online, as CPU(s) of `virsh nodeinfo`', 'cpus'),
+    ]),
+    ...from('/proc/meminfo', [
+      gauge('host.memory.total', 'uint64', 'KiB', 'physical memory', 'memoryTotal'),
+      gauge('host.memory.used', 'uint64', 'KiB', 'memory in use: total less available, as in `free`', 'memoryUsed'),
+      gauge('host.memory.free', 'uint64', 'KiB', 'free memory, caches not counted', 'memoryFree'),
+      gauge('host.memory.available', 'uint64', 'KiB', 'memory for new work without swapping', 'memoryAvailable'),
+      gauge('host.swap.total', 'uint64', 'KiB', 'swap space'),
+      gauge('host.swap.used', 'uint64', 'KiB', 'swap space in use'),
+      gauge('host.swap.free', 'uint64', 'KiB', 'free swap space'),
+      gauge('host.virtual.used', 'uint64', 'KiB', 'memory and swap in use'),
+      gauge('host.virtual.free', 'uint64', 'KiB', 'free memory and free swap'),
+    ]),
+    ...from('/proc/vmstat', [
+      counter('host.swap.in', 'uint64', 'KiB', 'memory swapped in since boot'),
+      counter('host.swap.out', 'uint64', 'KiB', 'memory swapped out since boot'),
+      counter('host.paging.in', 'uint64', 'KiB', 'data paged in from disks since boot'),
+      counter('host.paging.out', 'uint64', 'KiB', 'data paged out to disks since boot'),
+      gauge('host.paging.in.rate', 'real64', 'KiB/s', 'data paged in since the previous tick; at first, since boot'),
+      gauge('host.paging.out.rate', 'real64', 'KiB/s', 'data paged out since the previous tick'),
+      gauge('host.paging.faults.rate', 'real64', '/s', 'page faults since the previous tick'),
+    ]),
+    ...from('/proc/stat', [
+      counter('host.cpu.time', 'real64', 's', 'CPU time spent in user, nice and system mode since boot', 'cpuTime'),
+      counter('host.cpu.user', 'real64', 's', 'CPU time in user mode; guests are part of it'),
+      counter('host.cpu.nice', 'real64', 's', 'CPU time in user mode at low priority'),
+      counter('host.cpu.system', 'real64', 's', 'CPU time in the kernel'),
+      counter('host.cpu.idle', 'real64', 's', 'CPU time idle'),
+      counter('host.cpu.iowait', 'real64', 's', 'CPU time idle with I/O outstanding'),
+      counter('host.cpu.irq', 'real64', 's', 'CPU time in hard and soft interrupts'),
+      counter('host.cpu.steal', 'real64', 's', 'CPU time that the hypervisor below took away'),
+    ]),
+    ...from('/proc/loadavg', [
+      gauge('host.load.1', 'real64', '', 'load average over 1 minute', 'load1'),
+      gauge('host.load.5', 'real64', '', 'load average over 5 minutes', 'load5'),
+      gauge('host.load.15', 'real64', '', 'load average over 15 minutes', 'load15'),
+    ]),
+    ...(['cpu', 'memory', 'io'] as const).flatMap((resource) =>
+      from(
+        `/proc/pressure/${resource}`,
+        (['some', 'full'] as const).flatMap((share) => {
+          const waited = `in which ${share === 'some' ? 'some task' : 'all tasks'} waited for ${resource}`;
+          return [
+            ...(['10', '60', '300'] as const).map((seconds) =>
+              gauge(
+                `host.pressure.${resource}.${share}.avg${seconds}`,
+                'real64',
+                '%',
+                `PSI: share of the last ${seconds} s ${waited}`,
+              ),
+            ),
+            counter(`host.pressure.${resource}.${share}.total`, 'real64', 's', `PSI: time since boot ${waited}`),
+          ];
+        }),
       ),
-      ...(way === 'flush'
-        ? []
-        : [stat(`block.#.timed_group.#.${way}_queue_depth_avg`, 'real64', `${requests} on the way there, on average`)]),
-    ],
-  ),
-  ...['read', 'write', 'zone_append', 'flush'].flatMap((way) => [
-    stat(`block.#.latency_histogram.${way}.bin.count`, 'uint64', `bins of the histogram of ${way} (libvirt 12)`),
-    stat(`block.#.latency_histogram.${way}.bin.#.start`, 'uint64', 'least latency of the bin, ns'),
-    stat(`block.#.latency_histogram.${way}.bin.#.value`, 'uint64', `${way} requests in the bin`),
-  ]),
-  stat('perf.?', 'uint64', 'a performance event that is enabled for the domain'),
-  stat('iothread.count', 'uint32', 'I/O threads'),
-  ...['poll-max-ns', 'poll-grow', 'poll-shrink'].map((field) =>
-    stat(`iothread.#.${field}`, 'uint64', `${field} of the I/O thread`),
-  ),
-  stat('memory.bandwidth.monitor.count', 'uint32', 'memory bandwidth monitors'),
-  stat('memory.bandwidth.monitor.#.name', 'string', 'name of the monitor'),
-  stat('memory.bandwidth.monitor.#.vcpus', 'string', 'virtual CPUs of the monitor'),
-  stat('memory.bandwidth.monitor.#.node.count', 'uint32', 'memory controllers of the monitor'),
-  stat('memory.bandwidth.monitor.#.node.#.id', 'uint32', "the host's number of the memory controller"),
-  stat('memory.bandwidth.monitor.#.node.#.bytes.local', 'uint64', 'bytes from the local memory controller'),
-  stat('memory.bandwidth.monitor.#.node.#.bytes.total', 'uint64', 'bytes from all memory controllers'),
-  stat('dirtyrate.calc_status', 'int32', 'status of the last calculation'),
-  stat('dirtyrate.calc_start_time', 'int64', 'start of the last calculation, s'),
-  stat('dirtyrate.calc_period', 'int32', 'period of the last calculation, s'),
-  stat('dirtyrate.megabytes_per_second', 'int64', 'memory dirtied, MiB/s'),
-  stat('dirtyrate.calc_mode', 'string', 'mode of the last calculation'),
-  stat('dirtyrate.vcpu.#.megabytes_per_second', 'uint64', 'memory dirtied by the virtual CPU, MiB/s'),
-  stat('vm.?.sum', 'uint64', "a sum of KVM's own statistics of the domain"),
-  stat('vm.?.cur', 'uint64', "a current value of KVM's own statistics of the domain"),
-  stat('vm.?.max', 'uint64', "a maximum of KVM's own statistics of the domain"),
-];
+    ),
+  ],
+  /** By libvirt's own names, as `virsh domstats` prints them. */
+  vm: [
+    ...from('virDomainGetInfo', [
+      gauge('state.state', 'int32', '', 'virDomainState'),
+      counter('cpu.time', 'uint64', 'ns', 'CPU time', 'cpuTime'),
+      gauge('balloon.current', 'uint64', 'KiB', 'memory given now', 'memory'),
+      gauge('balloon.maximum', 'uint64', 'KiB', 'maximum memory', 'memoryMaximum'),
+      gauge('vcpu.current', 'uint32', '', 'virtual CPUs online', 'cpus'),
+    ]),
+    ...from('virDomainListGetStats', [
+      gauge('state.reason', 'int32', '', 'reason of the state'),
+      counter('cpu.user', 'uint64', 'ns', 'CPU time in user mode'),
+      counter('cpu.system', 'uint64', 'ns', 'CPU time in the kernel'),
+      counter('cpu.haltpoll.success.time', 'uint64', 'ns', 'CPU time in successful halt polls'),
+      counter('cpu.haltpoll.fail.time', 'uint64', 'ns', 'CPU time in failed halt polls'),
+      gauge('cpu.cache.monitor.count', 'uint32', '', 'cache monitors'),
+      text('cpu.cache.monitor.#.name', 'name of the monitor'),
+      text('cpu.cache.monitor.#.vcpus', 'virtual CPUs of the monitor'),
+      gauge('cpu.cache.monitor.#.bank.count', 'uint32', '', 'cache banks of the monitor'),
+      gauge('cpu.cache.monitor.#.bank.#.id', 'uint32', '', "the host's number of the cache"),
+      gauge('cpu.cache.monitor.#.bank.#.bytes', 'uint64', 'B', 'last level cache in use there'),
+      counter('balloon.swap_in', 'uint64', 'KiB', 'memory that the guest has swapped in'),
+      counter('balloon.swap_out', 'uint64', 'KiB', 'memory that the guest has swapped out'),
+      gauge('balloon.unused', 'uint64', 'KiB', 'memory that the guest uses for nothing'),
+      gauge('balloon.available', 'uint64', 'KiB', 'memory that the guest sees'),
+      gauge('balloon.usable', 'uint64', 'KiB', 'memory that the guest could give away without swapping'),
+      gauge('balloon.rss', 'uint64', 'KiB', "resident memory of the domain's process on the host"),
+      gauge('balloon.disk_caches', 'uint64', 'KiB', 'memory in which the guest caches files'),
+      counter('balloon.major_fault', 'uint64', '', 'page faults in the guest that needed a disk'),
+      counter('balloon.minor_fault', 'uint64', '', 'other page faults in the guest'),
+      counter('balloon.hugetlb_pgalloc', 'uint64', '', 'huge pages that the guest got'),
+      counter('balloon.hugetlb_pgfail', 'uint64', '', 'huge pages that the guest asked for in vain'),
+      gauge('balloon.last-update', 'uint64', 's', 'when the guest last reported, since 1970-01-01 UTC'),
+      gauge('vcpu.maximum', 'uint32', '', 'virtual CPUs at most'),
+      gauge('vcpu.#.state', 'int32', '', 'virVcpuState'),
+      counter('vcpu.#.time', 'uint64', 'ns', 'CPU time of the virtual CPU'),
+      counter('vcpu.#.wait', 'uint64', 'ns', 'time the virtual CPU waited in the run queue; 0 without schedstats'),
+      counter('vcpu.#.delay', 'uint64', 'ns', 'time the virtual CPU was ready but not run (steal)', 'stealTime'),
+      gauge('vcpu.#.halted', 'uint32', '', '1 if halted'),
+      counter('vcpu.#.?.sum', 'uint64', '', "a sum of KVM's own statistics of the virtual CPU"),
+      gauge('vcpu.#.?.cur', 'uint64', '', "a current value of KVM's own statistics of the virtual CPU"),
+      gauge('vcpu.#.?.max', 'uint64', '', "a maximum of KVM's own statistics of the virtual CPU"),
+      gauge('net.count', 'uint32', '', 'network interfaces'),
+      text('net.#.name', 'name of the interface on the host'),
+      ...Object.entries({ rx: 'incoming', tx: 'outgoing' }).flatMap(([way, which]) => [
+        counter(`net.#.${way}.bytes`, 'uint64', 'B', `${which} data`),
+        counter(`net.#.${way}.pkts`, 'uint64', '', `${which} packets`),
+        counter(`net.#.${way}.errs`, 'uint64', '', `${which} packets with errors`),
+        counter(`net.#.${way}.drop`, 'uint64', '', `${which} packets that were dropped`),
+      ]),
+      gauge('block.count', 'uint32', '', 'block devices'),
+      text('block.#.name', 'target name of the device'),
+      text('block.#.path', 'source of the device'),
+      ...Object.entries({ rd: 'read', wr: 'write', fl: 'flush' }).flatMap(([way, which]) => [
+        counter(`block.#.${way}.reqs`, 'uint64', '', `${which} requests`),
+        counter(`block.#.${way}.times`, 'uint64', 'ns', `time spent in ${which} requests`),
+      ]),
+      counter('block.#.rd.bytes', 'uint64', 'B', 'data read'),
+      counter('block.#.wr.bytes', 'uint64', 'B', 'data written'),
+      counter('block.#.errors', 'uint64', '', 'errors of the device (Xen)'),
+      gauge('block.#.allocation', 'uint64', 'B', 'end of the highest sector that was written'),
+      gauge('block.#.capacity', 'uint64', 'B', 'size of the device in the guest'),
+      gauge('block.#.physical', 'uint64', 'B', 'size of the file or device on the host'),
+      gauge('block.#.threshold', 'uint64', 'B', 'allocation at which libvirt reports an event'),
+      gauge('block.#.backingIndex', 'uint64', '', 'place in the chain of backing files'),
+      gauge('block.#.limits.request_alignment', 'uint64', 'B', 'alignment of requests (libvirt 11.10)'),
+      gauge('block.#.limits.discard_max', 'uint64', 'B', 'most that is discarded at once (libvirt 11.10)'),
+      gauge('block.#.limits.discard_alignment', 'uint64', 'B', 'best alignment of discards (libvirt 11.10)'),
+      gauge('block.#.limits.write_zeroes_max', 'uint64', 'B', 'most that is zeroed at once (libvirt 11.10)'),
+      gauge('block.#.limits.write_zeroes_alignment', 'uint64', 'B', 'best alignment of zeroing (libvirt 11.10)'),
+      gauge('block.#.limits.transfer_optimal', 'uint64', 'B', 'best length of a transfer (libvirt 11.10)'),
+      gauge('block.#.limits.transfer_max', 'uint64', 'B', 'longest transfer (libvirt 11.10)'),
+      gauge('block.#.limits.transfer_hw_max', 'uint64', 'B', 'longest transfer of the hardware (libvirt 11.10)'),
+      gauge('block.#.limits.iov_max', 'uint64', '', 'most pieces of a request (libvirt 11.10)'),
+      gauge('block.#.limits.iov_hw_max', 'uint64', '', 'most pieces of a request of the hardware (libvirt 11.10)'),
+      gauge('block.#.limits.memory_alignment_minimal', 'uint64', 'B', 'least alignment of memory (libvirt 11.10)'),
+      gauge('block.#.limits.memory_alignment_optimal', 'uint64', 'B', 'best alignment of memory (libvirt 11.10)'),
+      gauge('block.#.timed_group.count', 'uint64', '', 'intervals with statistics of their own (libvirt 11.10)'),
+      gauge('block.#.timed_group.#.interval_length', 'uint64', 's', 'length of the interval'),
+      ...Object.entries({ rd: 'reads', wr: 'writes', zone_append: 'zone appends', flush: 'flushes' }).flatMap(
+        ([way, requests]) => [
+          gauge(`block.#.timed_group.#.${way}_latency_min`, 'uint64', 'ns', `least latency of ${requests} there`),
+          gauge(`block.#.timed_group.#.${way}_latency_max`, 'uint64', 'ns', `greatest latency of ${requests} there`),
+          gauge(`block.#.timed_group.#.${way}_latency_avg`, 'uint64', 'ns', `average latency of ${requests} there`),
+        ],
+      ),
+      gauge('block.#.timed_group.#.rd_queue_depth_avg', 'real64', '', 'outstanding reads there, on average'),
+      gauge('block.#.timed_group.#.wr_queue_depth_avg', 'real64', '', 'outstanding writes there, on average'),
+      gauge('block.#.timed_group.#.zone_append_queue_depth_avg', 'real64', '', 'outstanding zone appends, on average'),
+      ...['read', 'write', 'zone_append', 'flush'].flatMap((way) => [
+        gauge(
+          `block.#.latency_histogram.${way}.bin.count`,
+          'uint64',
+          '',
+          `bins of the histogram of ${way} (libvirt 12)`,
+        ),
+        gauge(`block.#.latency_histogram.${way}.bin.#.start`, 'uint64', 'ns', 'least latency of the bin'),
+        counter(`block.#.latency_histogram.${way}.bin.#.value`, 'uint64', '', `${way} requests in the bin`),
+      ]),
+      untyped('perf.?', 'uint64', '', 'a performance event that is enabled for the domain'),
+      gauge('iothread.count', 'uint32', '', 'I/O threads'),
+      gauge('iothread.#.poll-max-ns', 'uint64', 'ns', 'longest time that the I/O thread polls'),
+      gauge('iothread.#.poll-grow', 'uint64', '', 'factor by which polling gets longer; 0: the hypervisor chooses'),
+      gauge('iothread.#.poll-shrink', 'uint64', '', 'divisor by which polling gets shorter; 0: the hypervisor chooses'),
+      gauge('memory.bandwidth.monitor.count', 'uint32', '', 'memory bandwidth monitors'),
+      text('memory.bandwidth.monitor.#.name', 'name of the monitor'),
+      text('memory.bandwidth.monitor.#.vcpus', 'virtual CPUs of the monitor'),
+      gauge('memory.bandwidth.monitor.#.node.count', 'uint32', '', 'memory controllers of the monitor'),
+      gauge('memory.bandwidth.monitor.#.node.#.id', 'uint32', '', "the host's number of the memory controller"),
+      counter('memory.bandwidth.monitor.#.node.#.bytes.local', 'uint64', 'B', 'data from the local memory controller'),
+      counter('memory.bandwidth.monitor.#.node.#.bytes.total', 'uint64', 'B', 'data from all memory controllers'),
+      gauge('dirtyrate.calc_status', 'int32', '', 'status of the last calculation'),
+      gauge('dirtyrate.calc_start_time', 'int64', 's', 'start of the last calculation'),
+      gauge('dirtyrate.calc_period', 'int32', 's', 'period of the last calculation'),
+      gauge('dirtyrate.megabytes_per_second', 'int64', 'MiB/s', 'memory dirtied'),
+      text('dirtyrate.calc_mode', 'mode of the last calculation'),
+      gauge('dirtyrate.vcpu.#.megabytes_per_second', 'uint64', 'MiB/s', 'memory dirtied by the virtual CPU'),
+      counter('vm.?.sum', 'uint64', '', "a sum of KVM's own statistics of the domain"),
+      gauge('vm.?.cur', 'uint64', '', "a current value of KVM's own statistics of the domain"),
+      gauge('vm.?.max', 'uint64', '', "a maximum of KVM's own statistics of the domain"),
+    ]),
+  ],
+} as const satisfies Readonly<Record<Context, readonly Statistic[]>>;
+
+export type HostStatistic = (typeof STATISTICS.host)[number];
+/** What one virDomainGetInfo has, the cheapest call by far. */
+export type DomainInfoStatistic = Extract<(typeof STATISTICS.vm)[number], { readonly via: 'virDomainGetInfo' }>;
 
 const pattern = (name: string): RegExp =>
   new RegExp(`^${name.replaceAll('.', '\\.').replaceAll('?', '[a-z0-9_-]+').replaceAll('#', '(?:\\d+|\\*)')}$`);
 
-const patterns: Readonly<Record<Context, readonly (readonly [RegExp, StatName])[]>> = {
-  host: HOST_STATS.map((known) => [pattern(known.name), known]),
-  vm: DOMAIN_STATS.map((known) => [pattern(known.name), known]),
-};
+const patterns = new Map(
+  Object.values(STATISTICS)
+    .flat()
+    .map(({ name }) => [name, pattern(name)]),
+);
 
 const NEW_FIELD = /^[a-z]+(?:\.(?:[A-Za-z0-9_-]+|\*))+$/;
 
@@ -203,6 +283,6 @@ const NEW_FIELD = /^[a-z]+(?:\.(?:[A-Za-z0-9_-]+|\*))+$/;
 export const mayBeNew = (name: string): boolean =>
   NEW_FIELD.test(name) && Object.hasOwn(STATS_GROUP, name.split('.', 1)[0] ?? '');
 
-/** The table's entry for a name in `<stat>`, or undefined if there is no such statistic in that context. */
-export const findStat = (context: Context, name: string): StatName | undefined =>
-  patterns[context].find(([matches]) => matches.test(name))?.[1];
+/** The row of a name in `<stat>`, or undefined if there is no such statistic in that context. */
+export const findStat = (context: Context, name: string): Statistic | undefined =>
+  STATISTICS[context].find((known) => patterns.get(known.name)?.test(name));

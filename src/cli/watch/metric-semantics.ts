@@ -1,23 +1,6 @@
 import { VALUE_TYPES, type Context, type MetricDefinition } from '../../model/metric.ts';
+import { findStat, type Quantity, type Statistic, STATISTICS } from '../../model/statistics.ts';
 import { baseUnit } from '../../model/units.ts';
-
-/** What the table knows how to show. Times are in seconds, memory in bytes, shares in %. */
-export type Quantity =
-  | 'name'
-  | 'time'
-  | 'cpuTime'
-  | 'cpus'
-  | 'memory'
-  | 'memoryMaximum'
-  | 'memoryTotal'
-  | 'memoryUsed'
-  | 'memoryFree'
-  | 'memoryAvailable'
-  | 'load1'
-  | 'load5'
-  | 'load15'
-  | 'stealTime'
-  | 'stealShare';
 
 /** What a metric stands for, and the factor that makes seconds or bytes of its values. */
 export interface Meaning {
@@ -37,94 +20,75 @@ export interface Label {
   readonly unit?: string;
 }
 
-interface Known {
-  readonly name: RegExp;
-  readonly quantity: Quantity;
-  /** The dimension of its unit, and the factor where it has none. */
-  readonly dimension?: 'memory' | 'time';
-  readonly factor?: number;
-}
-
-const MIB = 1024 ** 2;
-// Names of the two presets, of libvirt's and the host's statistics, and what else is usual; lower case, without punctuation.
-const HOST: readonly Known[] = [
-  { name: /^(host)?name$|^hosthostname$/, quantity: 'name' },
-  { name: /^(host)?time$/, quantity: 'time', dimension: 'time' },
-  { name: /^(host|total)?cputime$/, quantity: 'cpuTime', dimension: 'time' },
-  { name: /^numberofphysicalcpus$|^totalphycpus$|^numcpus$|^(host)?cpus$/, quantity: 'cpus' },
-  { name: /^totalphymem$|^totalmemory$|^memorytotal$/, quantity: 'memoryTotal', dimension: 'memory', factor: MIB },
-  {
-    name: /^memoryallocatedtovirtualservers$|^usedmem(ory)?$/,
-    quantity: 'memoryUsed',
-    dimension: 'memory',
-    factor: MIB,
-  },
-  { name: /^freephysicalmemory$|^freemem(ory)?$/, quantity: 'memoryFree', dimension: 'memory', factor: MIB },
-  { name: /^availablemem(ory)?$/, quantity: 'memoryAvailable', dimension: 'memory', factor: MIB },
-  { name: /^hostmemorytotal$/, quantity: 'memoryTotal', dimension: 'memory', factor: 1024 },
-  { name: /^hostmemoryused$/, quantity: 'memoryUsed', dimension: 'memory', factor: 1024 },
-  { name: /^hostmemoryfree$/, quantity: 'memoryFree', dimension: 'memory', factor: 1024 },
-  { name: /^hostmemoryavailable$/, quantity: 'memoryAvailable', dimension: 'memory', factor: 1024 },
-  { name: /^(host)?load(avg|average)?1?(m|min)?$/, quantity: 'load1' },
-  { name: /^(host)?load(avg|average)?5(m|min)?$/, quantity: 'load5' },
-  { name: /^(host)?load(avg|average)?15(m|min)?$/, quantity: 'load15' },
-];
-const VM: readonly Known[] = [
-  { name: /^totalcputime$/, quantity: 'cpuTime', dimension: 'time' },
-  { name: /^cputime$/, quantity: 'cpuTime', dimension: 'time', factor: 1e-9 },
-  { name: /^resourceprocessorlimit$|^vcpucurrent$|^(num|numberof)?(v|virtual)cpus$/, quantity: 'cpus' },
-  { name: /^physicalmemoryallocatedtovirtualsystem$/, quantity: 'memory', dimension: 'memory', factor: MIB },
-  { name: /^(current)?mem(ory)?$/, quantity: 'memory', dimension: 'memory', factor: MIB },
-  { name: /^ballooncurrent$/, quantity: 'memory', dimension: 'memory', factor: 1024 },
-  { name: /^resourcememorylimit$/, quantity: 'memoryMaximum', dimension: 'memory', factor: MIB },
-  { name: /^max(imum)?mem(ory)?$/, quantity: 'memoryMaximum', dimension: 'memory', factor: MIB },
-  { name: /^balloonmaximum$/, quantity: 'memoryMaximum', dimension: 'memory', factor: 1024 },
-];
-const STEAL = /steal|^v?cpus?(ready|delay)$/;
-const COUNTER =
-  /\b(rx|tx)\.(bytes|pkts|errs|drop)$|\b(rd|wr|fl)\.(reqs|times|bytes)$|\.sum$|^vcpu\..*\.(time|wait|delay)$|^cpu\./;
-const NUMBERS: ReadonlySet<string> = new Set(VALUE_TYPES.filter((type) => type !== 'string'));
-
-const BASES = { memory: 'bytes', time: 'seconds' } as const;
-
-/** What a unit multiplies: bytes of a unit of memory, seconds of one of time. */
-const unitFactor = (dimension: 'memory' | 'time', unit: string): number | undefined => {
-  const known = baseUnit(unit);
-  return known?.base === BASES[dimension] ? known.factor : undefined;
+// Names of the two presets, and what else is usual; lower case, without punctuation.
+const NAMES: Readonly<Record<Context, readonly (readonly [name: RegExp, quantity: Quantity])[]>> = {
+  host: [
+    [/^(host)?name$/, 'name'],
+    [/^time$/, 'time'],
+    [/^(total)?cputime$/, 'cpuTime'],
+    [/^numberofphysicalcpus$|^totalphycpus$|^(num)?cpus$/, 'cpus'],
+    [/^totalphymem$|^totalmemory$|^memorytotal$/, 'memoryTotal'],
+    [/^memoryallocatedtovirtualservers$|^usedmem(ory)?$/, 'memoryUsed'],
+    [/^freephysicalmemory$|^freemem(ory)?$/, 'memoryFree'],
+    [/^availablemem(ory)?$/, 'memoryAvailable'],
+    [/^(host)?load(avg|average)?1?(m|min)?$/, 'load1'],
+    [/^(host)?load(avg|average)?5(m|min)?$/, 'load5'],
+    [/^(host)?load(avg|average)?15(m|min)?$/, 'load15'],
+  ],
+  vm: [
+    [/^totalcputime$/, 'cpuTime'],
+    [/^resourceprocessorlimit$|^(num|numberof)?(v|virtual)cpus$/, 'cpus'],
+    [/^physicalmemoryallocatedtovirtualsystem$|^(current)?mem(ory)?$/, 'memory'],
+    [/^resourcememorylimit$|^max(imum)?mem(ory)?$/, 'memoryMaximum'],
+  ],
 };
+const STEAL = /steal|^v?cpus?(ready|delay)$/;
+const NUMBERS: ReadonlySet<string> = new Set(VALUE_TYPES.filter((type) => type !== 'string'));
 
 const bare = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '');
 
-const plain = (counter: boolean, factor = 1, memory = false): Meaning => ({ factor, memory, counter });
+const bareNames = (known: readonly Statistic[]): ReadonlyMap<string, Statistic> =>
+  new Map(known.filter(({ name }) => !name.includes('#')).map((statistic) => [bare(statistic.name), statistic]));
+const BARE_NAMES = { host: bareNames(STATISTICS.host), vm: bareNames(STATISTICS.vm) };
+
+/** What metrics of such a name are, and the unit of those that have none. */
+const named = (context: Context, key: string): { readonly quantity?: Quantity | undefined; readonly unit?: string } => {
+  const quantity = NAMES[context].find(([name]) => name.test(key))?.[1];
+  if (quantity === undefined) return BARE_NAMES[context].get(key) ?? {};
+  return { quantity, unit: quantity.startsWith('memory') ? 'MiB' : /time$/i.test(quantity) ? 's' : '' };
+};
+
+const meaningOf = (quantity: Quantity, unit: string, given = ''): Meaning => {
+  const own = baseUnit(unit);
+  const other = baseUnit(given);
+  const factor = (own?.base === other?.base ? other : own)?.factor ?? 1;
+  return { quantity, factor, memory: own?.base === 'bytes', counter: /^(cpu|steal)Time$/.test(quantity) };
+};
 
 const steal = ({ type, unit = '' }: Label, name: string): Meaning => {
   const share = unit.trim() === '%' || /percent|pct|share/.test(name);
-  if (share) return { quantity: 'stealShare', factor: 1, memory: false, counter: false };
   // Without a unit: libvirt's own integers are nanoseconds; a real number is what a scale made of them.
-  const bareFactor = type.startsWith('real') ? 1 : 1e-9;
-  return { quantity: 'stealTime', factor: unitFactor('time', unit) ?? bareFactor, memory: false, counter: true };
+  if (!share) return meaningOf('stealTime', type.startsWith('real') ? 's' : 'ns', unit);
+  return { quantity: 'stealShare', factor: 1, memory: false, counter: false };
 };
 
 const byName = (context: Context, label: Label): Meaning => {
-  const { name, unit } = label;
-  const key = bare(name);
-  const known = (context === 'host' ? HOST : VM).find((row) => row.name.test(key));
-  if (known !== undefined) {
-    const { quantity, dimension, factor = 1 } = known;
-    const given = dimension === undefined || unit === undefined ? undefined : unitFactor(dimension, unit);
-    return { quantity, factor: given ?? factor, memory: dimension === 'memory', counter: quantity === 'cpuTime' };
-  }
+  const key = bare(label.name);
+  const { quantity, unit = '' } = named(context, key);
+  if (quantity !== undefined) return meaningOf(quantity, unit, label.unit);
   if (context === 'vm' && STEAL.test(key)) return steal(label, key);
-  const bytes = unit === undefined ? undefined : unitFactor('memory', unit);
-  return plain(COUNTER.test(name), bytes, bytes !== undefined);
+  const base = baseUnit(label.unit ?? '');
+  const memory = base?.base === 'bytes';
+  return { factor: memory ? base.factor : 1, memory, counter: findStat(context, label.name)?.kind === 'counter' };
 };
 
 // What a `<stat>` counts is known exactly, whatever the metric's name: its own unit, less the scale.
 const byStat = (context: Context, label: Label, stat: string, scale: number): Meaning => {
-  const meaning =
-    stat === 'vcpu.*.delay' ? steal({ ...label, unit: 'ns' }, '') : byName(context, { name: stat, type: label.type });
-  if (meaning.quantity !== undefined) return { ...meaning, factor: meaning.factor / scale };
-  return { ...byName(context, label), counter: meaning.counter || COUNTER.test(stat) };
+  const { name = '', quantity, unit = '', kind } = findStat(context, stat) ?? {};
+  if (quantity === undefined || name.replaceAll('#', '*') !== stat)
+    return { ...byName(context, label), counter: kind === 'counter' };
+  const meaning = meaningOf(quantity, unit);
+  return { ...meaning, factor: meaning.factor / scale };
 };
 
 /** Whether the values of a metric of that type are numbers. */

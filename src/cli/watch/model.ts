@@ -1,6 +1,7 @@
 import { advance, type Counter, type Stamp } from './counter.ts';
 import { keyOf, type Metric, type Metrics } from '../../client/watch-document.ts';
-import type { Meaning, MeaningOf, Quantity } from './metric-semantics.ts';
+import type { Meaning, MeaningOf } from './metric-semantics.ts';
+import type { Quantity } from '../../model/statistics.ts';
 import { numberOf, rowOf, type Extra, type Row, type Step } from './row.ts';
 
 /** Milliseconds between two collections, until measured. */

@@ -1,6 +1,7 @@
 import { advance, type Counter, type Stamp } from './counter.ts';
 import type { Metric, VmMetrics } from '../../client/watch-document.ts';
-import { isNumeric, type Meaning, type MeaningOf, type Quantity } from './metric-semantics.ts';
+import { isNumeric, type Meaning, type MeaningOf } from './metric-semantics.ts';
+import type { Quantity } from '../../model/statistics.ts';
 
 /** Number of shares of CPU kept for each domain. */
 export const HISTORY = 60;

@@ -2,7 +2,7 @@ import { columnsFor, type Column, type Style } from './columns.ts';
 import { bytes, compact, count, DRAWN, percent, printable } from './format.ts';
 import type { Host, Model } from './model.ts';
 import type { Row } from './row.ts';
-import type { Quantity } from './metric-semantics.ts';
+import type { Quantity } from '../../model/statistics.ts';
 import { clampTop, sortableBy, sortedRows, sortNote, type View } from './view.ts';
 
 /** Style of a line. */

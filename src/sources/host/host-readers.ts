@@ -1,12 +1,15 @@
 import { availableParallelism } from 'node:os';
 
+import { type HostStatistic, STATISTICS } from '../../model/statistics.ts';
 import type { HostFiles } from './proc-files.ts';
-import type { Fact, HostFacts } from '../libvirt/types.ts';
+import type { HostFact, HostFacts } from '../libvirt/types.ts';
 import { osRelease } from './os-release.ts';
 
 /** What a host statistic is made of. */
 export interface HostView {
   readonly files: HostFiles;
+  /** The file among them that has the statistic, or a call of libvirt. */
+  readonly via: HostStatistic['via'];
   /** What libvirt knows of the host; undefined as long as it was never reached. */
   readonly libvirt: HostFacts | undefined;
   /** Milliseconds since 1970. */
@@ -28,79 +31,66 @@ const notBelowZero = (count: number): number => (count >= 2 ** 53 ? 0 : count);
 const CPU_FIELDS = ['user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal'] as const;
 const cpu =
   (...fields: readonly (typeof CPU_FIELDS)[number][]): Read =>
-  ({ files, clockTicks }) => {
-    const times = files.numbers('proc/stat', 'cpu');
+  ({ files, via, clockTicks }) => {
+    const times = files.numbers(via, 'cpu');
     return fields.reduce((sum, field) => sum + notBelowZero(times[CPU_FIELDS.indexOf(field)] ?? 0), 0) / clockTicks();
   };
 
-const memory = ({ files }: HostView, name: string): number => files.entry('proc/meminfo', name);
+const entry = ({ files, via }: HostView, name: string): number => files.entry(via, name);
 // In a container the files may mix figures of the host and of the container: no part may be more than the whole.
 const partOf =
   (whole: string, part: string) =>
   (view: HostView): number =>
-    Math.min(notBelowZero(memory(view, part)), memory(view, whole));
+    Math.min(notBelowZero(entry(view, part)), entry(view, whole));
 const memoryFree = partOf('MemTotal', 'MemFree');
 const swapFree = partOf('SwapTotal', 'SwapFree');
 // Where it cannot be, free memory stands for it, as in free(1) of procps.
 const memoryAvailable = (view: HostView): number => {
-  const available = memory(view, 'MemAvailable');
-  return available > memory(view, 'MemTotal') ? memoryFree(view) : available;
+  const available = entry(view, 'MemAvailable');
+  return available > entry(view, 'MemTotal') ? memoryFree(view) : available;
 };
-const memoryUsed = (view: HostView): number => memory(view, 'MemTotal') - memoryAvailable(view);
-const swapUsed = (view: HostView): number => memory(view, 'SwapTotal') - swapFree(view);
+const memoryUsed = (view: HostView): number => entry(view, 'MemTotal') - memoryAvailable(view);
+const swapUsed = (view: HostView): number => entry(view, 'SwapTotal') - swapFree(view);
 
-const count = ({ files }: HostView, name: string): number => notBelowZero(files.entry('proc/vmstat', name));
-const counter =
-  (name: string): Read =>
-  (view) =>
-    count(view, name);
-const counterRate =
-  (name: string): Read =>
-  (view) =>
-    view.rate(count(view, name));
-const pages =
-  (name: string): Read =>
-  (view) =>
-    count(view, name) * (view.pageSize() / 1024);
+const count = (view: HostView, name: string): number => notBelowZero(entry(view, name));
+const pages = (view: HostView, name: string): number => count(view, name) * (view.pageSize() / 1024);
 
-const words = ({ files }: HostView, path: string): readonly string[] => files.text(path).trim().split(/\s+/);
-const load =
+const word =
   (index: number): Read =>
-  (view) =>
-    Number(words(view, 'proc/loadavg')[index]);
+  ({ files, via }) =>
+    Number(files.text(via).trim().split(/\s+/)[index]);
 
-const hostName = ({ files }: HostView): string => files.text('proc/sys/kernel/hostname').trim();
+const hostName = ({ files, via }: HostView): string => files.text(via).trim();
 
 // /etc first, as os-release(5) says; NAME has a default, also where there is no file at all.
 const fromOsRelease =
   (...names: readonly string[]): Read =>
-  ({ files }) => {
+  ({ files, via }) => {
     const found = osRelease(
       firstOf(
-        () => files.text('etc/os-release'),
-        () =>
-          firstOf(
-            () => files.text('usr/lib/os-release'),
-            () => '',
-          ),
+        () => files.text(via),
+        () => files.text('/usr/lib/os-release'),
+        () => '',
       ),
     );
     return names.map((name) => found.get(name)).find((value) => value !== undefined && value !== '') ?? 'Linux';
   };
 
-const known = <T>(fact: Fact<T> | undefined): T => {
-  if (fact === undefined) throw new Error('libvirt is not connected');
-  if (!fact.ok) throw new Error(fact.reason);
-  return fact.value;
-};
+const fact =
+  (name: HostFact): Read =>
+  ({ libvirt }) => {
+    const known = libvirt?.[name];
+    if (known === undefined) throw new Error('libvirt is not connected');
+    if (!known.ok) throw new Error(known.reason);
+    return known.value;
+  };
 
-const cpus: Read = ({ libvirt, files }) =>
-  libvirt?.cpus?.ok === true
-    ? libvirt.cpus.value
-    : firstOf(
-        () => countList(files.text('sys/devices/system/cpu/online')),
-        () => availableParallelism(),
-      );
+const cpus: Read = (view) =>
+  firstOf(
+    () => fact('host.cpus')(view),
+    () => countList(view.files.text('/sys/devices/system/cpu/online')),
+    () => availableParallelism(),
+  );
 
 // The kernel's list format: `0-3,5,8-9`.
 const countList = (list: string): number =>
@@ -110,23 +100,29 @@ const countList = (list: string): number =>
     .map((range) => range.split('-').map(Number))
     .reduce((sum, [first = NaN, last = first]) => sum + last - first + 1, 0);
 
-const firstOf = <T>(first: () => T, second: () => T): T => {
+const firstOf = <T>(way: () => T, ...others: readonly (() => T)[]): T => {
+  const [next, ...rest] = others;
+  if (next === undefined) return way();
   try {
-    return first();
+    return way();
   } catch {
-    return second();
+    return firstOf(next, ...rest);
   }
 };
 
-// proc/pressure/*: `some avg10=0.00 avg60=0.00 avg300=0.00 total=0`, averages in %, the total in microseconds.
+type PressureName = Extract<HostStatistic['name'], `host.pressure.${string}`>;
+const isPressure = (name: string): name is PressureName => name.startsWith('host.pressure.');
+
+// `some avg10=0.00 avg60=0.00 avg300=0.00 total=0`: averages in %, the total in microseconds.
 const pressure =
-  (resource: string, share: string, field: string): Read =>
-  ({ files }) => {
-    const path = `proc/pressure/${resource}`;
-    const line = pressureText(files, path).match(new RegExp(`^${share} .*\\b${field}=([\\d.]+)`, 'm'));
-    if (line === null) throw new Error(`/${path} has no ${share} ${field}; the kernel is too old for it`);
+  (name: PressureName): Read =>
+  ({ files, via }) => {
+    const [, , , share = '', field = ''] = name.split('.');
+    const line = pressureText(files, via).match(new RegExp(`^${share} .*\\b${field}=([\\d.]+)`, 'm'));
+    if (line === null) throw new Error(`${via} has no ${share} ${field}; the kernel is too old for it`);
     return field === 'total' ? Number(line[1]) / 1e6 : Number(line[1]);
   };
+const pressures = STATISTICS.host.map(({ name }) => name).filter(isPressure);
 
 const pressureText = (files: HostFiles, path: string): string => {
   try {
@@ -138,51 +134,44 @@ const pressureText = (files: HostFiles, path: string): string => {
   }
 };
 
-/** How each of the host's statistics is read; the names, units and types are those of model/statistics.ts. */
-export const HOST_READERS: ReadonlyMap<string, Read> = new Map<string, Read>([
-  ['host.hostname', hostName],
-  ['host.hostname.short', (view) => hostName(view).split('.', 1)[0] ?? ''],
-  ['host.time', ({ wallClock }) => Math.floor(wallClock() / 1000)],
-  ['host.uptime', (view) => Number(words(view, 'proc/uptime')[0])],
-  ['host.vendor', fromOsRelease('NAME')],
-  ['host.vendor.name', fromOsRelease('VENDOR_NAME', 'NAME')],
-  ['host.product', ({ libvirt }) => known(libvirt?.product)],
-  ['host.libvirt.hostname', ({ libvirt }) => known(libvirt?.hostname)],
-  ['host.cpus', cpus],
-  ['host.memory.total', (view) => memory(view, 'MemTotal')],
-  ['host.memory.used', memoryUsed],
-  ['host.memory.free', memoryFree],
-  ['host.memory.available', memoryAvailable],
-  ['host.swap.total', (view) => memory(view, 'SwapTotal')],
-  ['host.swap.used', swapUsed],
-  ['host.swap.free', swapFree],
-  ['host.swap.in', pages('pswpin')],
-  ['host.swap.out', pages('pswpout')],
-  ['host.virtual.used', (view) => memoryUsed(view) + swapUsed(view)],
-  ['host.virtual.free', (view) => memoryFree(view) + swapFree(view)],
-  ['host.paging.in', counter('pgpgin')],
-  ['host.paging.out', counter('pgpgout')],
-  ['host.paging.in.rate', counterRate('pgpgin')],
-  ['host.paging.out.rate', counterRate('pgpgout')],
-  ['host.paging.faults.rate', counterRate('pgfault')],
+/** How each statistic of the host is read: one reader for each row of model/statistics.ts. */
+export const HOST_READERS: Readonly<Record<HostStatistic['name'], Read>> = {
+  'host.hostname': hostName,
+  'host.hostname.short': (view) => hostName(view).split('.', 1)[0] ?? '',
+  'host.time': ({ wallClock }) => Math.floor(wallClock() / 1000),
+  'host.uptime': word(0),
+  'host.vendor': fromOsRelease('NAME'),
+  'host.vendor.name': fromOsRelease('VENDOR_NAME', 'NAME'),
+  'host.product': fact('host.product'),
+  'host.libvirt.hostname': fact('host.libvirt.hostname'),
+  'host.cpus': cpus,
+  'host.memory.total': (view) => entry(view, 'MemTotal'),
+  'host.memory.used': memoryUsed,
+  'host.memory.free': memoryFree,
+  'host.memory.available': memoryAvailable,
+  'host.swap.total': (view) => entry(view, 'SwapTotal'),
+  'host.swap.used': swapUsed,
+  'host.swap.free': swapFree,
+  'host.swap.in': (view) => pages(view, 'pswpin'),
+  'host.swap.out': (view) => pages(view, 'pswpout'),
+  'host.virtual.used': (view) => memoryUsed(view) + swapUsed(view),
+  'host.virtual.free': (view) => memoryFree(view) + swapFree(view),
+  'host.paging.in': (view) => count(view, 'pgpgin'),
+  'host.paging.out': (view) => count(view, 'pgpgout'),
+  'host.paging.in.rate': (view) => view.rate(count(view, 'pgpgin')),
+  'host.paging.out.rate': (view) => view.rate(count(view, 'pgpgout')),
+  'host.paging.faults.rate': (view) => view.rate(count(view, 'pgfault')),
   // Guest time is part of user and nice already.
-  ['host.cpu.time', cpu('user', 'nice', 'system')],
-  ['host.cpu.user', cpu('user')],
-  ['host.cpu.nice', cpu('nice')],
-  ['host.cpu.system', cpu('system')],
-  ['host.cpu.idle', cpu('idle')],
-  ['host.cpu.iowait', cpu('iowait')],
-  ['host.cpu.irq', cpu('irq', 'softirq')],
-  ['host.cpu.steal', cpu('steal')],
-  ['host.load.1', load(0)],
-  ['host.load.5', load(1)],
-  ['host.load.15', load(2)],
-  ...['cpu', 'memory', 'io'].flatMap((resource) =>
-    ['some', 'full'].flatMap((share) =>
-      ['avg10', 'avg60', 'avg300', 'total'].map((field): [string, Read] => [
-        `host.pressure.${resource}.${share}.${field}`,
-        pressure(resource, share, field),
-      ]),
-    ),
-  ),
-]);
+  'host.cpu.time': cpu('user', 'nice', 'system'),
+  'host.cpu.user': cpu('user'),
+  'host.cpu.nice': cpu('nice'),
+  'host.cpu.system': cpu('system'),
+  'host.cpu.idle': cpu('idle'),
+  'host.cpu.iowait': cpu('iowait'),
+  'host.cpu.irq': cpu('irq', 'softirq'),
+  'host.cpu.steal': cpu('steal'),
+  'host.load.1': word(0),
+  'host.load.5': word(1),
+  'host.load.15': word(2),
+  ...(Object.fromEntries(pressures.map((name) => [name, pressure(name)])) as Record<PressureName, Read>),
+};

@@ -1,6 +1,7 @@
 import { map, type Observable, type SchedulerLike } from 'rxjs';
 
 import type { MetricDefinition, Outcome, Reading } from '../../model/metric.ts';
+import { type HostStatistic, STATISTICS } from '../../model/statistics.ts';
 import { escapeForLog, formatStat } from '../../model/value.ts';
 import { clockTicks, pageSize } from '../../system/libc.ts';
 import { hostFiles } from './proc-files.ts';
@@ -37,26 +38,25 @@ export const hostStats = (
       map((libvirt) => {
         const files = hostFiles(root);
         const at = scheduler.now();
-        const sinceBoot = (): number => Number.parseFloat(files.text('proc/uptime')) * 1000;
-        const viewFor = (metric: MetricDefinition, stat: string): HostView => ({
-          files,
-          libvirt,
-          wallClock,
-          ...machine,
-          rate: (count) => rateOf(`${metric.index} ${stat}`, count, at, sinceBoot),
+        const sinceBoot = (): number => Number.parseFloat(files.text('/proc/uptime')) * 1000;
+        return metrics.map((metric) => {
+          const viewOf = ({ name, via }: HostStatistic): HostView => {
+            const rate = (count: number): number => rateOf(`${metric.index} ${name}`, count, at, sinceBoot);
+            return { files, via, libvirt, wallClock, ...machine, rate };
+          };
+          return { metric, outcome: readStat(metric, viewOf) };
         });
-        return metrics.map((metric) => ({ metric, outcome: readStat(metric, viewFor) }));
       }),
     );
 };
 
-const readStat = (metric: MetricDefinition, viewFor: (metric: MetricDefinition, stat: string) => HostView): Outcome => {
+const readStat = (metric: MetricDefinition, viewOf: (known: HostStatistic) => HostView): Outcome => {
   const { source, type, name, unit } = metric;
   if (source.kind !== 'stat' || type === 'group' || type === 'xml') return failed('not a statistic of one value');
-  const read = HOST_READERS.get(source.stat);
-  if (read === undefined) return failed(`the host has no statistic ${escapeForLog(source.stat, 64)}`);
+  const known = STATISTICS.host.find((statistic) => statistic.name === source.stat);
+  if (known === undefined) return failed(`the host has no statistic ${escapeForLog(source.stat, 64)}`);
   try {
-    const checked = formatStat(type, read(viewFor(metric, source.stat)), source.scale);
+    const checked = formatStat(type, HOST_READERS[known.name](viewOf(known)), source.scale);
     if (!checked.ok) return failed(checked.reason);
     return { ok: true, samples: [{ name, type, ...(unit === undefined ? {} : { unit }), value: checked.value }] };
   } catch (error) {

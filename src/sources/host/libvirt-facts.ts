@@ -18,14 +18,14 @@ import {
 } from 'rxjs';
 
 import type { MetricDefinition } from '../../model/metric.ts';
+import { STATISTICS } from '../../model/statistics.ts';
 import type { Connection, HostFact, HostFacts } from '../libvirt/types.ts';
 import type { ConnectionState } from '../libvirt/reconnect.ts';
 
-const FACT_OF: ReadonlyMap<string, HostFact> = new Map([
-  ['host.product', 'product'],
-  ['host.libvirt.hostname', 'hostname'],
-  ['host.cpus', 'cpus'],
-]);
+const FACTS: ReadonlySet<string> = new Set(
+  STATISTICS.host.filter(({ via }) => via.startsWith('vir')).map(({ name }) => name),
+);
+const isFact = (stat: string): stat is HostFact => FACTS.has(stat);
 
 // A libvirt that answers does so in a few milliseconds.
 const PATIENCE = 1000;
@@ -34,14 +34,13 @@ const PATIENCE = 1000;
 const ASKS_LIBVIRT = /(?<![\w$])(?:CONNECT|virsh)(?!\w)/;
 
 /** The facts that these metrics need from libvirt. */
-export const factsFor = (metrics: readonly MetricDefinition[]): readonly HostFact[] => {
-  const facts = metrics.map(({ source }) => (source.kind === 'stat' ? FACT_OF.get(source.stat) : undefined));
-  return [...new Set(facts)].filter((fact) => fact !== undefined);
-};
+export const factsFor = (metrics: readonly MetricDefinition[]): readonly HostFact[] => [
+  ...new Set(metrics.map(({ source }) => (source.kind === 'stat' ? source.stat : '')).filter(isFact)),
+];
 
 /** The host metric comes from libvirt: it is collected also when libvirt can be asked (again). */
 export const isFromLibvirt = ({ context, source }: MetricDefinition): boolean =>
-  context === 'host' && (source.kind === 'stat' ? FACT_OF.has(source.stat) : ASKS_LIBVIRT.test(source.command));
+  context === 'host' && (source.kind === 'stat' ? isFact(source.stat) : ASKS_LIBVIRT.test(source.command));
 
 /**
  * Asks libvirt for facts of the host, each time anew: CPUs go offline, hosts are renamed, hypervisors are updated.
@@ -55,7 +54,7 @@ export const hostFacts = (
   let reached = false;
   const calls = new Map<string, Observable<HostFacts>>();
   const remembered = (): HostFacts | undefined => {
-    const { cpus: _, ...rest } = latest;
+    const { 'host.cpus': _, ...rest } = latest;
     return reached ? rest : undefined;
   };
   // A call that hangs occupies a thread, whoever waits for it: there is one at a time for each connection.

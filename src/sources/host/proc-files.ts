@@ -26,14 +26,14 @@ export const hostFiles = (root: string): HostFiles => {
     const table = tables.get(path) ?? parseTable(text(path));
     tables.set(path, table);
     const found = table.get(name);
-    if (found === undefined) throw new Error(`/${path} has no line ${name}`);
+    if (found === undefined) throw new Error(`${path} has no line ${name}`);
     return found;
   };
   const numbers = (path: string, name: string): readonly number[] =>
     words(path, name).map(Number).filter(Number.isFinite);
   const entry = (path: string, name: string): number => {
     const [value] = numbers(path, name);
-    if (value === undefined) throw new Error(`/${path} has no number in line ${name}`);
+    if (value === undefined) throw new Error(`${path} has no number in line ${name}`);
     return value;
   };
   return { text, entry, numbers };
@@ -43,7 +43,7 @@ const readText = (root: string, path: string): string => {
   try {
     return readFileSync(join(root, path), 'utf8');
   } catch (error) {
-    throw new Error(`/${path} cannot be read (${(error as NodeJS.ErrnoException).code})`, { cause: error });
+    throw new Error(`${path} cannot be read (${(error as NodeJS.ErrnoException).code})`, { cause: error });
   }
 };
 

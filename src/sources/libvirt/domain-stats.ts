@@ -1,7 +1,7 @@
 import { catchError, EMPTY, from, map, mergeMap, type Observable, type SchedulerLike, switchMap, take } from 'rxjs';
 
 import type { Domain, MetricDefinition, Outcome, Reading } from '../../model/metric.ts';
-import { STATS_GROUP, type StatsGroup } from '../../model/statistics.ts';
+import { STATISTICS, STATS_GROUP, type StatsGroup } from '../../model/statistics.ts';
 import { formatStat } from '../../model/value.ts';
 import { hedgedStats } from './hedged-stats.ts';
 import { isBusy, isGoing, LibvirtError } from './call.ts';
@@ -10,8 +10,10 @@ import type { Connection, DomainStats } from './types.ts';
 import type { ConnectionState } from './reconnect.ts';
 import type { DomainCollector } from '../source.ts';
 
-// Answered by virDomainGetInfo, the cheapest call by far, which needs no answer from QEMU.
-const INFO = new Set(['state.state', 'cpu.time', 'vcpu.current', 'balloon.current', 'balloon.maximum']);
+// The cheapest call by far, which needs no answer from QEMU.
+const INFO: ReadonlySet<string> = new Set(
+  STATISTICS.vm.filter(({ via }) => via === 'virDomainGetInfo').map(({ name }) => name),
+);
 // With a frozen libvirtd all calls hang, each on a worker thread; of those (16) one must stay free for the event loop.
 const INFO_AT_ONCE = 8;
 const QUICK_CALLS = 2;

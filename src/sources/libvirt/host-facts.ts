@@ -3,7 +3,7 @@ import { catchError, forkJoin, map, type Observable, of } from 'rxjs';
 import { call$, failed, LibvirtError, RPC } from './call.ts';
 import { type Library, type Pointer, takeString } from './bindings.ts';
 import { checked } from './queries.ts';
-import type { Connection, Fact, HostFact, HostFacts } from './types.ts';
+import type { Connection, Fact, HostFact } from './types.ts';
 
 type VersionCall = Library['getLibVersion'];
 
@@ -72,24 +72,21 @@ const cpus$ = (conn: Pointer): Observable<number> => {
 const LOST: ReadonlySet<number | undefined> = new Set([38, RPC]);
 
 // What a driver refuses is a failure of that one; an error of the connection is one of all.
-const settled$ = <T>(asked$: Observable<T>): Observable<Fact<T>> =>
+const settled$ = (asked$: Observable<number | string>): Observable<Fact> =>
   asked$.pipe(
-    map((value): Fact<T> => ({ ok: true, value })),
+    map((value): Fact => ({ ok: true, value })),
     catchError((error: unknown) => {
       if (!(error instanceof LibvirtError) || LOST.has(error.code)) throw error;
-      return of<Fact<T>>({ ok: false, reason: error.message });
+      return of<Fact>({ ok: false, reason: error.message });
     }),
   );
 
 /** Asks for what is wanted of the host, all at the same time. */
 export const hostFacts$ = (conn: Pointer, driver: string): Connection['host$'] => {
-  const ask: { readonly [K in HostFact]: () => Observable<Pick<HostFacts, K>> } = {
-    product: () => settled$(product$(conn, driver)).pipe(map((product) => ({ product }))),
-    hostname: () => settled$(hostname$(conn)).pipe(map((hostname) => ({ hostname }))),
-    cpus: () => settled$(cpus$(conn)).pipe(map((cpus) => ({ cpus }))),
+  const ask: Readonly<Record<HostFact, () => Observable<number | string>>> = {
+    'host.product': () => product$(conn, driver),
+    'host.libvirt.hostname': () => hostname$(conn),
+    'host.cpus': () => cpus$(conn),
   };
-  return (wanted) =>
-    forkJoin([of({}), ...wanted.map((fact) => ask[fact]())]).pipe(
-      map((facts): HostFacts => Object.assign({}, ...facts)),
-    );
+  return (wanted) => forkJoin(Object.fromEntries(wanted.map((fact) => [fact, settled$(ask[fact]())])));
 };

@@ -1,6 +1,6 @@
 import { defer, map, Observable, throwError } from 'rxjs';
 
-import { STATS_GROUP } from '../../model/statistics.ts';
+import { type DomainInfoStatistic, STATS_GROUP } from '../../model/statistics.ts';
 import { call$, failed, LibvirtError, NO_DOMAIN } from './call.ts';
 import { definedDomain, describeDomain, type DomainHandles } from './domain-handles.ts';
 import { channelPathOf } from './domain-xml.ts';
@@ -105,14 +105,14 @@ export const domainInfo$ =
         (result) => {
           handles.release(handle);
           checked(result);
-          const fields = new Map<string, number | bigint>([
-            ['state.state', info.state ?? 0],
-            ['cpu.time', info.cpuTime ?? 0],
-            ['vcpu.current', info.nrVirtCpu ?? 0],
-            ['balloon.current', info.memory ?? 0],
-            ['balloon.maximum', info.maxMem ?? 0],
-          ]);
-          return { domain, fields };
+          const fields: Readonly<Record<DomainInfoStatistic['name'], number | bigint>> = {
+            'state.state': info.state ?? 0,
+            'cpu.time': info.cpuTime ?? 0,
+            'vcpu.current': info.nrVirtCpu ?? 0,
+            'balloon.current': info.memory ?? 0,
+            'balloon.maximum': info.maxMem ?? 0,
+          };
+          return { domain, fields: new Map(Object.entries(fields)) };
         },
       );
     });

@@ -1,21 +1,19 @@
 import type { Observable } from 'rxjs';
 
 import type { DefinedDomain, Domain, DomainEvent } from '../../model/metric.ts';
+import type { HostStatistic } from '../../model/statistics.ts';
 import type { StatValue } from './typed-params.ts';
 
-/** One thing that libvirt knows of the host, or why it gives none. */
-export type Fact<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
+/** A statistic of the host that libvirt has. */
+export type HostFact = Extract<HostStatistic, { readonly via: `vir${string}` }>['name'];
+
+/** Its value, or why libvirt gives none. */
+export type Fact =
+  | { readonly ok: true; readonly value: number | string }
+  | { readonly ok: false; readonly reason: string };
 
 /** What libvirt knows of the host, as far as it was asked. */
-export interface HostFacts {
-  /** The hypervisor and its running version (virConnectGetType, virConnectGetVersion), like `QEMU 7.2.22`. */
-  readonly product?: Fact<string>;
-  /** virConnectGetHostname: mostly the full name. */
-  readonly hostname?: Fact<string>;
-  /** CPUs that are online (virNodeGetInfo). */
-  readonly cpus?: Fact<number>;
-}
-export type HostFact = keyof HostFacts;
+export type HostFacts = { readonly [Name in HostFact]?: Fact };
 
 /**
  * A domain started, arrived by migration or resumed (`running`), was paused, or is not active any more (`gone`); its

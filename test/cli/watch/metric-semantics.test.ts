@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { MetricDefinition } from '../../../src/model/metric.ts';
+import { STATISTICS } from '../../../src/model/statistics.ts';
 import { meanings } from '../../../src/cli/watch/metric-semantics.ts';
 
 const MIB = 1024 ** 2;
@@ -76,6 +77,13 @@ describe('what a metric stands for', () => {
     expect(known('vm', { name: 'Geklaut', type: 'uint64' }).factor).toBeCloseTo(1e-3, 12);
     expect(known('vm', { name: 'Empfangen', type: 'uint64' })).toEqual({ factor: 1, memory: false, counter: true });
     expect(known('host', { name: 'Last', type: 'real64' }).quantity).toBe('load1');
+  });
+
+  it.each(STATISTICS.vm)('grows if its statistic is a counter: $name', ({ name, type, kind }) => {
+    const stat = name.replaceAll('#', '1').replaceAll('?', 'word');
+    expect(meaningOf('vm', { name: stat, type }).counter).toBe(kind === 'counter');
+    const given = meanings([statOf('vm', 'Any', stat)]);
+    expect(given('vm', { name: 'Any', type }).counter).toBe(kind === 'counter');
   });
 
   it('is another one as soon as the unit is another one', () => {

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { MetricDefinition, Outcome, Reading, ValueType } from '../../../src/model/metric.ts';
 import { hostStats, type HostStatsOptions } from '../../../src/sources/host/host-stats.ts';
-import { HOST_STATS } from '../../../src/model/statistics.ts';
+import { STATISTICS } from '../../../src/model/statistics.ts';
 import { checkValue } from '../../../src/model/value.ts';
 
 const FILES: Readonly<Record<string, string>> = {
@@ -43,7 +43,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 const statMetric = (stat: string, rest: Partial<MetricDefinition> = {}): MetricDefinition => ({
   index: 0,
   name: 'Test',
-  type: HOST_STATS.find(({ name }) => name === stat)?.type ?? 'string',
+  type: STATISTICS.host.find(({ name }) => name === stat)?.type ?? 'string',
   context: 'host',
   source: { kind: 'stat', stat },
   variables: [],
@@ -54,9 +54,9 @@ const statMetric = (stat: string, rest: Partial<MetricDefinition> = {}): MetricD
 });
 const facts$ = () =>
   of({
-    product: { ok: true, value: 'QEMU 7.2.22' },
-    hostname: { ok: true, value: 'host7.example.org' },
-    cpus: { ok: true, value: 6 },
+    'host.product': { ok: true, value: 'QEMU 7.2.22' },
+    'host.libvirt.hostname': { ok: true, value: 'host7.example.org' },
+    'host.cpus': { ok: true, value: 6 },
   } as const);
 const fixture = (options: Partial<HostStatsOptions> = {}) =>
   hostStats({ facts$, scheduler: asyncScheduler, wallClock: () => 1_700_000_000_999, root, ...options });
@@ -388,7 +388,7 @@ describe('a batch', () => {
 
   it('has each known name on this machine: a value of its type, or a reason', async () => {
     const source = hostStats({ facts$, scheduler: asyncScheduler });
-    const metrics = HOST_STATS.map(({ name, type }, index) => statMetric(name, { index, name, type }));
+    const metrics = STATISTICS.host.map(({ name, type }, index) => statMetric(name, { index, name, type }));
     const readings = await ask(source, metrics);
     expect(readings.map(({ metric }) => metric)).toEqual(metrics);
     for (const { metric, outcome } of readings) {
