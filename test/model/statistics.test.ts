@@ -15,8 +15,12 @@ describe('docs/stats.md', () => {
       written.map(([, name, type, unit, kind, via, meaning]) => ({ name, type, unit, kind, via, meaning })),
     ).toEqual(
       ALL.map(({ name, type, unit, kind, via, meaning }) => ({
-        ...{ name, type, unit, via, meaning },
+        name,
+        type,
+        unit,
         kind: kind === 'untyped' ? '' : kind,
+        via,
+        meaning,
       })),
     );
   });
@@ -81,7 +85,7 @@ describe('a statistic', () => {
       expect(unit).toBe('ns');
     if (meaning.startsWith('PSI: share')) expect(unit).toBe('%');
     const counts = /since boot|CPU time|time spent|time the virtual|(incom|outgo)ing|requests$|a sum of/.test(meaning);
-    if (counts && name !== 'host.uptime' && !/\.rate$/.test(name)) expect(kind).toBe('counter');
+    if (counts && name !== 'host.uptime' && !name.endsWith('.rate')) expect(kind).toBe('counter');
     if (/current value|maximum|average|free|available|virDomainState|previous tick/.test(meaning))
       expect(kind).toBe('gauge');
   });
