@@ -203,7 +203,9 @@ describe('a process', () => {
   });
 
   it('is ended by unsubscribing', async () => {
-    const subscription = outcome$(`trap '' TERM; echo $$ > ${directory}/pids; while :; do sleep 0.1; done`).subscribe();
+    const command = `trap '' TERM; echo $$ > ${directory}/pids; while :; do sleep 0.1; done`;
+    // Long after `until` gives up: the deadline must not end it instead.
+    const subscription = outcome$(command, { timeout: 60_000 }).subscribe();
     const [shell] = await pidsOnce('pids', 1);
     subscription.unsubscribe();
     await until(() => !alive(shell!));
