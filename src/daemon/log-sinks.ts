@@ -1,36 +1,69 @@
-import { defer, type MonoTypeOperatorFunction, tap } from 'rxjs';
+import {
+  connect,
+  filter,
+  ignoreElements,
+  merge,
+  type MonoTypeOperatorFunction,
+  pairwise,
+  scan,
+  startWith,
+  tap,
+  timestamp,
+  type Timestamp,
+} from 'rxjs';
 
 import { logChanges, type LoggedChange, type LogOptions } from './log-changes.ts';
 import type { SinkReport } from '../sinks/sink.ts';
 
+/** Since when the sink fails, and what its latest report changes. */
+interface Failing {
+  readonly since: number | undefined;
+  readonly change?: LoggedChange;
+}
+
+const nextFailing =
+  (component: string) =>
+  ({ since }: Failing, { value: report, timestamp: now }: Timestamp<SinkReport>): Failing => {
+    const { kind, message } = report;
+    if (kind === 'opened')
+      return { since, change: { kind, detail: message, level: 'info', component, messages: [message] } };
+    if (kind === 'failed') {
+      const failed = `failed ${report.stage}`;
+      const change: LoggedChange = { kind: failed, detail: message, level: 'err', component, messages: [message] };
+      return { since: since ?? now, change };
+    }
+    if (kind === 'warning' || since === undefined) return { since };
+    const after = `Recovered after ${((now - since) / 1000).toFixed(1)} s`;
+    return { since: undefined, change: { kind: 'works', detail: '', level: 'notice', component, messages: [after] } };
+  };
+
+// What a sink says that has written nothing.
+const idleOf = (report: SinkReport | undefined): string =>
+  report?.kind === 'written' && (report.bytes ?? 0) === 0 ? report.message : '';
+
 /** Logs what one sink reports, and that it works again after a failure. */
-export const logReports =
-  (component: string, { log, scheduler }: LogOptions): MonoTypeOperatorFunction<SinkReport> =>
-  (report$) =>
-    defer(() => {
-      let failingSince: number | undefined;
-      let lastIdle = '';
-      const logOther = (report: SinkReport): void => {
-        if (report.kind === 'warning') return log('warning', component, report.message);
+export const logReports = (component: string, options: LogOptions): MonoTypeOperatorFunction<SinkReport> => {
+  const { log, scheduler } = options;
+  return connect((report$) => {
+    const warning$ = report$.pipe(
+      filter(({ kind }) => kind === 'warning'),
+      tap(({ message }) => log('warning', component, message)),
+    );
+    const written$ = report$.pipe(
+      filter(({ kind }) => kind !== 'warning'),
+      startWith(undefined),
+      pairwise(),
+      tap(([before, report]) => {
         // A sink that has written nothing is logged when that changes, not at each snapshot.
-        const idle = report.kind === 'written' && (report.bytes ?? 0) === 0 ? report.message : '';
-        if (report.kind === 'written' && (idle === '' || idle !== lastIdle))
+        if (report?.kind === 'written' && (idleOf(report) === '' || idleOf(report) !== idleOf(before)))
           log('debug', component, `${report.message}, ${(scheduler.now() - report.snapshot.at).toFixed(1)} ms`);
-        lastIdle = idle;
-      };
-      const changeOf = (report: SinkReport): LoggedChange | undefined => {
-        if (report.kind === 'warning') return undefined;
-        const { message } = report;
-        if (report.kind === 'opened')
-          return { kind: 'opened', detail: message, level: 'info', component, messages: [message] };
-        if (report.kind === 'failed') {
-          failingSince ??= scheduler.now();
-          return { kind: `failed ${report.stage}`, detail: message, level: 'err', component, messages: [message] };
-        }
-        if (failingSince === undefined) return undefined;
-        const after = `Recovered after ${((scheduler.now() - failingSince) / 1000).toFixed(1)} s`;
-        failingSince = undefined;
-        return { kind: 'works', detail: '', level: 'notice', component, messages: [after] };
-      };
-      return report$.pipe(tap(logOther), logChanges(changeOf, { log, scheduler }));
-    });
+      }),
+    );
+    const change$ = report$.pipe(
+      timestamp(scheduler),
+      scan(nextFailing(component), { since: undefined }),
+      logChanges(({ change }) => change, options),
+    );
+    return merge(merge(warning$, written$, change$).pipe(ignoreElements()), report$);
+  });
+};

@@ -35,13 +35,15 @@ export const createStatusEndpoint = (file: string, scheduler: SchedulerLike, log
   const count = observe(telemetry);
   const published$ = new Subject<Snapshot>();
   // Made once of each snapshot, and not at all where nobody follows; only its age is that of the moment.
-  let told: { readonly of: Snapshot; readonly rest: string } | undefined;
+  const rests = new WeakMap<Snapshot, string>();
   const restOf = (snapshot: Snapshot): string => {
-    if (told?.of === snapshot) return told.rest;
+    const known = rests.get(snapshot);
+    if (known !== undefined) return known;
     const names = Object.fromEntries(snapshot.domainMetrics.map(({ domain: { uuid, name } }) => [uuid, name]));
-    const rest = { names, document: document(metricsXml(snapshot)) } satisfies Omit<Told, 'ageSeconds'>;
-    told = { of: snapshot, rest: asciiJson(rest).slice(1) };
-    return told.rest;
+    const told = { names, document: document(metricsXml(snapshot)) } satisfies Omit<Told, 'ageSeconds'>;
+    const rest = asciiJson(told).slice(1);
+    rests.set(snapshot, rest);
+    return rest;
   };
   const lineOf = (snapshot: Snapshot, at: number): Buffer => {
     const ageSeconds = (scheduler.now() - at) / 1000;

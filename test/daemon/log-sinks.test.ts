@@ -52,6 +52,12 @@ describe('The log of a sink', () => {
     ]);
   });
 
+  it('counts the time of a recovery from the first failure, though the sink opens again in between', () => {
+    const { lines, reports } = stage();
+    reports(FAILED, OPENED, FAILED, written(), written());
+    expect(lines.at(-1)).toContain('notice disk: Recovered after 3.0 s');
+  });
+
   it('CASE B10: has one line a minute of a sink that fails and works in turns, and ends with what holds', () => {
     const { lines, passed, reports, wait } = stage();
     for (let turn = 0; turn < 20; turn += 1) reports(FAILED, written());

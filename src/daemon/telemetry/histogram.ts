@@ -12,20 +12,12 @@ export interface Histogram extends Durations {
   readonly counts: readonly number[];
 }
 
-/** Counts durations; it takes milliseconds. */
-export const histogram = (): { readonly add: (ms: number) => void; readonly view: () => Histogram } => {
-  const counts = Array.from({ length: BUCKETS.length + 1 }, () => 0);
-  let sum = 0;
-  let count = 0;
-  return {
-    add: (ms) => {
-      const seconds = ms / 1000;
-      const bucket = BUCKETS.findIndex((bound) => seconds <= bound);
-      const at = bucket === -1 ? BUCKETS.length : bucket;
-      counts[at] = (counts[at] ?? 0) + 1;
-      sum += seconds;
-      count += 1;
-    },
-    view: () => ({ counts: [...counts], sum, count }),
-  };
+export const EMPTY_HISTOGRAM: Histogram = { counts: [...BUCKETS.map(() => 0), 0], sum: 0, count: 0 };
+
+/** Counts one duration more, in milliseconds. */
+export const withDuration = ({ counts, sum, count }: Histogram, ms: number): Histogram => {
+  const seconds = ms / 1000;
+  const bucket = BUCKETS.findIndex((bound) => seconds <= bound);
+  const at = bucket === -1 ? BUCKETS.length : bucket;
+  return { counts: counts.with(at, (counts[at] ?? 0) + 1), sum: sum + seconds, count: count + 1 };
 };

@@ -19,8 +19,8 @@ export const missingMetrics = (missing: readonly MissingValue[]): readonly Missi
   for (const problem of missing) {
     const { metric, domain } = problem;
     const key = `${metric.context} ${metric.name}`;
-    let group = groups.get(key);
-    if (group === undefined) groups.set(key, (group = { first: problem, count: 0, domains: [] }));
+    const group = groups.get(key) ?? { first: problem, count: 0, domains: [] };
+    groups.set(key, group);
     group.count += 1;
     if (domain !== undefined && group.domains.length < NAMED) group.domains.push(domain.name);
   }

@@ -15,10 +15,10 @@ const single = (type: 'counter' | 'gauge', name: string, help: string, value: nu
   family(type, name, help, value === undefined ? [] : [one(value)]);
 
 const histogramSeries = (labels: Labels, { counts, sum, count }: Histogram): readonly Series[] => {
-  let below = 0;
-  const buckets = counts.map((more, at): Series => {
-    below += more;
-    return { suffix: '_bucket', labels: { ...labels, le: String(BUCKETS[at] ?? '+Inf') }, value: below };
+  const upTo = (at: number): number => counts.slice(0, at + 1).reduce((below, more) => below + more, 0);
+  const buckets = counts.map((_, at): Series => {
+    const le = String(BUCKETS[at] ?? '+Inf');
+    return { suffix: '_bucket', labels: { ...labels, le }, value: upTo(at) };
   });
   return [...buckets, { suffix: '_sum', labels, value: sum }, { suffix: '_count', labels, value: count }];
 };

@@ -1,6 +1,6 @@
 import type { Snapshot } from '../../model/metric.ts';
 import type { SinkReport } from '../../sinks/sink.ts';
-import { histogram, type Histogram } from './histogram.ts';
+import { EMPTY_HISTOGRAM, type Histogram, withDuration } from './histogram.ts';
 
 /** What is known of one sink. Times are milliseconds of the monotonic clock. */
 export interface SinkView {
@@ -27,77 +27,68 @@ export interface SinkView {
   readonly latency: { readonly tick: Histogram; readonly change: Histogram };
 }
 
-/** Follows one sink by its reports. */
-export interface SinkTelemetry {
-  readonly published: (at: number) => void;
-  readonly reported: (
-    report: SinkReport,
-    at: number,
-    newest: { readonly snapshot: Snapshot; readonly at: number },
-  ) => void;
-  readonly view: () => SinkView;
-}
+export const NEW_SINK: SinkView = {
+  writes: 0,
+  failures: { open: 0, write: 0 },
+  warnings: 0,
+  write: EMPTY_HISTOGRAM,
+  latency: { tick: EMPTY_HISTOGRAM, change: EMPTY_HISTOGRAM },
+};
 
-export const sinkTelemetry = (): SinkTelemetry => {
-  let writes = 0;
-  let warnings = 0;
-  const failures = { open: 0, write: 0 };
-  const write = histogram();
-  const latency = { tick: histogram(), change: histogram() };
-  let waiting: number | undefined;
-  let failing: SinkView['failing'];
-  let last: SinkView['last'];
-  let warning: SinkView['warning'];
+/** There is a snapshot for the sink to write. */
+export const withPublished = (sink: SinkView, at: number): SinkView => ({ ...sink, waiting: sink.waiting ?? at });
 
+const withWritten = (
+  before: SinkView,
+  { snapshot, message, bytes, leftOut, trouble }: Extract<SinkReport, { kind: 'written' }>,
+  at: number,
+  newest: { readonly snapshot: Snapshot; readonly at: number },
+): SinkView => {
+  const { failing: _, waiting, ...sink } = before;
+  const isNewest = snapshot === newest.snapshot;
+  // A sink that is late skips snapshots: when this one was published is known of the newest only.
+  const publishedAt = isNewest ? newest.at : waiting;
+  const cause = snapshot.cause === 'tick' ? 'tick' : 'change';
   return {
-    published: (at) => {
-      waiting ??= at;
+    ...sink,
+    writes: sink.writes + 1,
+    ...(isNewest ? {} : { waiting: newest.at }),
+    write: publishedAt === undefined ? sink.write : withDuration(sink.write, at - publishedAt),
+    latency: { ...sink.latency, [cause]: withDuration(sink.latency[cause], at - snapshot.at) },
+    last: {
+      at,
+      of: snapshot.at,
+      message,
+      ...(bytes === undefined ? {} : { bytes }),
+      ...(leftOut === undefined ? {} : { leftOut }),
+      ...(trouble === undefined ? {} : { trouble }),
     },
-    reported: (report, at, newest) => {
-      switch (report.kind) {
-        case 'written': {
-          const { snapshot, message, bytes, leftOut, trouble } = report;
-          writes += 1;
-          failing = undefined;
-          const isNewest = snapshot === newest.snapshot;
-          // A sink that is late skips snapshots: when this one was published is known of the newest only.
-          if (isNewest) write.add(at - newest.at);
-          else if (waiting !== undefined) write.add(at - waiting);
-          waiting = isNewest ? undefined : newest.at;
-          latency[snapshot.cause === 'tick' ? 'tick' : 'change'].add(at - snapshot.at);
-          last = {
-            at,
-            of: snapshot.at,
-            message,
-            ...(bytes === undefined ? {} : { bytes }),
-            ...(leftOut === undefined ? {} : { leftOut }),
-            ...(trouble === undefined ? {} : { trouble }),
-          };
-          break;
-        }
-        case 'failed':
-          failures[report.stage] += 1;
-          failing = { since: failing?.since ?? at, stage: report.stage, message: report.message };
-          break;
-        case 'warning':
-          warnings += 1;
-          warning = { at, message: report.message };
-          break;
-        case 'opened':
-          if (failing?.stage === 'open') failing = undefined;
-          break;
-      }
-    },
-    view: () => ({
-      writes,
-      failures: { ...failures },
-      warnings,
-      ...(failing === undefined ? {} : { failing }),
-      ...(waiting === undefined ? {} : { waiting }),
-      ...(last === undefined ? {} : { last }),
-      ...(warning === undefined ? {} : { warning }),
-      write: write.view(),
-      latency: { tick: latency.tick.view(), change: latency.change.view() },
-    }),
   };
+};
+
+/** What is known of a sink after its report; `newest` is what has been published last, and when. */
+export const withReport = (
+  sink: SinkView,
+  report: SinkReport,
+  at: number,
+  newest: { readonly snapshot: Snapshot; readonly at: number },
+): SinkView => {
+  switch (report.kind) {
+    case 'written':
+      return withWritten(sink, report, at, newest);
+    case 'failed': {
+      const { stage, message } = report;
+      return {
+        ...sink,
+        failures: { ...sink.failures, [stage]: sink.failures[stage] + 1 },
+        failing: { since: sink.failing?.since ?? at, stage, message },
+      };
+    }
+    case 'warning':
+      return { ...sink, warnings: sink.warnings + 1, warning: { at, message: report.message } };
+    case 'opened': {
+      const { failing, ...rest } = sink;
+      return failing?.stage === 'open' ? rest : sink;
+    }
+  }
 };

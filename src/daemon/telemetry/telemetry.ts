@@ -1,4 +1,4 @@
-import { defer, type Observable, type SchedulerLike, tap } from 'rxjs';
+import { defer, map, type Observable, scan, type SchedulerLike, tap } from 'rxjs';
 
 import type { Config } from '../../config/config.ts';
 import type { Reading, Snapshot } from '../../model/metric.ts';
@@ -6,9 +6,9 @@ import type { SinkReport } from '../../sinks/sink.ts';
 import type { ConnectionState } from '../../sources/libvirt/reconnect.ts';
 import type { DaemonEvent, Reload } from '../events.ts';
 import type { Sources } from '../../sources/source.ts';
-import { histogram, type Histogram } from './histogram.ts';
+import { EMPTY_HISTOGRAM, type Histogram, withDuration } from './histogram.ts';
 import { outcomes, type OutcomeView } from './outcome-counts.ts';
-import { type SinkTelemetry, sinkTelemetry, type SinkView } from './sink-telemetry.ts';
+import { NEW_SINK, type SinkView, withPublished, withReport } from './sink-telemetry.ts';
 
 /** Parts of the way from a tick or an event to a published snapshot. */
 export const STAGES = ['host_stats', 'domain_stats', 'action', 'publish'] as const;
@@ -49,15 +49,17 @@ interface SinkIdentity {
   readonly name: string;
 }
 
+interface Configured {
+  readonly config: Config;
+  readonly sinks: readonly SinkIdentity[];
+}
+
 /** Watches the daemon at work; it changes nothing. */
 export interface Telemetry {
   /** The same sources, watched. */
   readonly watched: (sources: Sources) => Sources;
   readonly linked: (link: ConnectionState) => void;
-  readonly published: (
-    setup: { readonly config: Config; readonly sinks: readonly SinkIdentity[] },
-    snapshot: Snapshot,
-  ) => void;
+  readonly published: (setup: Configured, snapshot: Snapshot) => void;
   readonly reported: (of: { readonly sink: SinkIdentity; readonly report: SinkReport }) => void;
   /** The configuration was read again, or not. */
   readonly reloaded: (reload: Reload) => void;
@@ -76,27 +78,97 @@ const namesOf = (sinks: readonly SinkIdentity[]): ReadonlyMap<string, string> =>
   return names;
 };
 
+/** What has happened so far, but for the outcomes. */
+interface State extends Omit<TelemetryView, 'now' | 'outcomes' | 'sinks'> {
+  readonly sinks: ReadonlyMap<string, SinkView>;
+  readonly names: ReadonlyMap<string, string>;
+  /** Of the configuration in force. */
+  readonly configured?: readonly SinkIdentity[];
+  readonly hasBeenUp: boolean;
+}
+
+const START: State = {
+  ticks: 0,
+  skipped: { count: 0 },
+  snapshots: { tick: 0, change: 0 },
+  stages: {
+    host_stats: EMPTY_HISTOGRAM,
+    domain_stats: EMPTY_HISTOGRAM,
+    action: EMPTY_HISTOGRAM,
+    publish: EMPTY_HISTOGRAM,
+  },
+  sinks: new Map(),
+  names: new Map(),
+  reconnects: 0,
+  hasBeenUp: false,
+};
+
+const withTick = (state: State, missed: number, at: number): State => ({
+  ...state,
+  ticks: state.ticks + 1,
+  skipped: missed > 0 ? { count: state.skipped.count + missed, lastAt: at } : state.skipped,
+});
+
+const withStage = (state: State, stage: StageName, ms: number): State => ({
+  ...state,
+  stages: { ...state.stages, [stage]: withDuration(state.stages[stage], ms) },
+});
+
+const withLink = (state: State, link: ConnectionState, at: number): State => {
+  const { libvirt, hasBeenUp, reconnects } = state;
+  if (!link.up) {
+    const since = libvirt?.up === false ? libvirt.since : at;
+    return { ...state, libvirt: { up: false, since, reason: link.reason } };
+  }
+  return {
+    ...state,
+    libvirt: { up: true, since: at, product: link.connection.product },
+    hasBeenUp: true,
+    // The first connection of all is none that was made again.
+    reconnects: libvirt?.up === false && hasBeenUp ? reconnects + 1 : reconnects,
+  };
+};
+
+const withSetup = (state: State, { config, sinks }: Configured): State => {
+  if (sinks === state.configured) return state;
+  const names = namesOf(sinks);
+  const views = [...names.keys()].map((key): [string, SinkView] => [key, state.sinks.get(key) ?? NEW_SINK]);
+  return { ...state, configured: sinks, period: config.updatePeriod, names, sinks: new Map(views) };
+};
+
+const withSnapshot = (before: State, setup: Configured, snapshot: Snapshot, at: number): State => {
+  const state = withStage(withSetup(before, setup), 'publish', at - snapshot.at);
+  return {
+    ...state,
+    newest: { snapshot, at },
+    snapshots: { ...state.snapshots, [snapshot.cause]: state.snapshots[snapshot.cause] + 1 },
+    sinks: new Map([...state.sinks].map(([key, sink]) => [key, withPublished(sink, at)])),
+  };
+};
+
+const withReportOf = (state: State, { key }: SinkIdentity, report: SinkReport, at: number): State => {
+  const { newest, sinks } = state;
+  const sink = sinks.get(key);
+  if (newest === undefined || sink === undefined) return state;
+  return { ...state, sinks: new Map(sinks).set(key, withReport(sink, report, at, newest)) };
+};
+
+const withReload = (state: State, reload: Reload, at: number): State => {
+  if (reload.kind === 'loading') return state;
+  const { notReloaded: _, ...rest } = state;
+  return reload.kind === 'loaded' ? rest : { ...rest, notReloaded: { at, message: reload.reason } };
+};
+
 export const createTelemetry = (scheduler: SchedulerLike): Telemetry => {
   const now = (): number => scheduler.now();
-  const stages = { host_stats: histogram(), domain_stats: histogram(), action: histogram(), publish: histogram() };
   const counted = outcomes();
-  const sinks = new Map<string, SinkTelemetry>();
-  let names: ReadonlyMap<string, string> = new Map();
-  const snapshots = { tick: 0, change: 0 };
-  let configured: readonly SinkIdentity[] | undefined;
-  let period: number | undefined;
-  let ticks = 0;
-  let skipped: TelemetryView['skipped'] = { count: 0 };
-  let newest: TelemetryView['newest'];
-  let libvirt: LibvirtView | undefined;
-  let reconnects = 0;
-  let hasBeenUp = false;
-  let notReloaded: TelemetryView['notReloaded'];
+  // All that changes here: each thing that happens makes the next state of the former one.
+  let state = START;
 
   const timed = <T>(stage: StageName, source$: Observable<T>): Observable<T> =>
     defer(() => {
       const from = now();
-      return source$.pipe(tap({ complete: () => stages[stage].add(now() - from) }));
+      return source$.pipe(tap({ complete: () => (state = withStage(state, stage, now() - from)) }));
     });
   const counting = tap((readings: readonly Reading[]) => {
     for (const { metric, outcome } of readings) counted.add(metric, outcome);
@@ -104,17 +176,12 @@ export const createTelemetry = (scheduler: SchedulerLike): Telemetry => {
 
   const watched = (sources: Sources): Sources => ({
     ...sources,
-    tick$: defer(() => {
-      let before: number | undefined;
-      return sources.tick$.pipe(
-        tap((tick) => {
-          ticks += 1;
-          const missed = before === undefined ? 0 : tick - before - 1;
-          if (missed > 0) skipped = { count: skipped.count + missed, lastAt: now() };
-          before = tick;
-        }),
-      );
-    }),
+    tick$: sources.tick$.pipe(
+      map((tick) => ({ tick, missed: 0 })),
+      scan((before, { tick }) => ({ tick, missed: tick - before.tick - 1 })),
+      tap(({ missed }) => (state = withTick(state, missed, now()))),
+      map(({ tick }) => tick),
+    ),
     hostStats$: (metrics) => timed('host_stats', sources.hostStats$(metrics).pipe(counting)),
     domainCollectors: sources.domainCollectors.map(({ metrics, collect$ }) => ({
       metrics,
@@ -124,62 +191,30 @@ export const createTelemetry = (scheduler: SchedulerLike): Telemetry => {
       timed('action', sources.action$(request).pipe(tap((outcome) => counted.add(request.metric, outcome)))),
   });
 
-  const configure = ({ config, sinks: now }: { config: Config; sinks: readonly SinkIdentity[] }): void => {
-    configured = now;
-    period = config.updatePeriod;
-    counted.keep(config.metrics);
-    names = namesOf(now);
-    for (const key of sinks.keys()) if (!names.has(key)) sinks.delete(key);
-    for (const key of names.keys()) if (!sinks.has(key)) sinks.set(key, sinkTelemetry());
-  };
-
   return {
     watched,
     linked: (link) => {
-      const at = now();
-      if (!link.up) {
-        libvirt = { up: false, since: libvirt?.up === false ? libvirt.since : at, reason: link.reason };
-        return;
-      }
-      // The first connection of all is none that was made again.
-      if (libvirt?.up === false && hasBeenUp) reconnects += 1;
-      hasBeenUp = true;
-      libvirt = { up: true, since: at, product: link.connection.product };
+      state = withLink(state, link, now());
     },
     published: (setup, snapshot) => {
-      const at = now();
-      if (setup.sinks !== configured) configure(setup);
-      newest = { snapshot, at };
-      snapshots[snapshot.cause] += 1;
-      stages.publish.add(at - snapshot.at);
-      for (const sink of sinks.values()) sink.published(at);
+      if (setup.sinks !== state.configured) counted.keep(setup.config.metrics);
+      state = withSnapshot(state, setup, snapshot, now());
     },
     reported: ({ sink, report }) => {
-      if (newest !== undefined) sinks.get(sink.key)?.reported(report, now(), newest);
+      state = withReportOf(state, sink, report, now());
     },
     reloaded: (reload) => {
-      if (reload.kind === 'loading') return;
-      notReloaded = reload.kind === 'loaded' ? undefined : { at: now(), message: reload.reason };
+      state = withReload(state, reload, now());
     },
-    view: () => ({
-      now: now(),
-      ...(period === undefined ? {} : { period }),
-      ticks,
-      skipped,
-      snapshots: { ...snapshots },
-      ...(newest === undefined ? {} : { newest }),
-      stages: {
-        host_stats: stages.host_stats.view(),
-        domain_stats: stages.domain_stats.view(),
-        action: stages.action.view(),
-        publish: stages.publish.view(),
-      },
-      outcomes: counted.view(),
-      sinks: [...sinks].map(([key, sink]) => ({ name: names.get(key) ?? '', ...sink.view() })),
-      ...(libvirt === undefined ? {} : { libvirt }),
-      reconnects,
-      ...(notReloaded === undefined ? {} : { notReloaded }),
-    }),
+    view: () => {
+      const { names, sinks, configured: _configured, hasBeenUp: _hasBeenUp, ...view } = state;
+      return {
+        ...view,
+        now: now(),
+        outcomes: counted.view(),
+        sinks: [...sinks].map(([key, sink]) => ({ name: names.get(key) ?? '', ...sink })),
+      };
+    },
   };
 };
 

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
 import type { TelemetryView, NamedSink } from '../../../src/daemon/telemetry/telemetry.ts';
-import { histogram } from '../../../src/daemon/telemetry/histogram.ts';
+import { EMPTY_HISTOGRAM } from '../../../src/daemon/telemetry/histogram.ts';
 import type { MetricDefinition, MissingValue, Snapshot } from '../../../src/model/metric.ts';
 import { type Status, statusOf } from '../../../src/daemon/status/status.ts';
 import { asciiJson, statusLines } from '../../../src/daemon/status/text.ts';
 import { duration } from '../../../src/model/duration.ts';
 import { ofDomain, sample, snapshot } from '../../../src/testing/snapshots.ts';
 
-const none = histogram().view();
+const none = EMPTY_HISTOGRAM;
 const NOW = 100_000;
 const PERIOD = 5000;
 
