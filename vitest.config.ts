@@ -41,15 +41,17 @@ const excludeInProjects = {
   },
 };
 
+const UNIT = project('unit', ['test/**/*.test.ts'], [...SYSTEM, ...INTEGRATION, 'test/soak/**']);
+
+// `npm run mutate` starts the unit tests once for each mutant.
+const mutating = process.env['STRYKER_MUTATOR_WORKER'] !== undefined;
+
 export default defineConfig({
   plugins: [excludeInProjects],
   test: {
     // A test that nothing else claims is a unit test: it must run on any machine with Node.
-    projects: [
-      project('unit', ['test/**/*.test.ts'], [...SYSTEM, ...INTEGRATION, 'test/soak/**']),
-      project('integration', INTEGRATION),
-      project('system', SYSTEM),
-    ],
+    projects: mutating ? [UNIT] : [UNIT, project('integration', INTEGRATION), project('system', SYSTEM)],
+    isolate: !mutating,
     // Longer on a machine that is busy.
     testTimeout: 60_000 * PATIENCE,
     hookTimeout: 120_000 * PATIENCE,
