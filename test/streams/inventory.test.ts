@@ -1,0 +1,95 @@
+import { Subject, VirtualTimeScheduler } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+
+import type { Domain, DomainEvent } from '../../src/model/metric.ts';
+import { inventory$, type Inventory } from '../../src/streams/inventory.ts';
+
+const vm = (uuid: string, id = 1, name = uuid): Domain => ({ uuid, id, name });
+const sync = (...domains: readonly Domain[]): DomainEvent => ({ kind: 'sync', domains });
+const lost: DomainEvent = { kind: 'lost', reason: 'closed' };
+const running = (domain: Domain): DomainEvent => ({ kind: 'running', domain });
+
+/** Gives the events one after the other, after quiet times. Returns whether each was passed on, and the inventory after it. */
+const play = (...events: readonly DomainEvent[]): readonly (Inventory & { readonly isNews: boolean })[] => {
+  const scheduler = new VirtualTimeScheduler();
+  const event$ = new Subject<DomainEvent>();
+  const look$ = new Subject<'look'>();
+  const seen: { readonly inventory: Inventory; readonly look: 'look' | undefined }[] = [];
+  inventory$(event$, look$, scheduler).subscribe((each) => seen.push(each));
+  return events.map((event) => {
+    event$.next(event);
+    scheduler.flush();
+    look$.next('look');
+    const [first, last = first] = seen.splice(0);
+    return { ...last!.inventory, isNews: first !== last };
+  });
+};
+const news = (...events: readonly DomainEvent[]): readonly boolean[] => play(...events).map(({ isNews }) => isNews);
+const knownAfter = (...events: readonly DomainEvent[]) => play(...events).at(-1)?.known;
+
+describe('the inventory', () => {
+  it('begins with the first event, also where that is that libvirt is away', () => {
+    expect(play(lost)).toMatchObject([{ isNews: true, connected: false, heard: true }]);
+    expect(knownAfter(lost)).toBeUndefined();
+  });
+
+  it('knows no domains before libvirt has listed them, and none where it lists none', () => {
+    expect(knownAfter(running(vm('a')))).toBeUndefined();
+    expect(knownAfter(sync())).toEqual([]);
+  });
+
+  it('keeps the objects of domains for which a list says the same again', () => {
+    const [first, second] = play(sync(vm('a'), vm('b')), sync(vm('a'), vm('b')));
+    expect(second?.isNews).toBe(false);
+    expect(second?.domains.get('a')).toBe(first?.domains.get('a'));
+    expect(second?.known).toBe(first?.known);
+  });
+
+  it('takes another name in a list as news', () => {
+    const [, second] = play(sync(vm('a', 1, 'old')), sync(vm('a', 1, 'new')));
+    expect(second).toMatchObject({ isNews: true, known: [{ uuid: 'a', name: 'new' }] });
+    expect(second?.domains.get('a')?.name).toBe('new');
+  });
+
+  it('takes it as news that a domain runs where it may have been paused, else not', () => {
+    const resumed = [sync(vm('a')), running(vm('a'))];
+    // The list does not say which of its domains are paused.
+    expect(news(...resumed)).toEqual([true, true]);
+    expect(news(...resumed, running(vm('a')))).toEqual([true, true, false]);
+    expect(news(...resumed, { kind: 'paused', uuid: 'a' }, running(vm('a')))).toEqual([true, true, false, true]);
+    expect(news(...resumed, sync(vm('a')), running(vm('a')))).toEqual([true, true, false, false]);
+  });
+
+  it('takes as no news what is known of a definition or of a channel', () => {
+    const defined: DomainEvent = { kind: 'defined', uuid: 'b', name: 'b' };
+    const channel: DomainEvent = { kind: 'channel', uuid: 'a', path: '/x' };
+    expect(news(sync(vm('a')), defined, defined, channel, channel)).toEqual([true, true, false, true, false]);
+  });
+
+  it('lists domains that do not run as persistent', () => {
+    const [first, second] = play(sync(vm('a')), { kind: 'defined', uuid: 'b', name: 'B' });
+    expect(second?.known).toEqual([
+      { uuid: 'a', id: 1, name: 'a', persistent: false },
+      { uuid: 'b', name: 'B', persistent: true },
+    ]);
+    expect(second?.known?.[0]).toBe(first?.known?.[0]);
+  });
+
+  it('lists a domain no more once it has gone, also where libvirt has been lost since', () => {
+    const both = sync(vm('a'), vm('b', 2));
+    expect(knownAfter(both, { kind: 'gone', uuid: 'b' })).toMatchObject([{ uuid: 'a' }]);
+    expect(knownAfter(both, lost, { kind: 'gone', uuid: 'b' })).toMatchObject([{ uuid: 'a' }]);
+  });
+
+  it.each([
+    ['keeps the channel of a domain that a list names again', [sync(vm('a'))], '/x'],
+    ['keeps it when the domain resumes', [running(vm('a'))], '/x'],
+    ['drops it when a list names another run of the domain', [sync(vm('a', 2))], undefined],
+    ['drops it when the domain has started again', [running(vm('a', 2))], undefined],
+    // The daemon has not asked for it yet, and a connection need not be given up.
+    ['keeps it after libvirt was away, until it is asked for again', [lost, sync(vm('a', 2))], '/x'],
+  ] as const)('%s', (_sentence, events, channel) => {
+    const known = knownAfter(sync(vm('a')), { kind: 'channel', uuid: 'a', path: '/x' }, ...events);
+    expect(known?.[0]?.channel).toBe(channel);
+  });
+});
