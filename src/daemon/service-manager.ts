@@ -6,18 +6,18 @@ import {
   map,
   merge,
   type Observable,
-  of,
+  scan,
   type SchedulerLike,
   share,
+  startWith,
   switchMap,
   take,
-  tap,
   throttleTime,
-  timer,
 } from 'rxjs';
 
-import { type DaemonEvent, type EventOf, isOf, requiredOf, type Setup } from './events.ts';
+import { type DaemonEvent, isOf, requiredOf, type Setup } from './events.ts';
 import type { TelemetryView } from './telemetry/telemetry.ts';
+import { type InForce, NO_REPORTS, type Reports, signsOfLife$ } from './watchdog.ts';
 import { runningIn } from './status/status.ts';
 import { counted, vmsText } from '../model/duration.ts';
 
@@ -41,10 +41,6 @@ export interface ServiceInputs {
 
 // Milliseconds between two statuses.
 const STATUS_PAUSE = 1000;
-// A tick is late by a period and this, in milliseconds, before it counts as missing: collections and sinks take time.
-const OVERDUE_GRACE = 5000;
-// Health checks per watchdog interval.
-const CHECKS_PER_INTERVAL = 8;
 
 /** The state in words, without anything that changes by itself; undefined before the first snapshot. */
 const statusText = (
@@ -76,6 +72,15 @@ const wallTimes = (now: () => number, wallClock: () => number): ((at: number) =>
   };
 };
 
+const isPublished = ({ newest }: TelemetryView, next: Setup, reports: Reports): boolean => {
+  const { metrics } = next.config;
+  const delivers = (key: string): boolean => {
+    const last = reports.get(key)?.last;
+    return last?.kind === 'failed' || (last?.kind === 'written' && last.snapshot.metrics === metrics);
+  };
+  return newest?.snapshot.metrics === metrics && requiredOf(next).every(delivers);
+};
+
 /**
  * Notifications for the service manager after the start. READY after a reload comes when every required
  * sink has written a snapshot of the new configuration, or has failed to. Signs of life come only while ticks are
@@ -93,48 +98,39 @@ export const service$ = ({
   defer(() => {
     const now = (): number => scheduler.now();
     const wallOf = wallTimes(now, wallClock);
-    const sinks = new Map<string, { readonly at: number; readonly last: EventOf<'report'>['report'] }>();
-    let current = setup;
-    let since = now();
-
-    const noted$ = event$.pipe(
+    const reports$ = event$.pipe(
       filter(isOf('report')),
       filter(({ report }) => report.kind === 'written' || report.kind === 'failed'),
-      tap(({ sink, report }) => sinks.set(sink.key, { at: now(), last: report })),
+      scan((reports, { sink, report }) => new Map(reports).set(sink.key, { at: now(), last: report }), NO_REPORTS),
       share(),
     );
     const reload$ = event$.pipe(
       filter(isOf('reload')),
       map(({ reload }) => reload),
     );
-
-    const inForce = ({ config: { metrics } }: Setup): boolean => view().newest?.snapshot.metrics === metrics;
-    const published = (next: Setup): boolean =>
-      inForce(next) &&
-      requiredOf(next).every((key) => {
-        const last = sinks.get(key)?.last;
-        return last?.kind === 'failed' || (last?.kind === 'written' && last.snapshot.metrics === next.config.metrics);
-      });
-
-    const configured$ = reload$.pipe(
-      switchMap((reload): Observable<ServiceNotification> => {
-        if (reload.kind !== 'loaded') return of({ kind: reload.kind === 'loading' ? 'reloading' : 'ready' });
-        const { setup: next } = reload;
-        return noted$.pipe(
-          filter(() => published(next)),
+    const reloaded$ = reload$.pipe(
+      switchMap((reload): Observable<InForce> => {
+        if (reload.kind !== 'loaded') return EMPTY;
+        return reports$.pipe(
+          filter((reports) => isPublished(view(), reload.setup, reports)),
           take(1),
-          tap(() => {
-            current = next;
-            since = now();
-          }),
-          map(() => ({ kind: 'ready' })),
+          map(() => ({ setup: reload.setup, since: now() })),
         );
       }),
+      share(),
+    );
+
+    const configured$ = merge(
+      reload$.pipe(
+        filter(({ kind }) => kind !== 'loaded'),
+        map(({ kind }): ServiceNotification => ({ kind: kind === 'loading' ? 'reloading' : 'ready' })),
+      ),
+      reloaded$.pipe(map((): ServiceNotification => ({ kind: 'ready' }))),
     );
 
     const refused$ = reload$.pipe(filter(({ kind }) => kind === 'refused'));
     const status$ = merge(
-      noted$.pipe(throttleTime(STATUS_PAUSE, scheduler, { leading: true, trailing: true })),
+      reports$.pipe(throttleTime(STATUS_PAUSE, scheduler, { leading: true, trailing: true })),
       refused$,
     ).pipe(
       map(() => statusText(view(), wallOf)),
@@ -143,35 +139,10 @@ export const service$ = ({
       map((text): ServiceNotification => ({ kind: 'status', text })),
     );
 
-    let ticks = { count: 0, at: since };
-    const silent = (): string | undefined => {
-      const { period = 0, snapshots, newest } = view();
-      // The watchdog waits until the start is done.
-      if (newest === undefined) return undefined;
-      if (snapshots.tick !== ticks.count) ticks = { count: snapshots.tick, at: now() };
-      const from = now() - 2 * period - OVERDUE_GRACE;
-      if (ticks.at < from) return 'no tick has been published';
-      const stuck = requiredOf(current).some((key) => {
-        const { at, last } = sinks.get(key) ?? { at: since };
-        return last?.kind !== 'failed' && at < from;
-      });
-      return stuck ? 'a sink has reported nothing' : undefined;
-    };
-    const signs$ = (interval: number): Observable<ServiceNotification> => {
-      const silent$ = timer(0, interval / CHECKS_PER_INTERVAL, scheduler).pipe(map(silent), share());
-      return merge(
-        silent$.pipe(
-          filter((reason) => reason === undefined),
-          throttleTime(interval, scheduler),
-          map((): ServiceNotification => ({ kind: 'watchdog' })),
-        ),
-        silent$.pipe(
-          distinctUntilChanged(),
-          filter((reason) => reason !== undefined),
-          map((reason): ServiceNotification => ({ kind: 'stuck', text: `Stuck, ${reason} for more than two periods` })),
-        ),
-      );
-    };
-    const watchdog$ = watchdogInterval === undefined ? EMPTY : signs$(watchdogInterval);
+    const inForce$ = reloaded$.pipe(startWith({ setup, since: now() }));
+    const watchdog$ =
+      watchdogInterval === undefined
+        ? EMPTY
+        : signsOfLife$(watchdogInterval, view, reports$.pipe(startWith(NO_REPORTS)), inForce$, scheduler);
     return merge(status$, configured$, watchdog$);
   });
