@@ -25,8 +25,8 @@ const log: typeof logger = (level, component, message) => {
   if (level === 'err' || level === 'warning') logger(level, component, message);
 };
 const loaded = await loadSetup(file, { scheduler: monotonicScheduler, write: () => undefined });
-if (!loaded.ok) throw new Error(loaded.errors.join('\n'));
-const { config, sinks } = loaded.setup;
+if (!loaded.ok) throw new Error(loaded.error.join('\n'));
+const { config, sinks } = loaded.value;
 const quick = { config: { ...config, updatePeriod: Number(period) }, sinks };
 const event$ = pipeline$(quick, { connect, scheduler: monotonicScheduler }, PATIENCE).pipe(share());
 const log$ = event$.pipe(logEvents({ log, scheduler: monotonicScheduler, connect, file }));

@@ -21,8 +21,8 @@ const [path = '', domainCount = '', file = ''] = process.argv.slice(2);
 const SETTLED = 50;
 
 const read = readConfig(file);
-if (!read.ok) throw new Error(read.errors[0]?.message ?? 'no configuration');
-const config: Config = read.config;
+if (!read.ok) throw new Error(read.error[0]?.message ?? 'no configuration');
+const config: Config = read.value;
 const telemetry = createTelemetry(monotonicScheduler);
 const snapshots = new Subject<Snapshot>();
 const sink = {

@@ -7,7 +7,8 @@ import type { SchedulerAction, SchedulerLike } from 'rxjs';
 import { causeOf, codeOf } from '../model/reason.ts';
 import { CHANNEL_NAME, pathTrouble } from '../sinks/virtio-serial/socket-path.ts';
 import { readReply$ } from './read-reply.ts';
-import type { ReadReplyOptions, ReplyRead } from './read-reply.ts';
+import type { Result } from '../model/result.ts';
+import type { ReadReplyOptions } from './read-reply.ts';
 import { REQUEST } from '../sinks/virtio-serial/request.ts';
 
 const MEND: Readonly<Record<string, string>> = {
@@ -105,7 +106,7 @@ const portBytes$ = (path: string, scheduler: SchedulerLike): Observable<Uint8Arr
   });
 
 /** Requests the metrics on a unix socket that serves the protocol of a channel. Emits once; a failure is a value. */
-export const readSocket$ = (path: string, options: ReadReplyOptions = {}): Observable<ReplyRead> =>
+export const readSocket$ = (path: string, options: ReadReplyOptions = {}): Observable<Result<string>> =>
   readReply$(
     path,
     socketBytes$(path),
@@ -114,7 +115,7 @@ export const readSocket$ = (path: string, options: ReadReplyOptions = {}): Obser
   );
 
 /** Requests the metrics in a guest, on the character device of its port. Drops earlier bytes. Emits once. */
-export const readPort$ = (path: string, options: ReadReplyOptions = {}): Observable<ReplyRead> =>
+export const readPort$ = (path: string, options: ReadReplyOptions = {}): Observable<Result<string>> =>
   readReply$(
     path,
     portBytes$(path, options.scheduler ?? asyncScheduler),

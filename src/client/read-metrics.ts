@@ -8,6 +8,7 @@ import { decodeReferences } from '../xml/references.ts';
 import { lookAtDisk } from './read-disk.ts';
 import { readPort$, readSocket$ } from './read-channel.ts';
 import { reasonOf } from '../model/reason.ts';
+import { failure, type Result, success } from '../model/result.ts';
 
 /** One metric of a document. Text is decoded; numbers stay as they are printed. */
 export interface DumpedMetric {
@@ -21,9 +22,7 @@ export interface DumpedMetric {
 }
 
 /** The verified content of a metrics disk or the reply of a channel, or the reason of the failure in one line. */
-export type Dump =
-  | { readonly ok: true; readonly xml: string; readonly metrics: readonly DumpedMetric[] }
-  | { readonly ok: false; readonly message: string };
+export type Dump = Result<{ readonly xml: string; readonly metrics: readonly DumpedMetric[] }>;
 
 export interface DumpOptions {
   /** Longest wait for a busy disk or a reply, in milliseconds. */
@@ -33,8 +32,6 @@ export interface DumpOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-type Read = { readonly ok: true; readonly xml: string } | { readonly ok: false; readonly message: string };
-
 /** Reads of a disk with a wrong checksum: it may be a torn read, but does not pass by waiting longer. */
 const SUM_LOOKS = 5;
 
@@ -42,7 +39,7 @@ const SUM_LOOKS = 5;
 export const readDisk$ = (
   path: string,
   { wait = 5000, poll = 100, scheduler = asyncScheduler }: DumpOptions = {},
-): Observable<Read> =>
+): Observable<Result<string>> =>
   defer(() => {
     const deadline = scheduler.now() + wait;
     let badSums = 0;
@@ -53,11 +50,7 @@ export const readDisk$ = (
         return kind !== 'content' && kind !== 'never' && badSums < SUM_LOOKS;
       }, true),
       last(),
-      map((look): Read =>
-        look.kind === 'content'
-          ? { ok: true, xml: look.content.toString('utf8') }
-          : { ok: false, message: look.message },
-      ),
+      map((look) => (look.kind === 'content' ? success(look.content.toString('utf8')) : failure(look.message))),
     );
   });
 
@@ -107,7 +100,7 @@ export const parseMetrics = (xml: string): readonly DumpedMetric[] => {
   return Array.isArray(list) ? list.map(dumped) : [];
 };
 
-const read$ = (path: string, options: DumpOptions): Observable<Read> => {
+const read$ = (path: string, options: DumpOptions): Observable<Result<string>> => {
   try {
     const stats = statSync(path);
     if (stats.isSocket()) return readSocket$(path, options);
@@ -127,10 +120,9 @@ export const dump$ = (path: string, options: DumpOptions = {}): Observable<Dump>
     map((read): Dump => {
       if (!read.ok) return read;
       try {
-        return { ok: true, xml: read.xml, metrics: parseMetrics(read.xml) };
+        return success({ xml: read.value, metrics: parseMetrics(read.value) });
       } catch (error) {
-        const why = reasonOf(error);
-        return { ok: false, message: `${path} holds no well-formed document: ${why}` };
+        return failure(`${path} holds no well-formed document: ${reasonOf(error)}`);
       }
     }),
   );

@@ -16,11 +16,9 @@ import type { Observable, SchedulerLike } from 'rxjs';
 
 import { CLOSING, OPENING } from '../model/metrics-xml.ts';
 import { reasonOf } from '../model/reason.ts';
+import { failure, type Result, success } from '../model/result.ts';
 import { INVALID_REQUEST, REPLY_END } from '../sinks/virtio-serial/reply.ts';
 import { quoted } from '../sinks/virtio-serial/socket-path.ts';
-
-/** The document of a reply, or the reason of the failure in one line. */
-export type ReplyRead = { readonly ok: true; readonly xml: string } | { readonly ok: false; readonly message: string };
 
 export interface ReadReplyOptions {
   /** Longest wait for a complete reply, in milliseconds. */
@@ -86,7 +84,7 @@ export const readReply$ = (
   bytes$: Observable<Uint8Array>,
   silent: string,
   { wait = 5000, scheduler = asyncScheduler }: ReadReplyOptions,
-): Observable<ReplyRead> =>
+): Observable<Result<string>> =>
   defer(() => {
     let reply = collector(path);
     const once$ = defer(() => {
@@ -100,17 +98,14 @@ export const readReply$ = (
     const read$ = once$.pipe(
       // An unfinished request of another reader may have corrupted the first one.
       retry({ count: 1, delay: (error: unknown) => (error === INVALID ? of(error) : throwError(() => error)) }),
-      map((xml): ReplyRead => ({ ok: true, xml })),
+      map(success),
       catchError((error: unknown) => {
         const message = error === INVALID ? `${path} answers INVALID REQUEST: it is no channel of vhostmd` : undefined;
-        return of<ReplyRead>({ ok: false, message: message ?? reasonOf(error) });
+        return of(failure(message ?? reasonOf(error)));
       }),
     );
     const late$ = timer(wait, scheduler).pipe(
-      map((): ReplyRead => ({
-        ok: false,
-        message: reply.instead(`${path} does not answer within ${wait / 1000} s: ${silent}`),
-      })),
+      map(() => failure(reply.instead(`${path} does not answer within ${wait / 1000} s: ${silent}`))),
     );
     return merge(read$, late$).pipe(take(1));
   });

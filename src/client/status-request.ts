@@ -3,12 +3,11 @@ import { createConnection } from 'node:net';
 import { catchError, defer, map, Observable, of, tap, throwError } from 'rxjs';
 
 import { codeOf } from '../model/reason.ts';
+import { failure, type Result, success } from '../model/result.ts';
 import { STATUS } from '../daemon/status/socket.ts';
 
 /** The daemon's reply, or why each socket failed. */
-export type Answer =
-  | { readonly ok: true; readonly text: string }
-  | { readonly ok: false; readonly problems: readonly string[] };
+export type Answer = Result<string, readonly string[]>;
 
 const PATIENCE = 3000;
 /** Largest answer in bytes; a status of 10,000 failing metrics is smaller. */
@@ -72,7 +71,7 @@ export const ask$ = (paths: readonly string[], patience = PATIENCE): Observable<
     const noted$ = (path: string): Observable<string> =>
       answer$(path, patience).pipe(tap({ error: ({ message }: Error) => problems.push(message) }));
     return firstOf(paths, noted$).pipe(
-      map((text): Answer => ({ ok: true, text })),
-      catchError(() => of<Answer>({ ok: false, problems })),
+      map(success),
+      catchError(() => of(failure(problems))),
     );
   });

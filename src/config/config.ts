@@ -1,4 +1,5 @@
 import type { MetricDefinition, Place } from '../model/metric.ts';
+import type { Result } from '../model/result.ts';
 
 /** `<disk>`: the metrics disk that all guests share. */
 export interface DiskConfig {
@@ -65,9 +66,7 @@ export interface Diagnostic extends Place {
 }
 
 /** Result of reading a configuration: the errors if there are any, else the configuration; warnings in both cases. */
-export type ConfigResult =
-  | { readonly ok: true; readonly config: Config; readonly warnings: readonly Diagnostic[] }
-  | { readonly ok: false; readonly errors: readonly Diagnostic[]; readonly warnings: readonly Diagnostic[] };
+export type ConfigResult = Result<Config, readonly Diagnostic[]> & { readonly warnings: readonly Diagnostic[] };
 
 /** Formats a diagnostic as `file:line:column: message`, which editors can jump to. */
 export const formatDiagnostic = ({ file, line, column, message }: Diagnostic): string =>

@@ -6,6 +6,7 @@ import { readMetrics } from './metrics.ts';
 import { decodeBytes, MAX_FILE_BYTES, placeAt, toSource, XmlError } from '../xml/positions.ts';
 import type { Source } from '../xml/positions.ts';
 import { causeOf } from '../model/reason.ts';
+import { failure, success } from '../model/result.ts';
 import { checkStructure } from './structure.ts';
 import { parseTree } from '../xml/element-tree.ts';
 import type { XmlElement } from '../xml/element-tree.ts';
@@ -32,9 +33,8 @@ const diagnostics = (source: Source, complaints: readonly Complaint[]): readonly
 const lineAt = (source: Source, index: number | undefined): string =>
   index === undefined ? '' : ` (line ${placeAt(source, index).line})`;
 
-const failure = (source: Source, { index, message }: XmlError): ConfigResult => ({
-  ok: false,
-  errors: [{ ...placeAt(source, index), message }],
+const unreadable = (source: Source, { index, message }: XmlError): ConfigResult => ({
+  ...failure([{ ...placeAt(source, index), message }]),
   warnings: [],
 });
 
@@ -53,20 +53,20 @@ const readTree = (source: Source, root: XmlElement): ConfigResult => {
     const { actionTimeout, ...globals } = readGlobals(globalsElement, placeOf, reporter);
     const metrics = readMetrics(metricsElement, { ...globals, actionTimeout }, placeOf, reporter);
     if (errors.length === 0) {
-      return { ok: true, config: { file: source.file, ...globals, metrics }, warnings: diagnostics(source, warnings) };
+      return { ...success({ file: source.file, ...globals, metrics }), warnings: diagnostics(source, warnings) };
     }
   }
-  return { ok: false, errors: diagnostics(source, errors), warnings: diagnostics(source, warnings) };
+  return { ...failure(diagnostics(source, errors)), warnings: diagnostics(source, warnings) };
 };
 
 /** Parses and checks the text of a configuration file. `file` is for messages only. Never throws. */
 export const parseConfig = (text: Uint8Array | string, file: string): ConfigResult => {
   const { source, problem } = typeof text === 'string' ? { source: toSource(file, text) } : decodeBytes(file, text);
-  if (problem !== undefined) return failure(source, problem);
+  if (problem !== undefined) return unreadable(source, problem);
   try {
     return readTree(source, parseTree(source));
   } catch (error) {
-    return failure(
+    return unreadable(
       source,
       error instanceof XmlError ? error : new XmlError(0, `Cannot be read as XML: ${String(error)}`),
     );
@@ -83,8 +83,7 @@ const reason = (error: unknown): string => {
 /** Reads, parses and checks a configuration file. A file that cannot be read is one error at `WHOLE_FILE`. */
 export const readConfig = (file: string): ConfigResult => {
   const unusable = (message: string): ConfigResult => ({
-    ok: false,
-    errors: [{ file, line: WHOLE_FILE, column: 0, message }],
+    ...failure([{ file, line: WHOLE_FILE, column: 0, message }]),
     warnings: [],
   });
   try {

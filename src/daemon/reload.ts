@@ -6,6 +6,7 @@ import type { Log } from '../system/log.ts';
 import { PartNotLoaded } from '../system/load-part.ts';
 import { monotonicScheduler } from '../system/monotonic.ts';
 import { loadSinks } from '../sinks/index.ts';
+import { failure } from '../model/result.ts';
 import type { Family } from '../model/metric-family.ts';
 import type { PrometheusContext } from '../sinks/prometheus/sink.ts';
 import { escapeForLog } from '../model/value.ts';
@@ -28,7 +29,7 @@ const loadAll = async (
 ): Promise<Awaited<ReturnType<typeof loadSetup>>> => {
   try {
     const loaded = await loadSetup(file, context, disks.opened);
-    if (loaded.ok && usesActions(loaded.setup)) await loadActions();
+    if (loaded.ok && usesActions(loaded.value)) await loadActions();
     return loaded;
   } catch (error) {
     if (!(error instanceof PartNotLoaded)) throw error;
@@ -36,7 +37,7 @@ const loadAll = async (
       ? 'raise LimitNOFILE of its service'
       : 'restart it after an upgrade';
     const reason = `A part of vhostmd cannot be loaded, ${advice}: ${escapeForLog(error.message)}`;
-    return { ok: false, errors: [reason], warnings: [] };
+    return { ...failure([reason]), warnings: [] };
   }
 };
 
@@ -55,11 +56,11 @@ export const load = async (
   const loaded = await loadAll(file, context, disks);
   for (const line of loaded.warnings) log('warning', 'configuration', line);
   if (loaded.ok) {
-    disks.sayHangs(loaded.setup.config);
-    return { kind: 'loaded', setup: loaded.setup };
+    disks.sayHangs(loaded.value.config);
+    return { kind: 'loaded', setup: loaded.value };
   }
-  for (const line of loaded.errors) log('err', 'configuration', line);
-  return { kind: 'refused', reason: loaded.errors[0] ?? 'it has mistakes' };
+  for (const line of loaded.error) log('err', 'configuration', line);
+  return { kind: 'refused', reason: loaded.error[0] ?? 'it has mistakes' };
 };
 
 /** A signal of the process. */

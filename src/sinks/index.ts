@@ -2,6 +2,7 @@ import type { Config, Diagnostic, SinkConfig, TransportConfig } from '../config/
 import { didYouMean, quote } from '../model/suggest.ts';
 import type { Place } from '../model/metric.ts';
 import { reasonOf } from '../model/reason.ts';
+import { failure, type Result, success } from '../model/result.ts';
 import type { SinkContext, SinkDefinition } from './definition.ts';
 import { loadPart } from '../system/load-part.ts';
 import { sandboxed } from './modules/sandbox.ts';
@@ -17,10 +18,6 @@ export interface ConfiguredSink extends Sink {
   /** Without it the daemon is of no use: if its first opening fails the start fails. */
   readonly required: boolean;
 }
-
-export type SinksResult =
-  | { readonly ok: true; readonly sinks: readonly ConfiguredSink[] }
-  | { readonly ok: false; readonly errors: readonly Diagnostic[] };
 
 // A module is asked for once: where the hooks for modules of others cannot be loaded, Node answers no import any more.
 const once = <T>(load: () => Promise<T>): (() => Promise<T>) => {
@@ -45,9 +42,9 @@ const KINDS: Readonly<Record<string, () => Promise<SinkDefinition>>> = {
 export const loadSinks = async (): Promise<void> =>
   void (await Promise.all([...Object.values(TRANSPORTS), ...Object.values(KINDS)].map(async (load) => await load())));
 
-type Made = { readonly sink: ConfiguredSink } | { readonly errors: readonly Diagnostic[] };
+type Made = Result<ConfiguredSink, readonly Diagnostic[]>;
 
-const wrong = (place: Place, message: string): Made => ({ errors: [diagnostic(place, message)] });
+const wrong = (place: Place, message: string): Made => failure([diagnostic(place, message)]);
 
 const configured = (
   definition: SinkDefinition,
@@ -56,9 +53,9 @@ const configured = (
   context: SinkContext,
 ): Made => {
   const read = readOptions(definition.name, definition.options, options, place);
-  if (!read.ok) return { errors: read.errors };
-  const key = JSON.stringify([origin, read.values]);
-  return { sink: { ...definition.make(read.values, context), key, required: false } };
+  if (!read.ok) return read;
+  const key = JSON.stringify([origin, read.value]);
+  return success({ ...definition.make(read.value, context), key, required: false });
 };
 
 const builtIn = async (sink: SinkConfig, context: SinkContext): Promise<Made> => {
@@ -77,24 +74,21 @@ const named = (module: string): string => `Sink module ${quote(module, 512)}`;
 const ofModule = async (module: string, file: string, sink: SinkConfig, context: SinkContext): Promise<Made> => {
   const { place } = sink;
   const loaded = await loadModule(module, file);
-  if (!loaded.ok) return wrong(place, `${named(module)} ${loaded.message}`);
-  const { definition } = loaded;
+  if (!loaded.ok) return wrong(place, `${named(module)} ${loaded.error}`);
+  const definition = loaded.value;
   try {
     const made = configured(definition, module, sink, context);
-    if ('errors' in made) return made;
-    const { key, run } = made.sink;
+    if (!made.ok) return made;
+    const { key, run } = made.value;
     if (typeof run !== 'function') return wrong(place, `${named(module)} is no sink: its make returns no run`);
-    return {
-      sink: { ...sandboxed({ ...made.sink, name: definition.name }, context), key, required: false },
-    };
+    return success({ ...sandboxed({ ...made.value, name: definition.name }, context), key, required: false });
   } catch (error) {
     return wrong(place, `${named(module)} cannot be made of these options: ${reasonOf(error)}`);
   }
 };
 
-const required = (parts: readonly unknown[], sink: Sink): Made => ({
-  sink: { ...sink, key: JSON.stringify(parts), required: true },
-});
+const required = (parts: readonly unknown[], sink: Sink): Made =>
+  success({ ...sink, key: JSON.stringify(parts), required: true });
 
 const transport = async (
   { name, place }: TransportConfig,
@@ -135,7 +129,7 @@ export const sinksFor = async (
   config: Config,
   context: SinkContext,
   opened: (path: string) => DiskFile | undefined = () => undefined,
-): Promise<SinksResult> => {
+): Promise<Result<readonly ConfiguredSink[], readonly Diagnostic[]>> => {
   const sinks = [
     ...oneOfEach(config.transports).map(async (used) => await transport(used, config, context, opened)),
     ofEachDomain(config, context),
@@ -146,7 +140,6 @@ export const sinksFor = async (
     ]),
   ];
   const made = (await Promise.all(sinks)).flat();
-  const errors = made.flatMap((one) => ('errors' in one ? one.errors : []));
-  if (errors.length > 0) return { ok: false, errors };
-  return { ok: true, sinks: made.flatMap((one) => ('sink' in one ? [one.sink] : [])) };
+  const errors = made.flatMap((one) => (one.ok ? [] : one.error));
+  return errors.length > 0 ? failure(errors) : success(made.flatMap((one) => (one.ok ? one.value : [])));
 };

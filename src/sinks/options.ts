@@ -1,15 +1,10 @@
 import type { Diagnostic, SinkOption } from '../config/config.ts';
 import { didYouMean, quote } from '../model/suggest.ts';
 import type { Place } from '../model/metric.ts';
+import { failure, type Result, success } from '../model/result.ts';
 import type { OptionRule, OptionRules, OptionValues } from './definition.ts';
 
-/** The values of all options, or what is wrong with them and where. */
-export type OptionsResult<Rules extends OptionRules> =
-  | { readonly ok: true; readonly values: OptionValues<Rules> }
-  | { readonly ok: false; readonly errors: readonly Diagnostic[] };
-
 type Value = string | number | boolean;
-type Read = { readonly value: Value } | { readonly wrong: string };
 
 /** Diagnostic at a place. */
 export const diagnostic = ({ file, line, column }: Place, message: string): Diagnostic => ({
@@ -34,35 +29,34 @@ const numeric = (
   scale: number,
   { min, max }: { readonly min?: number; readonly max?: number },
   what: string,
-): Read => {
+): Result<Value> => {
   const value = Number(text) * scale;
-  if (pattern.test(text) && value >= (min ?? -Infinity) && value <= (max ?? Infinity)) return { value };
+  if (pattern.test(text) && value >= (min ?? -Infinity) && value <= (max ?? Infinity)) return success(value);
   const scaled = (limit: number | undefined): number | undefined => (limit === undefined ? undefined : limit / scale);
-  return { wrong: `${what}${rangeText(scaled(min), scaled(max))}` };
+  return failure(`${what}${rangeText(scaled(min), scaled(max))}`);
 };
 
-const read = (rule: OptionRule, text: string): Read => {
+const read = (rule: OptionRule, text: string): Result<Value> => {
   switch (rule.type) {
     case 'text':
-      return text === '' ? { wrong: 'a text' } : { value: text };
+      return text === '' ? failure('a text') : success(text);
     case 'integer':
       return numeric(text, /^-?\d{1,15}$/, 1, rule, 'a whole number');
     case 'seconds':
       return numeric(text, /^\d{1,9}(\.\d{1,3})?$/, 1000, rule, 'a number of seconds');
     case 'boolean':
-      return text === 'yes' || text === 'no' ? { value: text === 'yes' } : { wrong: '"yes" or "no"' };
+      return text === 'yes' || text === 'no' ? success(text === 'yes') : failure('"yes" or "no"');
     case 'choice':
-      if (rule.values.includes(text)) return { value: text };
-      return { wrong: `one of ${list(rule.values)}` };
+      return rule.values.includes(text) ? success(text) : failure(`one of ${list(rule.values)}`);
   }
 };
 
-const checked = (rule: OptionRule, text: string): Read => {
+const checked = (rule: OptionRule, text: string): Result<Value> => {
   const found = read(rule, text);
-  if ('wrong' in found || rule.check === undefined) return found;
+  if (!found.ok || rule.check === undefined) return found;
   // The rule's own type of value, as `read` has made it.
   const wrong = (rule.check as (value: Value) => string | undefined)(found.value);
-  return wrong === undefined ? found : { wrong };
+  return wrong === undefined ? found : failure(wrong);
 };
 
 const unknown = (sink: string, rules: OptionRules, name: string): string => {
@@ -75,9 +69,9 @@ const optionErrors = (sink: string, rules: OptionRules, { name, value, place }: 
   const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
   if (rule === undefined) return [diagnostic(place, unknown(sink, rules, name))];
   const found = checked(rule, value);
-  if (!('wrong' in found)) return [];
+  if (found.ok) return [];
   const hint = rule.type === 'choice' ? didYouMean(value, rule.values) : '';
-  const message = `Option ${quote(name)} of sink ${sink} must be ${found.wrong}, found ${quote(value)}${hint}`;
+  const message = `Option ${quote(name)} of sink ${sink} must be ${found.error}, found ${quote(value)}${hint}`;
   return [diagnostic(place, message)];
 };
 
@@ -87,7 +81,7 @@ export const readOptions = <Rules extends OptionRules>(
   rules: Rules,
   given: readonly SinkOption[],
   place: Place,
-): OptionsResult<Rules> => {
+): Result<OptionValues<Rules>, readonly Diagnostic[]> => {
   const isRepeated = ({ name }: SinkOption, index: number): boolean =>
     given.findIndex((other) => other.name === name) < index;
   const isMissing = ([name, rule]: readonly [string, OptionRule]): boolean =>
@@ -101,12 +95,12 @@ export const readOptions = <Rules extends OptionRules>(
       .filter(isMissing)
       .map(([name]) => diagnostic(place, `Sink ${sink} needs <option name="${name}">..</option>`)),
   ];
-  if (errors.length > 0) return { ok: false, errors };
+  if (errors.length > 0) return failure(errors);
   const entries = Object.entries(rules).map(([name, rule]): readonly [string, Value | undefined] => {
     const text = given.find((option) => option.name === name)?.value;
     const found = text === undefined ? undefined : checked(rule, text);
-    return [name, found !== undefined && 'value' in found ? found.value : rule.default];
+    return [name, found?.ok === true ? found.value : rule.default];
   });
   // Each value has been made by its rule.
-  return { ok: true, values: Object.fromEntries(entries) as OptionValues<Rules> };
+  return success(Object.fromEntries(entries) as OptionValues<Rules>);
 };

@@ -64,7 +64,7 @@ const port = async (work: (socket: Socket) => void): Promise<string> => {
 const dump = (target: string, wait = 300): Promise<Dump> => firstValueFrom(dump$(target, { wait }));
 const failure = async (target: string, wait?: number): Promise<string> => {
   const result = await dump(target, wait);
-  return result.ok ? 'no failure' : result.message;
+  return result.ok ? 'no failure' : result.error;
 };
 /** A sink that serves this channel. */
 const vhostmd = (channel: string, value = 'v'): void => {
@@ -88,7 +88,7 @@ describe('dump of a channel', () => {
     await there('qemu');
     vhostmd(at('qemu'), 'x'.repeat(300_000));
     const result = await dump(at('port'), 5000);
-    expect(result.ok && result.metrics).toEqual([
+    expect(result.ok && result.value.metrics).toEqual([
       { context: 'host', name: 'A', type: 'string', value: 'x'.repeat(300_000) },
       { context: 'vm', name: 'Guest', type: 'string', value: 'g1', id: '1', uuid: domain(1).uuid },
     ]);
@@ -100,7 +100,10 @@ describe('dump of a channel', () => {
     const result = dump(at('front'), 5000);
     await there('qemu');
     vhostmd(at('qemu'));
-    expect(await result).toMatchObject({ ok: true, metrics: [{ name: 'A', value: 'v' }, { name: 'Guest' }] });
+    expect(await result).toMatchObject({
+      ok: true,
+      value: { metrics: [{ name: 'A', value: 'v' }, { name: 'Guest' }] },
+    });
   });
 
   it('gives the document as a disk has it, and no metrics where there are none yet', async () => {
@@ -108,13 +111,13 @@ describe('dump of a channel', () => {
       'one',
       answer(() => `${DOCUMENT}\n`),
     );
-    expect(await dump(one)).toEqual({ ok: true, xml: DOCUMENT, metrics: METRICS });
+    expect(await dump(one)).toEqual({ ok: true, value: { xml: DOCUMENT, metrics: METRICS } });
     const none = '<metrics>\n<!-- host metrics not available -->\n<!-- VM metrics not available -->\n</metrics>\n';
     const two = await serve(
       'two',
       answer(() => `${none}\n`),
     );
-    expect(await dump(two)).toEqual({ ok: true, xml: none, metrics: [] });
+    expect(await dump(two)).toEqual({ ok: true, value: { xml: none, metrics: [] } });
   });
 
   it('sends the request as it is to be, and takes a reply in pieces', async () => {
@@ -127,7 +130,7 @@ describe('dump of a channel', () => {
           [...`${DOCUMENT}\n`].forEach((letter, index) => setTimeout(() => socket.write(letter), index));
         }),
     );
-    expect(await dump(target, 5000)).toMatchObject({ ok: true, xml: DOCUMENT });
+    expect(await dump(target, 5000)).toMatchObject({ ok: true, value: { xml: DOCUMENT } });
     expect(asked).toBe(REQUEST);
   });
 
@@ -142,7 +145,7 @@ describe('dump of a channel', () => {
       answer(() => `${DOCUMENT}\n`)(socket);
     });
     await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(await dump(target, 3000)).toMatchObject({ ok: true, xml: DOCUMENT });
+    expect(await dump(target, 3000)).toMatchObject({ ok: true, value: { xml: DOCUMENT } });
   });
 
   it('drops an earlier reply that comes a little later, and asks only then', async () => {
@@ -154,7 +157,7 @@ describe('dump of a channel', () => {
     await vi.waitFor(() => expect(line).toBeDefined(), 5000 * PATIENCE);
     const result = dump(target, 3000);
     setTimeout(() => line?.write(`${DOCUMENT.replace('>1<', '>old<')}\n`), 25);
-    expect(await result).toMatchObject({ ok: true, xml: DOCUMENT });
+    expect(await result).toMatchObject({ ok: true, value: { xml: DOCUMENT } });
   });
 
   it('drops the end of an earlier reply also when it comes late', async () => {
@@ -162,13 +165,13 @@ describe('dump of a channel', () => {
       'one',
       answer(() => `of an old one</metrics>\n\n${DOCUMENT}\n`),
     );
-    expect(await dump(target)).toMatchObject({ ok: true, xml: DOCUMENT });
+    expect(await dump(target)).toMatchObject({ ok: true, value: { xml: DOCUMENT } });
   });
 
   it('asks once more if the first request was spoilt by the start of another one', async () => {
     let count = 0;
     const reply = (): string => ((count += 1) === 1 ? 'INVALID REQUEST\n\n' : `${DOCUMENT}\n`);
-    expect(await dump(await port(answer(reply)), 3000)).toMatchObject({ ok: true, xml: DOCUMENT });
+    expect(await dump(await port(answer(reply)), 3000)).toMatchObject({ ok: true, value: { xml: DOCUMENT } });
     expect(count).toBe(2);
     const target = await serve(
       'never',

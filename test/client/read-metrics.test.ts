@@ -33,7 +33,7 @@ const damage = (change: (bytes: Buffer) => Buffer | void): void => {
 const dumped = (options: DumpOptions = { wait: 60, poll: 20 }): Promise<Dump> => firstValueFrom(dump$(path, options));
 const failure = async (options?: DumpOptions): Promise<string> => {
   const dump = await dumped(options);
-  return dump.ok ? 'no failure' : dump.message;
+  return dump.ok ? 'no failure' : dump.error;
 };
 
 beforeEach(() => {
@@ -46,8 +46,8 @@ describe('dump', () => {
   it('gives the document, and the metrics with their text decoded', async () => {
     publish(value);
     const dump = await dumped();
-    expect(dump.ok && plain(dump.xml)).toBe(document(metricsXml(value)));
-    expect(dump.ok && dump.metrics).toEqual([
+    expect(dump.ok && plain(dump.value.xml)).toBe(document(metricsXml(value)));
+    expect(dump.ok && dump.value.metrics).toEqual([
       { context: 'host', name: 'Load', type: 'real64', unit: '%', value: '0.50' },
       {
         context: 'vm',
@@ -75,7 +75,7 @@ describe('dump', () => {
 
   it('gives no metrics of an empty document', async () => {
     publish(snapshot(1, []));
-    expect(await dumped()).toMatchObject({ ok: true, metrics: [] });
+    expect(await dumped()).toMatchObject({ ok: true, value: { metrics: [] } });
   });
 
   it('reads a block device', async () => {
@@ -148,7 +148,7 @@ describe('dump', () => {
     bytes.writeUInt32BE(xml.length, 12);
     xml.copy(bytes, 16);
     writeFileSync(path, bytes);
-    expect(await dumped()).toMatchObject({ ok: true, metrics: [] });
+    expect(await dumped()).toMatchObject({ ok: true, value: { metrics: [] } });
   });
 
   it('tells a content that is not well-formed, or no document of metrics', () => {

@@ -35,7 +35,7 @@ const lines = (diagnostics: readonly Diagnostic[]): string[] => diagnostics.map(
 /** The errors of a text, as printed; an empty list if it is accepted. */
 export const errorsOf = (text: string | Uint8Array): string[] => {
   const result = parseConfig(text, 'f');
-  return result.ok ? [] : lines(result.errors);
+  return result.ok ? [] : lines(result.error);
 };
 
 /** The warnings of a text, as printed. */
@@ -44,8 +44,8 @@ export const warningsOf = (text: string): string[] => lines(parseConfig(text, 'f
 /** The configuration of a text that must be right. */
 export const configOf = (text: string | Uint8Array): Config => {
   const result = parseConfig(text, 'f');
-  if (!result.ok) throw new Error(lines(result.errors).join('\n'));
-  return result.config;
+  if (!result.ok) throw new Error(lines(result.error).join('\n'));
+  return result.value;
 };
 
 /** Takes the mark ¦ out of a text and says where it stood, as the start of a diagnostic. */

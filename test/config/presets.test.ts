@@ -9,8 +9,8 @@ import type { Config, Diagnostic } from '../../src/config/config.ts';
 
 const load = (path: string): Config & { readonly warnings: readonly Diagnostic[] } => {
   const result = readConfig(fileURLToPath(new URL(`../../${path}`, import.meta.url)));
-  if (!result.ok) throw new Error(JSON.stringify(result.errors));
-  return { ...result.config, warnings: result.warnings };
+  if (!result.ok) throw new Error(JSON.stringify(result.error));
+  return { ...result.value, warnings: result.warnings };
 };
 
 const MIB = ' * 0.0009765625';

@@ -13,7 +13,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 const read = (file: string): string[] => {
   const result = readConfig(file);
-  return result.ok ? [] : result.errors.map(formatDiagnostic);
+  return result.ok ? [] : result.error.map(formatDiagnostic);
 };
 
 describe('FAULTS 1: a file that cannot be used is one error at line 1, column 1', () => {

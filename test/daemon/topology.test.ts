@@ -56,8 +56,8 @@ const daemon = () => {
       const made = scratch(metrics, { period });
       scratches.push(made);
       const read = readConfig(made.config);
-      if (!read.ok) throw new Error(read.errors[0]?.message);
-      setup$.next({ config: read.config, sinks: keys.map(sink) });
+      if (!read.ok) throw new Error(read.error[0]?.message);
+      setup$.next({ config: read.value, sinks: keys.map(sink) });
     },
     stop: () => subscription.unsubscribe(),
     has: async (text: string) => await until(`${text} in\n${said.join('\n')}`, () => said.includes(text)),

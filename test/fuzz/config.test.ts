@@ -129,14 +129,14 @@ it(
     fuzz('configuration', fc.oneof({ weight: 9, arbitrary: text }, { weight: 1, arbitrary: bytes }), (input) => {
       const result = parseConfig(input, FILE);
       const wellFormed = isWellFormed(input);
-      checkPlaces(input, [...result.warnings, ...(result.ok ? [] : result.errors)]);
+      checkPlaces(input, [...result.warnings, ...(result.ok ? [] : result.error)]);
       if (result.ok) {
         counts.read++;
         if (!wellFormed) expect.fail('libxml2 finds it not well-formed');
         return;
       }
       counts[wellFormed ? 'refused' : 'malformed']++;
-      const [first] = result.errors;
+      const [first] = result.error;
       if (first === undefined) expect.fail('refused without an error');
       if (!wellFormed || typeof input !== 'string') return;
       const { verdict, message } = ourVerdict(input);

@@ -83,7 +83,7 @@ describe.each(SHELLS)('what vm-dump-metrics prints in $name', ({ shell }) => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^[\n -~]*$/);
     const dumped = await firstValueFrom(dump$(disk()));
-    expect(JSON.parse(stdout)).toEqual(dumped.ok && dumped.metrics);
+    expect(JSON.parse(stdout)).toEqual(dumped.ok && dumped.value.metrics);
     forge(disk(), Buffer.from('<metrics>\n</metrics>\n'));
     expect(JSON.parse((await read('--json')).stdout)).toEqual([]);
     forge(

@@ -27,7 +27,7 @@ const withStatus = (folder: string) => {
   const env = { RUNTIME_DIRECTORY: mkdtempSync(path.join(folder, 'status-')) };
   const status = async (): Promise<Status | undefined> => {
     const answer = await firstValueFrom(ask$([path.join(env.RUNTIME_DIRECTORY, 'status.sock')]));
-    return answer.ok ? (JSON.parse(answer.text) as Status) : undefined;
+    return answer.ok ? (JSON.parse(answer.value) as Status) : undefined;
   };
   return { env, status };
 };

@@ -33,11 +33,11 @@ const context = {
 };
 const errorsOf = async (some: Partial<Config>): Promise<readonly string[]> => {
   const result = await sinksFor(config(some), context);
-  return result.ok ? [] : result.errors.map(({ line, column, message }) => `${line}:${column} ${message}`);
+  return result.ok ? [] : result.error.map(({ line, column, message }) => `${line}:${column} ${message}`);
 };
 const namesOf = async (some: Partial<Config>): Promise<readonly string[]> => {
   const result = await sinksFor(config(some), context);
-  return result.ok ? result.sinks.map(({ name }) => name) : [];
+  return result.ok ? result.value.map(({ name }) => name) : [];
 };
 const disk = { name: 'host', path: '/dev/shm/vhostmd0', size: 65_536 };
 
@@ -70,7 +70,7 @@ describe('the list of sinks', async () => {
   it('keeps a sink over a reload only if it is configured alike', async () => {
     const keys = async (some: Partial<Config>): Promise<readonly string[]> => {
       const result = await sinksFor(config(some), context);
-      return result.ok ? result.sinks.map(({ key }) => key) : [];
+      return result.ok ? result.value.map(({ key }) => key) : [];
     };
     const virtio = { maxChannels: 1024, expirationTime: 15_000 };
     const vmDisk = { path: '/run/vhostmd/UUID', size: 65_536, place: place(9) };
@@ -108,7 +108,7 @@ describe('the list of sinks', async () => {
     lines.length = 0;
     for (const options of [[], [['format', 'lines'] as const]]) {
       const result = await sinksFor(config({ sinks: [sink('log', options)] }), context);
-      if (result.ok) result.sinks[0]?.run(of(snapshot(1))).subscribe();
+      if (result.ok) result.value[0]?.run(of(snapshot(1))).subscribe();
     }
     expect(lines).toEqual([expect.stringMatching(/^\{"cause":"tick"/), 'host Tick string tick 1']);
   });

@@ -11,7 +11,7 @@ const read = (rules: OptionRules, ...options: readonly (readonly [string, string
   readOptions('mine', rules, given(...options), place(1));
 const errorsOf = (rules: OptionRules, ...options: readonly (readonly [string, string])[]): readonly string[] => {
   const result = read(rules, ...options);
-  return result.ok ? [] : result.errors.map(({ line, column, message }) => `${line}:${column} ${message}`);
+  return result.ok ? [] : result.error.map(({ line, column, message }) => `${line}:${column} ${message}`);
 };
 
 describe('The options of a sink', () => {
@@ -36,14 +36,14 @@ describe('The options of a sink', () => {
       ),
     ).toEqual({
       ok: true,
-      values: { text: ' x ', integer: 8, negative: -3, seconds: 250, boolean: true, choice: 'b' },
+      value: { text: ' x ', integer: 8, negative: -3, seconds: 250, boolean: true, choice: 'b' },
     });
   });
 
   it('that are missing have their default, or are undefined', () => {
     expect(read({ a: { type: 'integer', default: 7 }, b: { type: 'text' } })).toEqual({
       ok: true,
-      values: { a: 7, b: undefined },
+      value: { a: 7, b: undefined },
     });
   });
 

@@ -154,8 +154,8 @@ export const overload = async ({ minutes, loops, staying, changing, say }: Overl
     }
     intervals.splice(0).forEach(clearInterval);
     const answer = await firstValueFrom(ask$([path.join(folder, 'status.sock')], PATIENCE));
-    if (!answer.ok) throw new Error(answer.problems.join('; '));
-    const { ticks, skippedTicks } = JSON.parse(answer.text) as Status;
+    if (!answer.ok) throw new Error(answer.error.join('; '));
+    const { ticks, skippedTicks } = JSON.parse(answer.value) as Status;
     const ran = seconds();
     const most = cpu.reduce((one, other) => (other.used > one.used ? other : one), { used: 0, busiest: '' });
     return {

@@ -118,8 +118,8 @@ export const startDaemon = async (
 /** The metrics on a disk, verified. */
 export const readMetrics = async (disk: string): Promise<readonly DumpedMetric[]> => {
   const dumped = await firstValueFrom(dump$(disk));
-  if (!dumped.ok) throw new UnreadableDisk(dumped.message);
-  return dumped.metrics;
+  if (!dumped.ok) throw new UnreadableDisk(dumped.error);
+  return dumped.value.metrics;
 };
 
 /** Value of one metric on a disk, of the host or of a domain. */

@@ -1,4 +1,5 @@
 import type { Config } from '../../config/config.ts';
+import { failure, type Result, success } from '../../model/result.ts';
 import { privatePaths } from '../../sinks/metrics-disk/private-paths.ts';
 
 /** What `vhostmd attach` can give to a domain, by the names of the command line. */
@@ -9,10 +10,6 @@ export type DeviceKind = (typeof DEVICE_KINDS)[number];
 export type Device =
   | { readonly kind: 'shared-disk' | 'private-disk'; readonly path: string; readonly real?: string }
   | { readonly kind: 'channel' };
-
-export type Choice =
-  | { readonly ok: true; readonly kinds: readonly DeviceKind[] }
-  | { readonly ok: false; readonly message: string };
 
 const NEEDS: Readonly<Record<DeviceKind, string>> = {
   'shared-disk': '<disk> and <transport>vbd</transport>',
@@ -45,26 +42,23 @@ const known = ({ disk, vmDisk }: Config): Readonly<Record<DeviceKind, boolean>> 
  * What to attach: what is asked, or all that the daemon serves with this configuration. A private disk stands in
  * for the shared one, which shows the metrics of every domain to every domain.
  */
-export const toAttach = (config: Config, asked: readonly DeviceKind[]): Choice => {
+export const toAttach = (config: Config, asked: readonly DeviceKind[]): Result<readonly DeviceKind[]> => {
   const served = used(config);
   const missing = asked.find((kind) => !served[kind]);
-  if (missing !== undefined) {
-    return { ok: false, message: `${config.file} has no ${TITLES[missing]}: that needs ${NEEDS[missing]}` };
-  }
-  if (asked.length > 0) return { ok: true, kinds: [...new Set(asked)] };
-  const kinds = DEVICE_KINDS.filter((kind) => served[kind] && !(kind === 'shared-disk' && served['private-disk']));
-  return { ok: true, kinds };
+  if (missing !== undefined) return failure(`${config.file} has no ${TITLES[missing]}: that needs ${NEEDS[missing]}`);
+  if (asked.length > 0) return success([...new Set(asked)]);
+  return success(DEVICE_KINDS.filter((kind) => served[kind] && !(kind === 'shared-disk' && served['private-disk'])));
 };
 
 /** Devices to detach: those requested, or all that this configuration can locate. */
-export const toDetach = (config: Config, asked: readonly DeviceKind[]): Choice => {
+export const toDetach = (config: Config, asked: readonly DeviceKind[]): Result<readonly DeviceKind[]> => {
   const findable = known(config);
   const missing = asked.find((kind) => !findable[kind]);
   if (missing !== undefined) {
     const element = missing === 'shared-disk' ? '<disk>' : '<vm_disk>';
-    return { ok: false, message: `${config.file} does not say where the ${TITLES[missing]} is: it has no ${element}` };
+    return failure(`${config.file} does not say where the ${TITLES[missing]} is: it has no ${element}`);
   }
-  return { ok: true, kinds: asked.length > 0 ? [...new Set(asked)] : DEVICE_KINDS.filter((kind) => findable[kind]) };
+  return success(asked.length > 0 ? [...new Set(asked)] : DEVICE_KINDS.filter((kind) => findable[kind]));
 };
 
 /** The device of that kind for the domain; `realPath` resolves symbolic links. */

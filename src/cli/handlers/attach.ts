@@ -140,12 +140,12 @@ const noteSharedDisk = ({ definitions, domain }: Session, kinds: readonly Device
 export const attach = async (options: AttachOptions): Promise<number> => {
   const read = readConfig(options.config);
   if (!read.ok) {
-    for (const error of read.errors) complain(formatDiagnostic(error));
+    for (const error of read.error) complain(formatDiagnostic(error));
     return 2;
   }
-  const choice = (options.detach ? toDetach : toAttach)(read.config, options.devices);
+  const choice = (options.detach ? toDetach : toAttach)(read.value, options.devices);
   if (!choice.ok) {
-    note(choice.message);
+    note(choice.error);
     return 2;
   }
   const changes = options.live || options.persistent;
@@ -153,9 +153,9 @@ export const attach = async (options: AttachOptions): Promise<number> => {
   try {
     const access = await firstValueFrom(openDomains$(options.connect ?? null, changes));
     connected = true;
-    const session = await openSession(access, read.config, choice.kinds, options);
+    const session = await openSession(access, read.value, choice.value, options);
     const done = session === undefined ? [] : await carryOut(session, options);
-    if (session !== undefined && !options.detach) noteSharedDisk(session, choice.kinds, read.config);
+    if (session !== undefined && !options.detach) noteSharedDisk(session, choice.value, read.value);
     await firstValueFrom(access.close$());
     return done.includes('done') && !done.includes('failed') ? 0 : 1;
   } catch (error) {

@@ -20,11 +20,11 @@ const findings = async ({ config: file, quiet }: CheckOptions): Promise<number> 
   const loaded = await loadSetup(file, { scheduler: monotonicScheduler, write: () => undefined });
   for (const line of loaded.warnings) complain(`${line} (warning)`);
   if (!loaded.ok) {
-    for (const line of loaded.errors) complain(line);
+    for (const line of loaded.error) complain(line);
     return 2;
   }
   if (quiet) return 0;
-  const { metrics } = loaded.setup.config;
+  const { metrics } = loaded.value.config;
   const rows = metrics.map(
     (metric) => [metric.context, metric.type, escapeForLog(metric.name), source(metric)] as const,
   );

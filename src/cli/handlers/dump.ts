@@ -8,10 +8,10 @@ import { complain, shownAt } from '../../system/safe-output.ts';
 export const dump = async ({ target, json }: { readonly target: string; readonly json: boolean }): Promise<number> => {
   const dumped = await firstValueFrom(dump$(target, { scheduler: monotonicScheduler }));
   if (!dumped.ok) {
-    complain(`vhostmd: ${dumped.message}`);
+    complain(`vhostmd: ${dumped.error}`);
     return 1;
   }
-  const text = json ? toJson(dumped.metrics) : dumped.xml;
+  const text = json ? toJson(dumped.value.metrics) : dumped.value.xml;
   process.stdout.write(shownAt(process.stdout, text, json ? 'json' : 'xml'));
   return 0;
 };

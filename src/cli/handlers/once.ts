@@ -25,7 +25,7 @@ export const once = async (options: {
   const loaded = await loadSetup(options.config, { scheduler: monotonicScheduler, write: () => undefined });
   for (const line of loaded.warnings) complain(`${line} (warning)`);
   if (!loaded.ok) {
-    for (const line of loaded.errors) complain(line);
+    for (const line of loaded.error) complain(line);
     return 2;
   }
   const all = createLog({ verbose: false, background: false });
@@ -33,7 +33,7 @@ export const once = async (options: {
     if (level !== 'notice' || component === 'metrics') all(level, component, message);
   };
   const uri = options.connect === undefined ? {} : { connect: options.connect };
-  const { config } = loaded.setup;
+  const { config } = loaded.value;
   const slowest = config.updatePeriod + KILL;
   const setup = { config: { ...config, updatePeriod: ONE_TICK }, sinks: [] };
   const patience = { patience: slowest, start: 2 * slowest };

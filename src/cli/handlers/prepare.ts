@@ -38,7 +38,7 @@ export const prepare = (options: PrepareOptions): number => {
     console.error(`vhostmd: ${options.config} has mistakes, so no disk is made. Run: vhostmd check ${options.config}`);
     return 2;
   }
-  const { disk, vmDisk, transports } = read.config;
+  const { disk, vmDisk, transports } = read.value;
   const shared = transports.some(({ name }) => name === 'vbd') ? disk : undefined;
   const done: readonly Prepared[] = [
     ...(shared === undefined ? [] : [prepareShared(shared, owner)]),

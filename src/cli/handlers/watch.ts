@@ -22,6 +22,7 @@ import { readConfig } from '../../config/parse.ts';
 import { monotonicScheduler } from '../../system/monotonic.ts';
 import { ignoreMeaningless, TERMINAL_SIGNALS } from '../../system/process/signals.ts';
 import { reasonOf } from '../../model/reason.ts';
+import { failure, type Result, success } from '../../model/result.ts';
 import { escapeForLog } from '../../model/value.ts';
 import { complain } from '../../system/safe-output.ts';
 import { ask$ } from '../../client/status-request.ts';
@@ -57,9 +58,7 @@ interface Source extends Pick<Watched, 'path' | 'disk$'> {
   readonly file?: string;
 }
 
-type Found =
-  | { readonly ok: true; readonly source: Source; readonly config?: Config }
-  | { readonly ok: false; readonly lines: readonly string[]; readonly code: number };
+type Found = Result<{ readonly source: Source; readonly config?: Config }, readonly string[]>;
 
 const ofDisk = (path: string, paths: readonly string[]): Source => ({
   path,
@@ -80,15 +79,15 @@ const findSource = async ({ disk, socket, config: file }: WatchOptions): Promise
   // Of another configuration than the usual one it is not known that this daemon runs with it.
   const asked = socket !== undefined || (usual && disk === undefined && (await firstValueFrom(ask$(paths))).ok);
   const from = (path: string): Source => (asked ? ofDaemon(paths) : ofDisk(path, paths));
-  if (usual && !existsSync(file)) return { ok: true, source: from(disk ?? DEFAULT_DISK) };
+  if (usual && !existsSync(file)) return success({ source: from(disk ?? DEFAULT_DISK) });
   const result = readConfig(file);
   if (result.ok) {
-    const { config } = result;
+    const config = result.value;
     const path = disk ?? config.disk?.path;
-    return { ok: true, source: path === undefined ? ofDaemon(paths) : from(path), config };
+    return success({ source: path === undefined ? ofDaemon(paths) : from(path), config });
   }
-  if (usual && (asked || disk !== undefined)) return { ok: true, source: from(disk ?? DEFAULT_DISK) };
-  return { ok: false, lines: result.errors.map(formatDiagnostic), code: 2 };
+  if (usual && (asked || disk !== undefined)) return success({ source: from(disk ?? DEFAULT_DISK) });
+  return failure(result.error.map(formatDiagnostic));
 };
 
 // The status of a process that a signal ends.
@@ -145,7 +144,7 @@ const onTerminal = async (watched: Watched, sort: Sort, unicode: boolean): Promi
 // Why no VM has a value, as far as the daemon that writes it knows. A table is empty as well where no VM runs.
 const whyNone = async ({ paths, file }: Source): Promise<readonly string[]> => {
   const answer = await firstValueFrom(ask$(paths));
-  const status = answer.ok ? parsedStatus(answer.text) : undefined;
+  const status = answer.ok ? parsedStatus(answer.value) : undefined;
   if (status === undefined) return [];
   if (file !== undefined && !status.sinks.some(({ lastWrite }) => lastWrite?.message.startsWith(`${file}: `)))
     return [];
@@ -185,10 +184,10 @@ export const watch = async (options: WatchOptions): Promise<number> => {
   ignoreMeaningless();
   const found = await findSource(options);
   if (!found.ok) {
-    for (const line of found.lines) complain(line);
-    return found.code;
+    for (const line of found.error) complain(line);
+    return 2;
   }
-  const { source, config } = found;
+  const { source, config } = found.value;
   const watched: Watched & Source = {
     ...source,
     meaningOf: meanings(config?.metrics),

@@ -5,13 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import { reasonOf } from '../../model/reason.ts';
+import { failure, type Result, success } from '../../model/result.ts';
 import { SINK_API, type OptionRule, type SinkDefinition } from '../definition.ts';
 import { resolve } from './resolve-hook.ts';
 
 /** A loaded sink, or what is wrong: a message goes on behind `Sink module ".." `. */
-export type LoadedModule =
-  | { readonly ok: true; readonly definition: SinkDefinition }
-  | { readonly ok: false; readonly message: string };
+export type LoadedModule = Result<SinkDefinition>;
 
 /** Milliseconds that a module may take to load. */
 const PATIENCE = 10_000;
@@ -73,19 +72,13 @@ const load = async (url: string): Promise<LoadedModule> => {
     const late = sleep(PATIENCE, undefined, { signal: waiting.signal }).catch(() => undefined);
     const loaded: unknown = await Promise.race([import(url), late]);
     if (loaded === undefined)
-      return {
-        ok: false,
-        message: `does not load within ${PATIENCE / 1000} s: does it await something at its top level?`,
-      };
+      return failure(`does not load within ${PATIENCE / 1000} s: does it await something at its top level?`);
     const exported = isRecord(loaded) ? loaded['default'] : undefined;
     const error = shapeError(exported);
     // Its shape has just been looked at.
-    return error === undefined ? { ok: true, definition: exported as SinkDefinition } : { ok: false, message: error };
+    return error === undefined ? success(exported as SinkDefinition) : failure(error);
   } catch (error) {
-    return {
-      ok: false,
-      message: `fails when it is loaded: ${reasonOf(error)}${lineOf(error, url)}`,
-    };
+    return failure(`fails when it is loaded: ${reasonOf(error)}${lineOf(error, url)}`);
   } finally {
     waiting.abort();
   }
@@ -105,7 +98,7 @@ export const loadModule = async (name: string, configuration: string): Promise<L
   const url = isPath ? pathToFileURL(file).href : name;
   const before = known.get(url);
   if (before !== undefined) return await before;
-  if (isPath && !existsSync(file)) return { ok: false, message: `cannot be found: there is no ${file}` };
+  if (isPath && !existsSync(file)) return failure(`cannot be found: there is no ${file}`);
   // Node remembers for ever what has failed at a URL.
   const failed = failures.get(url) ?? 0;
   const loading = load(failed === 0 || !isPath ? url : `${url}?${failed}`);

@@ -81,7 +81,7 @@ const fact =
   ({ libvirt }) => {
     const known = libvirt?.[name];
     if (known === undefined) throw new Error('libvirt is not connected');
-    if (!known.ok) throw new Error(known.reason);
+    if (!known.ok) throw new Error(known.error);
     return known.value;
   };
 

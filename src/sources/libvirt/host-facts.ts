@@ -3,6 +3,7 @@ import { catchError, forkJoin, map, type Observable, of } from 'rxjs';
 import { call$, failed, LibvirtError, RPC } from './call.ts';
 import { type Library, type Pointer, takeString } from './bindings.ts';
 import { checked } from './queries.ts';
+import { failure, success } from '../../model/result.ts';
 import type { Connection, Fact, HostFact } from './types.ts';
 
 type VersionCall = Library['getLibVersion'];
@@ -74,10 +75,10 @@ const LOST: ReadonlySet<number | undefined> = new Set([38, RPC]);
 // What a driver refuses is a failure of that one; an error of the connection is one of all.
 const settled$ = (asked$: Observable<number | string>): Observable<Fact> =>
   asked$.pipe(
-    map((value): Fact => ({ ok: true, value })),
+    map(success),
     catchError((error: unknown) => {
       if (!(error instanceof LibvirtError) || LOST.has(error.code)) throw error;
-      return of<Fact>({ ok: false, reason: error.message });
+      return of(failure(error.message));
     }),
   );
 

@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs';
 
 import type { DefinedDomain, Domain, DomainEvent } from '../../model/metric.ts';
+import type { Result } from '../../model/result.ts';
 import type { HostStatistic } from '../../model/statistics.ts';
 import type { StatValue } from './typed-params.ts';
 
@@ -8,9 +9,7 @@ import type { StatValue } from './typed-params.ts';
 export type HostFact = Extract<HostStatistic, { readonly via: `vir${string}` }>['name'];
 
 /** Its value, or why libvirt gives none. */
-export type Fact =
-  | { readonly ok: true; readonly value: number | string }
-  | { readonly ok: false; readonly reason: string };
+export type Fact = Result<number | string>;
 
 /** What libvirt knows of the host, as far as it was asked. */
 export type HostFacts = { readonly [Name in HostFact]?: Fact };

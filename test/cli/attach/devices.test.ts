@@ -28,7 +28,7 @@ describe('what is attached, if nothing is asked for', () => {
     ['the private disk in place of the shared one', config(['vbd'], { ...DISK, ...VM_DISK }), ['private-disk']],
     ['a private disk and the channel', config(['vbd', 'virtio'], { ...DISK, ...VM_DISK }), ['private-disk', 'channel']],
   ] as const)('is %s', (_what, of, kinds) => {
-    expect(toAttach(of, [])).toEqual({ ok: true, kinds });
+    expect(toAttach(of, [])).toEqual({ ok: true, value: kinds });
   });
 });
 
@@ -37,7 +37,7 @@ describe('what is asked for', () => {
   it('is attached, each once, in that order', () => {
     expect(toAttach(both, ['channel', 'shared-disk', 'channel'])).toEqual({
       ok: true,
-      kinds: ['channel', 'shared-disk'],
+      value: ['channel', 'shared-disk'],
     });
   });
 
@@ -46,15 +46,15 @@ describe('what is asked for', () => {
     ['private-disk', config(['vbd'], DISK), 'no private disk: that needs <vm_disk>'],
     ['channel', config(['vbd'], DISK), 'no channel: that needs <transport>virtio</transport>'],
   ] as const)('is refused if the configuration does not serve it: %s', (kind, of, message) => {
-    expect(toAttach(of, [kind])).toEqual({ ok: false, message: `vhostmd.conf has ${message}` });
+    expect(toAttach(of, [kind])).toEqual({ ok: false, error: `vhostmd.conf has ${message}` });
   });
 
   it('is detached also if the configuration does not serve it any more, as long as it can be found', () => {
-    expect(toDetach(config(['virtio'], DISK), ['shared-disk'])).toEqual({ ok: true, kinds: ['shared-disk'] });
-    expect(toDetach(config(['vbd'], DISK), ['channel'])).toEqual({ ok: true, kinds: ['channel'] });
+    expect(toDetach(config(['virtio'], DISK), ['shared-disk'])).toEqual({ ok: true, value: ['shared-disk'] });
+    expect(toDetach(config(['vbd'], DISK), ['channel'])).toEqual({ ok: true, value: ['channel'] });
     expect(toDetach(config(['vbd'], DISK), ['private-disk'])).toMatchObject({
       ok: false,
-      message: expect.stringContaining('<vm_disk>') as string,
+      error: expect.stringContaining('<vm_disk>') as string,
     });
   });
 });
@@ -63,9 +63,9 @@ describe('what is detached, if nothing is asked for', () => {
   it('is everything that can be found', () => {
     expect(toDetach(config(['vbd'], { ...DISK, ...VM_DISK }), [])).toEqual({
       ok: true,
-      kinds: ['shared-disk', 'private-disk', 'channel'],
+      value: ['shared-disk', 'private-disk', 'channel'],
     });
-    expect(toDetach(config([]), [])).toEqual({ ok: true, kinds: ['channel'] });
+    expect(toDetach(config([]), [])).toEqual({ ok: true, value: ['channel'] });
   });
 });
 

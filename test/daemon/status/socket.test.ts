@@ -74,8 +74,8 @@ describe('the status socket', () => {
     const before = openFiles();
     let count = 0;
     const { subscription } = await serve(file, () => `answer ${(count += 1)}`);
-    expect(await answered(file)).toEqual({ ok: true, text: 'answer 1' });
-    expect(await answered(file)).toEqual({ ok: true, text: 'answer 2' });
+    expect(await answered(file)).toEqual({ ok: true, value: 'answer 1' });
+    expect(await answered(file)).toEqual({ ok: true, value: 'answer 2' });
     expect(lstatSync(file).mode & 0o777).toBe(0o660);
     subscription.unsubscribe();
     expect(existsSync(file)).toBe(false);
@@ -88,7 +88,7 @@ describe('the status socket', () => {
     const second = await serve(file, () => 'second');
     expect(second.errors).toEqual([`${file} is in use: another program listens there`]);
     second.subscription.unsubscribe();
-    expect(await answered(file)).toEqual({ ok: true, text: 'first' });
+    expect(await answered(file)).toEqual({ ok: true, value: 'first' });
   });
 
   it('takes over one that nobody serves any more', async () => {
@@ -100,7 +100,7 @@ describe('the status socket', () => {
     expect(lstatSync(file).isSocket()).toBe(true);
     const { errors } = await serve(file, () => 'mine');
     expect(errors).toEqual([]);
-    expect(await answered(file)).toEqual({ ok: true, text: 'mine' });
+    expect(await answered(file)).toEqual({ ok: true, value: 'mine' });
   });
 
   it.each(['a file', 'a link'])('touches nothing but sockets: %s', async (kind) => {
@@ -121,7 +121,7 @@ describe('the status socket', () => {
     rmSync(file);
     await serve(file, () => 'second');
     subscription.unsubscribe();
-    expect(await answered(file)).toEqual({ ok: true, text: 'second' });
+    expect(await answered(file)).toEqual({ ok: true, value: 'second' });
   });
 
   it('refuses a path that does not fit, instead of making another one', async () => {
@@ -140,7 +140,7 @@ describe('the status socket', () => {
       left.push(() => socket.destroy());
     }
     const answer = await firstValueFrom(ask$([file], 3000 * PATIENCE));
-    expect(answer.ok && answer.text.length).toBe(4 << 20);
+    expect(answer.ok && answer.value.length).toBe(4 << 20);
   });
 });
 
@@ -268,7 +268,7 @@ describe('CASE F3: the status socket', () => {
     await until('the follower', () => told$.observed);
     socket.write('x'.repeat(1 << 20));
     await until('the end', () => !told$.observed);
-    expect(await answered(file)).toEqual({ ok: true, text: 'well' });
+    expect(await answered(file)).toEqual({ ok: true, value: 'well' });
   });
 
   it('takes a request that comes in pieces', async () => {
@@ -288,7 +288,7 @@ describe('whoever asks', () => {
     const file = place();
     expect(await answered(file, '/dev/null', '/nowhere')).toEqual({
       ok: false,
-      problems: [
+      error: [
         `${file}: there is no such socket`,
         '/dev/null: nobody listens there any more',
         '/nowhere: there is no such socket',
@@ -305,14 +305,14 @@ describe('whoever asks', () => {
     await serve(other, () => 'another daemon');
     expect(await answered(file, other)).toEqual({
       ok: false,
-      problems: [`${file}: no answer within 0.3 s: the daemon hangs or is suspended`],
+      error: [`${file}: no answer within 0.3 s: the daemon hangs or is suspended`],
     });
   });
 
   it('asks the next if one does not answer', async () => {
     const file = place();
     await serve(file, () => 'here');
-    expect(await answered('/nowhere', file)).toEqual({ ok: true, text: 'here' });
+    expect(await answered('/nowhere', file)).toEqual({ ok: true, value: 'here' });
   });
 });
 

@@ -308,7 +308,7 @@ describe('what is known of statistics', () => {
 describe.each(['conf/vhostmd.xml', 'conf/suse.xml'])('the page of %s', (file) => {
   const read = readConfig(file);
   if (!read.ok) throw new Error('the preset cannot be read');
-  const { metrics } = read.config;
+  const { metrics } = read.value;
   const samples = (context: Context): readonly Sample[] =>
     metrics
       .filter((definition) => definition.context === context)

@@ -88,8 +88,8 @@ const load = async (file: string): Promise<Setup> => {
     telemetry: self.families,
   };
   const loaded = await loadSetup(file, context);
-  if (!loaded.ok) throw new Error(loaded.errors.join('\n'));
-  const { config, sinks } = loaded.setup;
+  if (!loaded.ok) throw new Error(loaded.error.join('\n'));
+  const { config, sinks } = loaded.value;
   fileOf.set(config.metrics, file);
   return { config: { ...config, updatePeriod: Number(period) }, sinks: [...sinks, counter] };
 };
