@@ -26,13 +26,11 @@ const open = (
     onread: { buffer: shared, callback: (length, bytes) => talk.received(bytes, length) },
   });
   const write = (text: string): boolean => {
-    let waiting = false;
     socket.write(text, 'latin1', (error) => {
-      if (waiting && (error === undefined || error === null)) talk.drained();
+      if (socket.writableLength === 0 && (error === undefined || error === null)) talk.drained();
     });
     // What the kernel has taken at once is no longer in Node's buffer.
-    waiting = socket.writableLength > 0;
-    return !waiting;
+    return socket.writableLength === 0;
   };
   const talk = session(allowance, { write, resume: () => socket.resume() }, reply, scheduler);
   const closed = (): void => ended(CLOSED);
@@ -59,7 +57,6 @@ export interface ConnectionOptions {
  */
 export const connection$ = (path: string, options: ConnectionOptions): Observable<'connected'> =>
   new Observable((subscriber) => {
-    let close: (() => void) | undefined;
     const ended = (trouble: string): void => subscriber.error(new Error(trouble));
     const connected = (): void => subscriber.next('connected');
     checkSocket(path, (trouble) => {
@@ -70,7 +67,6 @@ export const connection$ = (path: string, options: ConnectionOptions): Observabl
       } catch (error) {
         return ended(socketTrouble(error, path));
       }
-      close = open(path, options, connected, ended);
+      subscriber.add(open(path, options, connected, ended));
     });
-    return () => close?.();
   });

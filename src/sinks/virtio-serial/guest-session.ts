@@ -27,7 +27,7 @@ export const allowance = (scheduler: SchedulerLike): Allowance => ({
 
 /** The socket as the session sees it. */
 export interface Line {
-  /** False if the kernel has not taken it all; then `session.drained` is to be called when it has. */
+  /** False if the kernel has not taken it all. `session.drained` is to be called when it has, and may be at other times. */
   readonly write: (text: string) => boolean;
   /** Reading goes on after `received` has said to pause. */
   readonly resume: () => void;
@@ -104,6 +104,7 @@ export const session = (
       return work(bytes, 0, length) && mayRead();
     },
     drained: () => {
+      if (!writing) return;
       writing = false;
       goOn();
     },
