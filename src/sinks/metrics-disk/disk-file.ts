@@ -71,15 +71,19 @@ const explain = (path: string, error: unknown, owner: Owner, found?: Stats): Err
   return new Error(`${path} cannot be opened: ${causeOf(error)}${denied ? whose : ''}`, { cause: error });
 };
 
-/** Opens what is there, by way of a descriptor, so that it is the file that was looked at; undefined if there is nothing. */
-const openThere = (path: string, at: string, owner: Owner): number | undefined => {
-  let look: number;
+const openToLook = (path: string, at: string, owner: Owner): number | undefined => {
   try {
-    look = openSync(at, LOOK);
+    return openSync(at, LOOK);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw explain(path, error, owner);
   }
+};
+
+/** Opens what is there, by way of a descriptor, so that it is the file that was looked at; undefined if there is nothing. */
+const openThere = (path: string, at: string, owner: Owner): number | undefined => {
+  const look = openToLook(path, at, owner);
+  if (look === undefined) return undefined;
   try {
     const found = fstatSync(look);
     refuse(path, found, owner);

@@ -5,13 +5,11 @@ import { dirname } from 'node:path';
 const IN_MEMORY: ReadonlySet<number> = new Set([0x01021994, 0x858458f6, 0x958458f6]);
 
 const typeOf = (path: string): number | undefined => {
-  for (let at = path; ; at = dirname(at)) {
-    try {
-      // Wide numbers come with their sign on some machines.
-      return statfsSync(at).type >>> 0;
-    } catch {
-      if (at === dirname(at)) return undefined;
-    }
+  try {
+    // Wide numbers come with their sign on some machines.
+    return statfsSync(path).type >>> 0;
+  } catch {
+    return path === dirname(path) ? undefined : typeOf(dirname(path));
   }
 };
 

@@ -13,15 +13,16 @@ const YOUNG = 300_000;
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 const withFile = <T>(path: string, look: (fd: number) => T): T | undefined => {
-  let fd: number | undefined;
   try {
     if (statPath(path)?.isFile() !== true) return undefined;
-    fd = openSync(path, FLAGS);
-    return look(fd);
+    const fd = openSync(path, FLAGS);
+    try {
+      return look(fd);
+    } finally {
+      closeSync(fd);
+    }
   } catch {
     return undefined;
-  } finally {
-    if (fd !== undefined) closeSync(fd);
   }
 };
 

@@ -46,12 +46,21 @@ const makeFolders = (folder: string, owner?: Owner): void => {
   chmodSync(folder, MODE);
 };
 
+/** The last part of a pattern behind which no folder has the token. */
+const topOf = (pattern: string): string => (dirname(pattern).includes(TOKEN) ? topOf(dirname(pattern)) : pattern);
+
+/** Removes a folder and those above it, up to that of all private disks. */
+const removeFolders = (own: string, folder: string): void => {
+  if (own === folder) return;
+  rmdirSync(own);
+  removeFolders(dirname(own), folder);
+};
+
 const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 
 /** Takes the pattern of a `<vm_disk>` apart: the token stands in the name of the file or of a folder, or in several. */
 export const privatePaths = (pattern: string, owner?: Owner): PrivatePaths => {
-  let top = pattern;
-  while (dirname(top).includes(TOKEN)) top = dirname(top);
+  const top = topOf(pattern);
   const folder = dirname(top);
   const [before = '', ...others] = basename(top).split(TOKEN).map(escaped);
   const name = new RegExp(`^${before}(${UUID})${others.join('\\1')}$`);
@@ -76,12 +85,11 @@ export const privatePaths = (pattern: string, owner?: Owner): PrivatePaths => {
     },
     makeOwnFolder: (uuid) => {
       const own = dirname(pathOf(uuid));
-      if (own === folder) return;
-      makeFolders(own, owner);
+      if (own !== folder) makeFolders(own, owner);
     },
     removeOwnFolder: (uuid) => {
       try {
-        for (let own = dirname(pathOf(uuid)); own !== folder; own = dirname(own)) rmdirSync(own);
+        removeFolders(dirname(pathOf(uuid)), folder);
       } catch {
         // Something else is in it, or it has gone.
       }

@@ -48,8 +48,6 @@ const originOf = (context: Context, unit: string | undefined, metric: MetricDefi
   return { type: 'untyped', unit: unitOf(unit), text: `an action${group}` };
 };
 
-const numbered = (base: string, at: number): string => (at === 1 ? base : `${base}_${at}`);
-
 const named = (context: Context, base: string, { type, unit }: Origin, isText: boolean): string => {
   const prefix = `vhostmd_${context}_`;
   if (isText) return prefix + (/(^|_)info$/.test(base) ? base : `${base}_info`);
@@ -91,9 +89,11 @@ export const naming = (definitions: readonly MetricDefinition[]): Naming => {
     const origin = originOf(context, unit, metric);
     const words = withoutStutter(context, snakeCase(name));
     const base = origin.type === 'counter' && !isText ? withoutTotal(words) : words;
-    let at = 1;
-    while (names.has(familyOf(named(context, numbered(base, at), origin, isText)))) at += 1;
-    const full = named(context, numbered(base, at), origin, isText);
+    const free = (at: number): string => {
+      const candidate = named(context, at === 1 ? base : `${base}_${at}`, origin, isText);
+      return names.has(familyOf(candidate)) ? free(at + 1) : candidate;
+    };
+    const full = free(1);
     names.add(familyOf(full));
     return {
       name: full,

@@ -60,6 +60,7 @@ export const answers = ({ newest, telemetry, now }: Sources): ((variant: Variant
     );
     return { at: now(), part, bytes: ({ format, gzip: isSmall }: Variant) => (isSmall ? small : plain)(format) };
   };
+  // The page of the latest scrape, for those that follow within a second: no stream, since scrapes pull.
   let page: ReturnType<typeof whole> | undefined;
   return async (variant) => {
     const snapshot = newest();

@@ -1,4 +1,15 @@
-import { defer, finalize, map, merge, NEVER, type Observable, of, type SchedulerLike, Subject } from 'rxjs';
+import {
+  BehaviorSubject,
+  defer,
+  finalize,
+  map,
+  merge,
+  NEVER,
+  type Observable,
+  of,
+  type SchedulerLike,
+  Subject,
+} from 'rxjs';
 
 import type { Family } from '../../model/metric-family.ts';
 import type { Snapshot } from '../../model/metric.ts';
@@ -31,8 +42,8 @@ export const prometheus = ({ address, path, telemetry = () => [], ...options }: 
   const place = placeOf(address, path);
   const open$ = defer(() => {
     const lost$ = new Subject<never>();
-    let newest: Snapshot | undefined;
-    const render = answers({ newest: () => newest, telemetry, now: () => options.scheduler.now() });
+    const newest$ = new BehaviorSubject<Snapshot | undefined>(undefined);
+    const render = answers({ newest: () => newest$.value, telemetry, now: () => options.scheduler.now() });
     const { server, closeAll } = pageServer({ path, render });
     const write = ({ lost }: Listening, snapshot: Snapshot): Observable<SinkReport> => {
       const reason = lost();
@@ -40,7 +51,7 @@ export const prometheus = ({ address, path, telemetry = () => [], ...options }: 
         lost$.error(new Error(reason));
         return NEVER;
       }
-      newest = snapshot;
+      newest$.next(snapshot);
       return of({ kind: 'written', snapshot, message: `Ready to be read at ${place}` });
     };
     const warning = isLocal(address) ? '' : '; everyone who can reach this address can read them';

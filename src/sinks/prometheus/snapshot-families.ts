@@ -42,17 +42,13 @@ export const snapshotFamilies = (snapshot: Snapshot, steadied: Steadied = steadi
   const { host, domainMetrics, metrics = NONE } = snapshot;
   const nameOf = namingOf(metrics);
   const groups = new Map<string, Group>();
-  let leftOut = 0;
 
   const add = (context: Context, target: object, run: string, shared: Labels) => (sample: Sample) => {
     const shown = nameOf(context, sample);
-    let group = groups.get(shown.name);
-    if (group === undefined) groups.set(shown.name, (group = { shown, series: [], last: undefined }));
+    const group: Group = groups.get(shown.name) ?? { shown, series: [], last: undefined };
+    groups.set(shown.name, group);
     const number = shown.isText ? 1 : numberOf(sample.value, shown.factor);
-    if (number === undefined || group.last === target) {
-      leftOut += 1;
-      return;
-    }
+    if (number === undefined || group.last === target) return;
     group.last = target;
     const value = shown.steady === undefined ? number : steadied.value(run, shown.name, number, shown.steady);
     group.series.push(shown.isText ? { labels: { value: sample.value }, shared, value } : { shared, value });
@@ -65,5 +61,7 @@ export const snapshotFamilies = (snapshot: Snapshot, steadied: Steadied = steadi
     );
   }
   steadied.forget(snapshot);
-  return { families: [...groups.values()].map(({ shown, series }) => ({ ...shown, series })), leftOut };
+  const families = [...groups.values()].map(({ shown, series }) => ({ ...shown, series }));
+  const samples = domainMetrics.reduce((sum, domain) => sum + domain.samples.length, host.length);
+  return { families, leftOut: samples - families.reduce((sum, { series }) => sum + series.length, 0) };
 };

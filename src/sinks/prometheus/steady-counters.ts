@@ -34,8 +34,8 @@ export const steadiedCounters = (): Steadied => {
   const runs = new Map<string, Map<string, Counter>>();
   return {
     value: (run, name, value, how) => {
-      let counters = runs.get(run);
-      if (counters === undefined) runs.set(run, (counters = new Map<string, Counter>()));
+      const counters = runs.get(run) ?? new Map<string, Counter>();
+      runs.set(run, counters);
       const before = counters.get(name) ?? { value, carried: 0 };
       const now = how === 'hold' ? held(before, value) : carried(before, value);
       counters.set(name, now);
