@@ -3,7 +3,7 @@ import { COMMANDS, DAEMON } from './commands.ts';
 import { didYouMean, quote } from '../model/suggest.ts';
 
 interface Known {
-  /** As yargs knows it. */
+  /** Name of the option in yargs. */
   readonly key: string;
   readonly long: string;
   readonly short: string | undefined;
@@ -28,7 +28,7 @@ const NAMED = COMMANDS.map(({ command, options }) => {
 type Named = (typeof NAMED)[number];
 const NAMES = NAMED.map(({ name }) => name);
 
-/** What stands behind a command, or in front of it: of two with one name (--config of attach) the command's own. */
+/** Options of a command and of the program; of two with the same name (--config of attach) the command's own. */
 const optionsOf = (command: Named | undefined): readonly Known[] =>
   command === undefined
     ? OF_DAEMON
@@ -54,7 +54,7 @@ const shortOption = (letter: string, word: string): Known => {
   const option = OF_DAEMON.find(({ short }) => short === letter);
   if (option !== undefined) return option;
   const all = OF_DAEMON.map(({ long }) => long);
-  // Of -verbose, say.
+  // Suggests --verbose for -verbose.
   const long = word.length > 3 ? didYouMean(word.slice(1), all, (name) => `--${name}`) : '';
   throw new Error(`Unknown option -${shown(letter)}${long}`);
 };
@@ -91,14 +91,16 @@ const checkOperands = (
     throw new Error(`An argument is missing; usage: vhostmd ${usage}`);
 };
 
-// yargs takes an operand that begins with a hyphen for an option.
+// Marks operands, because yargs takes one that starts with a hyphen for an option.
 const MARK = '=';
 export const unmarked = (operand: string): string => operand.slice(MARK.length);
 
 /**
- * Reads a command line as getopt_long(3) does: flags in one word, values in the same word or the next, long options as
- * short as they are clear, of an option that is repeated the last one, and operands behind `--`, which for the daemon
- * mean nothing. Gives words for yargs, with options as `--name` or `--name=value`. Throws at a mistake.
+ * Reads a command line like getopt_long(3): combined flags, values in the same word or the next, unambiguous
+ * abbreviations of long options, the last of repeated options, and operands after `--`, which the daemon ignores.
+ * Returns words for yargs, with options as `--name` or `--name=value`.
+ *
+ * @throws Error for a mistake.
  */
 export const wordsOf = (args: readonly string[]): readonly string[] => {
   let command: Named | undefined;
@@ -114,9 +116,9 @@ export const wordsOf = (args: readonly string[]): readonly string[] => {
       values.set(key, `--${key}`);
       return;
     }
-    // What looks like an option is more probably one than a value.
+    // A word that looks like an option is probably not a value.
     const value = inWord ?? (/^-./s.test(rest[0] ?? '-x') ? undefined : rest.shift());
-    // An empty URI is libvirt's default.
+    // An empty URI means libvirt's default.
     if (value === undefined || (value === '' && key !== 'connect')) throw new Error(`Option ${name} needs a value`);
     values.set(key === 'device' ? `${key} ${values.size}` : key, `--${key}=${value}`);
   };
@@ -126,7 +128,7 @@ export const wordsOf = (args: readonly string[]): readonly string[] => {
     } else if (arg.startsWith('--')) {
       const [, given = '', inWord] = /^--([^=]*)(?:=(.*))?$/s.exec(arg) ?? [];
       const option = longOption(given, command);
-      // With a value it is the file, also where --config alone is the flag of attach.
+      // With a value it names the file, even where --config alone is the flag of attach.
       const isFile = option.key === 'config' && inWord !== undefined;
       take(isFile ? longOption('config', undefined) : option, `--${option.long}`, inWord);
     } else if (/^-./s.test(arg)) {

@@ -47,20 +47,20 @@ const build = (found: (work: Work) => void): Argv =>
       .wrap(100),
   );
 
-/** What the script of `vhostmd completion` calls, with the words so far. */
+/** Option with which the script of `vhostmd completion` calls vhostmd, followed by the words so far. */
 const COMPLETE = '--get-yargs-completions';
 
-// yargs lists the command without a name as `$0`, and gives letters two hyphens.
+// yargs lists the daemon's command as `$0`, and gives single letters two hyphens.
 const complete: FallbackCompletionFunction = (_word, _argv, all, done) =>
   all((_error, words = []) =>
     done(words.map((word) => word.replace(/^-(-.)$/, '$1')).filter((word) => !word.startsWith('$0'))),
   );
 
-/** Also the options of the daemon, which yargs does not seek in the command without a name. */
+/** Adds the options of the daemon, which yargs does not complete for the command `$0`. */
 const completing = (parser: Argv): Argv =>
   parser.options({ ...COMMON, ...DAEMON.options }).completion('completion', false, complete);
 
-/** Carries a command line out (without node and script); resolves to the exit status. The flags are those of the C daemon. */
+/** Runs a command line (without node and script); resolves to the exit status. The flags are those of the C daemon. */
 export const runCommandLine = async (args: readonly string[]): Promise<number | undefined> => {
   const completes = args[0] === COMPLETE;
   let work: Work = () => 0;
@@ -68,7 +68,7 @@ export const runCommandLine = async (args: readonly string[]): Promise<number | 
   try {
     await (completes ? completing(parser).parseAsync(args) : parser.parseAsync(wordsOf(args)));
   } catch (error) {
-    // A line that is still written may have mistakes.
+    // An unfinished line may have mistakes.
     if (completes) return 0;
     complain(`vhostmd: ${reasonOf(error)}\nTry 'vhostmd --help'.`);
     return 2;

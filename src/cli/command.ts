@@ -2,7 +2,7 @@ import type { InferredOptionTypes, Options } from 'yargs';
 
 import { didYouMean, quote } from '../model/suggest.ts';
 
-/** Where the configuration is unless -f names another file. */
+/** Configuration file without -f. */
 export const DEFAULT_CONFIG = '/etc/vhostmd/vhostmd.conf';
 
 export const FLAG = { type: 'boolean', nargs: 0, default: false, global: false } as const;
@@ -10,7 +10,7 @@ export const VALUE = { type: 'string', requiresArg: true, global: false } as con
 
 /** Options of every command. */
 export const COMMON = {
-  // An empty URI is libvirt's default.
+  // An empty URI means libvirt's default.
   connect: {
     ...VALUE,
     alias: 'c',
@@ -20,7 +20,11 @@ export const COMMON = {
   f: { ...VALUE, alias: 'config', default: DEFAULT_CONFIG, describe: 'Configuration file' },
 } as const;
 
-/** Reads a value that is one of a few; throws at another, in one line where yargs takes several. */
+/**
+ * Reads a value that is one of a few.
+ *
+ * @throws Error of one line, where yargs would print several.
+ */
 export const oneOf = <T extends string>(option: string, values: readonly T[], given: string): T => {
   const value = values.find((known) => known === given);
   if (value !== undefined) return value;
@@ -37,20 +41,20 @@ type Values<O extends OptionTable, P extends OperandTable> = InferredOptionTypes
 
 /** A command for yargs: a file in `commands`, and a line in `commands.ts`. */
 export interface Command<O extends OptionTable = OptionTable, P extends OperandTable = OperandTable> {
-  /** As it is written: `name <needed> [optional]`; `$0` is the daemon. */
+  /** Name and operands, as `name <needed> [optional]`; `$0` is the daemon. */
   readonly command: string;
   readonly describe: string;
   readonly operands: P;
-  /** Beside `COMMON`; where `config` is one of them, the configuration file is -f only. */
+  /** Options besides `COMMON`. If one of them is `config`, only -f names the configuration file. */
   readonly options: O;
   readonly examples?: readonly (readonly [line: string, purpose: string])[];
-  /** Throws if options exclude each other. */
+  /** @throws Error if options exclude each other. */
   check?(argv: Values<O, P>): void;
-  /** Resolves to the exit status. Imports what it needs: other commands start without that. */
+  /** Resolves to the exit status. Imports its modules itself, so that other commands start without them. */
   handler(argv: Values<O, P>): Promise<number | undefined> | number | undefined;
 }
 
-/** Gives a command's `handler` the types of its options. */
+/** Declares a command: the types of the options of its `handler` follow from `options`. */
 export const defineCommand = <const O extends OptionTable, const P extends OperandTable>(
   command: Command<O, P>,
 ): Command<O, P> => command;

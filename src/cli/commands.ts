@@ -9,7 +9,7 @@ import { run } from './commands/run.ts';
 import { status } from './commands/status.ts';
 import { watch } from './commands/watch.ts';
 
-/** The daemon, which is meant where no command is named. */
+/** The daemon, which runs without the name of a command. */
 export const DAEMON: Command = run;
 
 /** The commands, in the order of the help. */

@@ -1,7 +1,7 @@
 import { runCommandLine } from './command-line.ts';
 import { complain } from '../system/safe-output.ts';
 
-// Whoever reads the output may go away; that is no reason to stop, or to complain.
+// A closed reader of the output is no reason to stop, or to print an error.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 try {
   process.exitCode = await runCommandLine(process.argv.slice(2));

@@ -2,11 +2,11 @@ import type { Config } from '../../config/config.ts';
 import { failure, type Result, success } from '../../model/result.ts';
 import { privatePaths } from '../../sinks/metrics-disk/private-paths.ts';
 
-/** What `vhostmd attach` can give to a domain, by the names of the command line. */
+/** Devices that `vhostmd attach` can attach, by their names on the command line. */
 export const DEVICE_KINDS = ['shared-disk', 'private-disk', 'channel'] as const;
 export type DeviceKind = (typeof DEVICE_KINDS)[number];
 
-/** A device of one domain. `real` is the path without symbolic links, if it is another one. */
+/** A device of one domain. `real`: the path with symbolic links resolved, if it differs. */
 export type Device =
   | { readonly kind: 'shared-disk' | 'private-disk'; readonly path: string; readonly real?: string }
   | { readonly kind: 'channel' };
@@ -23,7 +23,7 @@ const TITLES: Readonly<Record<DeviceKind, string>> = {
   channel: 'channel',
 };
 
-/** A kind of device as messages call it. */
+/** Name of a kind of device in messages. */
 export const titleOf = ({ kind }: { readonly kind: DeviceKind }): string => TITLES[kind];
 
 const used = ({ transports, disk, vmDisk }: Config): Readonly<Record<DeviceKind, boolean>> => ({
@@ -39,8 +39,8 @@ const known = ({ disk, vmDisk }: Config): Readonly<Record<DeviceKind, boolean>> 
 });
 
 /**
- * What to attach: what is asked, or all that the daemon serves with this configuration. A private disk stands in
- * for the shared one, which shows the metrics of every domain to every domain.
+ * Devices to attach: those requested, or all that the daemon serves with this configuration. A private disk replaces
+ * the shared one, which shows the metrics of every domain to every domain.
  */
 export const toAttach = (config: Config, asked: readonly DeviceKind[]): Result<readonly DeviceKind[]> => {
   const served = used(config);
@@ -61,7 +61,7 @@ export const toDetach = (config: Config, asked: readonly DeviceKind[]): Result<r
   return success(asked.length > 0 ? [...new Set(asked)] : DEVICE_KINDS.filter((kind) => findable[kind]));
 };
 
-/** The device of that kind for the domain; `realPath` resolves symbolic links. */
+/** Returns the device of a kind for a domain. `realPath` resolves symbolic links. */
 export const deviceFor = (
   kind: DeviceKind,
   config: Config,

@@ -26,12 +26,12 @@ export interface AttachOptions {
   readonly domain: string;
   readonly config: string;
   readonly connect: string | undefined;
-  /** What to attach or detach; nothing: all that the configuration serves. */
+  /** Devices to attach or detach; empty: all that the configuration serves. */
   readonly devices: readonly DeviceKind[];
   readonly live: boolean;
   readonly persistent: boolean;
   readonly detach: boolean;
-  /** A domain whose disk is missing is to start without it. */
+  /** True if the domain may start without the disk. */
   readonly optional: boolean;
 }
 
@@ -43,7 +43,7 @@ const NOT_THERE =
 
 const KEYS = { id: 'id', uuid: 'UUID', name: 'name' } as const;
 
-/** Finds the domain in the order of virsh, and says which one it is. */
+/** Finds a domain by id, name or UUID, in the order of virsh, and prints which one it is. */
 const findDomain = async (access: DomainAccess, word: string): Promise<Domain | undefined> => {
   const [match, ...others] = await firstValueFrom(access.find$(word));
   if (match === undefined) {
@@ -123,7 +123,7 @@ const carryOut = async (session: Session, options: AttachOptions): Promise<reado
   return done;
 };
 
-/** A domain with a private disk needs no shared one, which tells it about all the others. */
+/** Notes that a domain with a private disk also has the shared one, which shows all other domains. */
 const noteSharedDisk = ({ definitions, domain }: Session, kinds: readonly DeviceKind[], config: Config): void => {
   if (config.disk === undefined || !kinds.includes('private-disk') || kinds.includes('shared-disk')) return;
   const shared = deviceFor('shared-disk', config, domain.uuid, realPath);
@@ -134,8 +134,8 @@ const noteSharedDisk = ({ definitions, domain }: Session, kinds: readonly Device
 };
 
 /**
- * `vhostmd attach`: prints, attaches or detaches the devices by which a domain gets its metrics. Exit status 0 if
- * something was done, 1 if there was nothing to do or something failed, 2 for a wrong configuration.
+ * `vhostmd attach`: prints, attaches or detaches the devices for metrics. Exit status 0 if something was done, 1 if
+ * there was nothing to do or something failed, 2 for an invalid configuration.
  */
 export const attach = async (options: AttachOptions): Promise<number> => {
   const read = readConfig(options.config);

@@ -41,7 +41,7 @@ const findings = async ({ config: file, quiet }: CheckOptions): Promise<number> 
 };
 
 /**
- * `vhostmd check`: prints what is wrong with a configuration file, or what is in it; quiet: nothing then. Exit status 2 if
- * it is wrong. Ends the process at once: a sink's module that it has loaded may keep a timer or a socket open.
+ * `vhostmd check`: prints the mistakes in a configuration file, or its metrics; with `quiet` only mistakes. Exit status
+ * 2 for mistakes. Exits at once, because a loaded sink module may keep a timer or a socket open.
  */
 export const check = async (options: CheckOptions): Promise<never> => process.exit(await findings(options));

@@ -24,7 +24,7 @@ import { escapeForLog } from '../../model/value.ts';
 import { load, loadRest, reload$, setupOf, signal$ } from '../../daemon/reload.ts';
 import { runDisks } from '../../daemon/early-disks.ts';
 
-// Different errors of modules that are remembered, to say each once.
+// Distinct errors of modules that are remembered, so that each is logged once.
 const MOST_BLAMED = 100;
 
 export interface RunOptions {
@@ -43,7 +43,7 @@ const tell = (service: Notifications, log: Log, notice: ServiceNotification): vo
   service.status(notice.text);
 };
 
-/** Runs the daemon in this process until a signal ends it. */
+/** Runs the daemon in this process until a signal stops it. */
 export const run = async (options: RunOptions, background: boolean): Promise<void> => {
   const log = createLog({ verbose: options.verbose, background });
   const service = notifications(process.env, (message) => log('warning', 'daemon', message));
@@ -65,7 +65,7 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
   };
   const blamed = new Set<string>();
   const fail = (error: unknown): void => {
-    // What somebody else's sink throws outside of its stream is not the daemon's end.
+    // An error of a sink module outside of its stream does not end the daemon.
     const module = moduleOf(error);
     if (module !== undefined) {
       const message = `Sink module ${escapeForLog(module)} throws, which ends nothing but what it was doing: ${escapeForLog(reasonOf(error))}`;
@@ -103,7 +103,7 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
   try {
     const owner = options.user === undefined ? undefined : ownerOf(options.user);
     if (owner !== undefined) mayBecome(owner);
-    // Another user may not be able to read our files.
+    // The other user may be unable to read our files.
     if (owner !== undefined) await loadRest();
     process.umask(0o022);
     keepDescriptorsFromChildren();
@@ -123,7 +123,7 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
   const uri = options.connect === undefined ? {} : { connect: options.connect };
   const onStarted = async (start: Started): Promise<void> => {
     if (start.kind === 'failed') return notStarted(start.reason, 1);
-    // After the first snapshot, which waits for nothing that it does not use.
+    // After the first snapshot, so that it does not wait for modules that it does not use.
     await loadRest().catch((error: unknown) => {
       if (!(error instanceof PartNotLoaded)) throw error;
       log('warning', 'daemon', `A reload may be refused until a restart: ${escapeForLog(error.message)}`);

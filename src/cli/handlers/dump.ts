@@ -4,7 +4,7 @@ import { dump$, toJson } from '../../client/read-metrics.ts';
 import { monotonicScheduler } from '../../system/monotonic.ts';
 import { complain, shownAt } from '../../system/safe-output.ts';
 
-/** `vhostmd dump`: prints the verified content of a metrics disk, or what a channel replies. Exit status 1 if it cannot be read or is not valid. */
+/** `vhostmd dump`: prints the verified content of a metrics disk or the reply of a channel. Exit status 1: failure. */
 export const dump = async ({ target, json }: { readonly target: string; readonly json: boolean }): Promise<number> => {
   const dumped = await firstValueFrom(dump$(target, { scheduler: monotonicScheduler }));
   if (!dumped.ok) {

@@ -12,12 +12,12 @@ import { TERMINAL_SIGNALS } from '../../system/process/signals.ts';
 import { complain } from '../../system/safe-output.ts';
 import { loadSetup } from '../../daemon/load-setup.ts';
 
-// No second tick: the longest time, in milliseconds, that a timer takes is 24 days.
+// Milliseconds between ticks, so that there is no second one; timers of Node overflow after 24 days.
 const ONE_TICK = 86_400_000;
-// After the deadline of the slowest action: until it has been killed, or given up.
+// Milliseconds after the deadline of the slowest action, in which it is killed or given up.
 const KILL = 2000;
 
-/** `vhostmd once`: collects everything once, slow actions included, prints the XML. Nothing is opened or written. */
+/** `vhostmd once`: collects everything once, including slow actions, and prints the XML. Opens no sink. */
 export const once = async (options: {
   readonly config: string;
   readonly connect: string | undefined;

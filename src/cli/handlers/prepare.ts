@@ -8,11 +8,11 @@ import { definedUuids } from '../../sources/libvirt/defined-files.ts';
 
 export interface PrepareOptions {
   readonly config: string;
-  /** Whom the disks are for; by default the user of the unit that this runs in, else the own one. */
+  /** Owner of the disks; default: the user of the systemd unit that runs this, else this user. */
   readonly user: string | undefined;
 }
 
-/** systemd makes the runtime directory of a unit for the user of the unit, whatever a step of it runs as. */
+/** User of the systemd unit: the owner of its runtime directory, even in a step that runs as root. */
 const unitUser = (folder = process.env['RUNTIME_DIRECTORY']?.split(':')[0]): Owner | undefined => {
   if (folder === undefined || folder === '') return undefined;
   const { uid, gid } = statSync(folder);
@@ -20,8 +20,8 @@ const unitUser = (folder = process.env['RUNTIME_DIRECTORY']?.split(':')[0]): Own
 };
 
 /**
- * `vhostmd prepare`: makes the disks that VMs need at their start, or takes them over, for the user that the daemon will
- * run as. It loads no module and runs no action. Exit status 1 if a disk cannot be had, 2 if the configuration is wrong.
+ * `vhostmd prepare`: makes or takes over the disks that VMs need at their start, for the user of the daemon. Loads no
+ * module and runs no action. Exit status 1 if a disk cannot be prepared, 2 for an invalid configuration.
  */
 export const prepare = (options: PrepareOptions): number => {
   process.umask(0o022);

@@ -3,7 +3,7 @@ import { isBackground, startInBackground } from '../../system/process/background
 import { settleSignals } from '../../system/process/signals.ts';
 import { nameProcess } from '../../system/process/title.ts';
 
-/** `vhostmd`: the daemon, here or in a process in the background. */
+/** `vhostmd`: runs the daemon, in this process or in the background. */
 export const run = async (options: RunOptions): Promise<number | undefined> => {
   settleSignals();
   const args = process.argv.slice(2);

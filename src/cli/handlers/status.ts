@@ -8,7 +8,7 @@ import { complain } from '../../system/safe-output.ts';
 
 const NOBODY = 2;
 
-/** `vhostmd status`: asks the running daemon. Exit status 0 it is well, 1 it is not, 2 there is none to ask. */
+/** `vhostmd status`: prints the status of the running daemon. Exit status 0 well, 1 not well, 2 no daemon answers. */
 export const status = async ({
   json,
   socket,

@@ -36,25 +36,25 @@ import { drawn$, key$, size$, type Owner } from '../watch/terminal.ts';
 import type { Sort } from '../watch/view.ts';
 import { frame$, type Watched } from '../watch/frames.ts';
 
-/** What `vhostmd watch` was asked for. */
+/** Options of `vhostmd watch`. */
 export interface WatchOptions {
-  /** By default the daemon that runs, or the disk of the configuration. */
+  /** Default: the running daemon, or the disk of the configuration. */
   readonly disk: string | undefined;
   readonly socket: string | undefined;
   readonly config: string;
   readonly sort: Sort;
-  /** How many blocks of plain text; without it until the end, in a terminal as a screen. */
+  /** Number of plain tables; without it no end, and in a terminal a screen. */
   readonly count: number | undefined;
 }
 
 const DEFAULT_DISK = '/dev/shm/vhostmd0';
-/** Milliseconds between two looks at the header of the disk. */
+/** Milliseconds between two reads of the disk's header. */
 const POLL = 200;
 
-/** What is watched, and where the daemon can be asked that writes it. */
+/** The watched source, and the sockets of the daemon that writes it. */
 interface Source extends Pick<Watched, 'path' | 'disk$'> {
   readonly paths: readonly string[];
-  /** The disk, if it is not the daemon itself. */
+  /** The disk, if the source is not the daemon itself. */
   readonly file?: string;
 }
 
@@ -72,11 +72,11 @@ const ofDaemon = (paths: readonly string[]): Source => ({
   disk$: followDaemon$(paths, monotonicScheduler),
 });
 
-// In a guest there is no configuration; on a host it tells the period, and what its metrics stand for.
+// A guest has no configuration; on a host it has the period and the meaning of metrics.
 const findSource = async ({ disk, socket, config: file }: WatchOptions): Promise<Found> => {
   const usual = file === DEFAULT_CONFIG;
   const paths = socket === undefined ? socketPaths(process.env, process.getuid?.()) : [socket];
-  // Of another configuration than the usual one it is not known that this daemon runs with it.
+  // The running daemon may not use this configuration, unless it is the default one.
   const asked = socket !== undefined || (usual && disk === undefined && (await firstValueFrom(ask$(paths))).ok);
   const from = (path: string): Source => (asked ? ofDaemon(paths) : ofDisk(path, paths));
   if (usual && !existsSync(file)) return success({ source: from(disk ?? DEFAULT_DISK) });
@@ -90,13 +90,13 @@ const findSource = async ({ disk, socket, config: file }: WatchOptions): Promise
   return failure(result.error.map(formatDiagnostic));
 };
 
-// The status of a process that a signal ends.
+// Exit status of a process that a signal ends.
 const codeOf = (signal: (typeof TERMINAL_SIGNALS)[number]): number => 128 + constants.signals[signal];
 
 const signal$ = (): Observable<number> =>
   merge(...TERMINAL_SIGNALS.map((signal) => fromEvent(process, signal).pipe(map(() => codeOf(signal)))));
 
-// Whoever reads the output, or the terminal, may go away.
+// The reader of the output, or the terminal, may be closed.
 const gone$ = (): Observable<number> => fromEvent(process.stdout, 'error').pipe(map(() => 0));
 
 const isUnicode = (): boolean => {
@@ -110,7 +110,7 @@ const owner: Owner = {
   stop: () => process.kill(process.pid, 'SIGSTOP'),
 };
 
-// Runs a stream to its end, or until it has to stop; emits nothing but the exit status.
+// Runs a stream until it ends or `stop$` emits; resolves to the exit status.
 const finished = async (work$: Observable<unknown>, stop$: Observable<number>): Promise<number> => {
   let code = 0;
   const stopped$ = stop$.pipe(
@@ -133,7 +133,7 @@ const onTerminal = async (watched: Watched, sort: Sort, unicode: boolean): Promi
     filter((key) => key === 'ctrl-c'),
     map(() => codeOf('SIGINT')),
   );
-  // In raw mode the terminal does not do it; its whole group, as it would.
+  // In raw mode the terminal does not send SIGTSTP; like the terminal, this stops the whole process group.
   const key_$ = pressed$.pipe(tap((key) => key === 'ctrl-z' && process.kill(0, 'SIGTSTP')));
   const frames$ = frame$(watched, { key$: key_$, size$: size$(process.stdout), unicode, sort });
   const left$ =
@@ -141,7 +141,7 @@ const onTerminal = async (watched: Watched, sort: Sort, unicode: boolean): Promi
   return await finished(drawn$(frames$, process.stdout, input, owner), merge(toStop$, signal$(), gone$(), left$));
 };
 
-// Why no VM has a value, as far as the daemon that writes it knows. A table is empty as well where no VM runs.
+// Asks the daemon behind the source why no VM has a value. Empty if it knows none, for instance if no VM runs.
 const whyNone = async ({ paths, file }: Source): Promise<readonly string[]> => {
   const answer = await firstValueFrom(ask$(paths));
   const status = answer.ok ? parsedStatus(answer.value) : undefined;
@@ -176,11 +176,12 @@ const asText = async (watched: Watched & Source, { sort, count }: WatchOptions, 
 };
 
 /**
- * `vhostmd watch`: the domains on a metrics disk, or of the running daemon, as a screen in a terminal, else as text. Exit
- * status 0 at its end, 1 if that cannot be read at the start (a terminal waits for it) or shows no VM because libvirt is away, 2 if the configuration is wrong.
+ * `vhostmd watch`: shows the domains of the running daemon or of a metrics disk, in a terminal as a screen, else as
+ * text. Exit status 0 at its end, 1 if the source cannot be read at the start (a terminal waits for it) or has no VM
+ * because libvirt is away, 2 for an invalid configuration.
  */
 export const watch = async (options: WatchOptions): Promise<number> => {
-  // One that ended it would leave the terminal as a screen.
+  // A signal that ended the process would leave the terminal in screen mode.
   ignoreMeaningless();
   const found = await findSource(options);
   if (!found.ok) {

@@ -2,25 +2,25 @@ import { VALUE_TYPES, type Context, type MetricDefinition } from '../../model/me
 import { findStat, type Quantity, type Statistic, STATISTICS } from '../../model/statistics.ts';
 import { baseUnit } from '../../model/units.ts';
 
-/** What a metric stands for, and the factor that makes seconds or bytes of its values. */
+/** Quantity of a metric, and the factor that converts its values to seconds or bytes. */
 export interface Meaning {
-  /** Missing for a metric that is shown under its own name. */
+  /** Absent for a metric that is shown under its own name. */
   readonly quantity?: Quantity;
   readonly factor: number;
-  /** The factor makes bytes. */
+  /** True if the factor converts to bytes. */
   readonly memory: boolean;
-  /** It only grows, so that its growth per second is what is worth seeing. */
+  /** True if it only grows, so that its growth per second is shown. */
   readonly counter: boolean;
 }
 
-/** What a document says of a metric besides its value. */
+/** Name, type and unit of a metric in a document. */
 export interface Label {
   readonly name: string;
   readonly type: string;
   readonly unit?: string;
 }
 
-// Names of the two presets, and what else is usual; lower case, without punctuation.
+// Names in the presets, and other usual ones; lower case, without punctuation.
 const NAMES: Readonly<Record<Context, readonly (readonly [name: RegExp, quantity: Quantity])[]>> = {
   host: [
     [/^(host)?name$/, 'name'],
@@ -51,7 +51,7 @@ const bareNames = (known: readonly Statistic[]): ReadonlyMap<string, Statistic> 
   new Map(known.filter(({ name }) => !name.includes('#')).map((statistic) => [bare(statistic.name), statistic]));
 const BARE_NAMES = { host: bareNames(STATISTICS.host), vm: bareNames(STATISTICS.vm) };
 
-/** What metrics of such a name are, and the unit of those that have none. */
+/** Returns the quantity of metrics with a name, and their unit if they have none. */
 const named = (context: Context, key: string): { readonly quantity?: Quantity | undefined; readonly unit?: string } => {
   const quantity = NAMES[context].find(([name]) => name.test(key))?.[1];
   if (quantity === undefined) return BARE_NAMES[context].get(key) ?? {};
@@ -67,7 +67,7 @@ const meaningOf = (quantity: Quantity, unit: string, given = ''): Meaning => {
 
 const steal = ({ type, unit = '' }: Label, name: string): Meaning => {
   const share = unit.trim() === '%' || /percent|pct|share/.test(name);
-  // Without a unit: libvirt's own integers are nanoseconds; a real number is what a scale made of them.
+  // Without a unit, integers are libvirt's nanoseconds, and real numbers are scaled to seconds.
   if (!share) return meaningOf('stealTime', type.startsWith('real') ? 's' : 'ns', unit);
   return { quantity: 'stealShare', factor: 1, memory: false, counter: false };
 };
@@ -82,7 +82,7 @@ const byName = (context: Context, label: Label): Meaning => {
   return { factor: memory ? base.factor : 1, memory, counter: findStat(context, label.name)?.kind === 'counter' };
 };
 
-// What a `<stat>` counts is known exactly, whatever the metric's name: its own unit, less the scale.
+// The unit of a `<stat>` is known exactly, whatever the metric's name; the scale is divided out.
 const byStat = (context: Context, label: Label, stat: string, scale: number): Meaning => {
   const { name = '', quantity, unit = '', kind } = findStat(context, stat) ?? {};
   if (quantity === undefined || name.replaceAll('#', '*') !== stat)
@@ -91,21 +91,21 @@ const byStat = (context: Context, label: Label, stat: string, scale: number): Me
   return { ...meaning, factor: meaning.factor / scale };
 };
 
-/** Whether the values of a metric of that type are numbers. */
+/** True if values of that type are numbers. */
 export const isNumeric = (type: string): boolean => NUMBERS.has(type);
 
-/** Finds what a metric stands for. */
+/** Returns the meaning of a metric. */
 export type MeaningOf = (context: Context, metric: Label) => Meaning;
 
-// Bounded, because names come from a disk that anybody may have written.
+// Limits the memory for names from an untrusted disk.
 const MOST_KNOWN = 10_000;
 
-/** Finds what metrics stand for: by the statistic that the configuration gives them, else by their names and units. */
+/** Finds the meaning of metrics by the statistic that the configuration gives them, else by their names and units. */
 export const meanings = (definitions: readonly MetricDefinition[] = []): MeaningOf => {
   const stats = new Map<string, { readonly stat: string; readonly scale: number }>();
   for (const { context, name, source } of definitions)
     if (source.kind === 'stat') stats.set(`${context} ${name}`, { stat: source.stat, scale: source.scale ?? 1 });
-  // Asked for every metric of every document, so what was said of the same name last is at hand.
+  // Called for every metric of every document, so the last result of each name is cached.
   const last = {
     host: new Map<string, { readonly label: Label; readonly meaning: Meaning }>(),
     vm: new Map<string, { readonly label: Label; readonly meaning: Meaning }>(),
