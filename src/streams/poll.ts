@@ -1,6 +1,5 @@
 import {
   concat,
-  concatMap,
   connect,
   defer,
   filter,
@@ -11,13 +10,18 @@ import {
   of,
   type OperatorFunction,
   type SchedulerLike,
+  skip,
+  skipWhile,
   takeUntil,
+  takeWhile,
   tap,
   timer,
+  toArray,
 } from 'rxjs';
 
 import { domainRunKey, type Domain, type MetricDefinition, type Reading } from '../model/metric.ts';
-import { type Collecting, domainRunKeyOf, type Collection, collections } from './jobs.ts';
+import { jobBook, type Progress } from './job-book.ts';
+import { type Collecting, type Collection, collections } from './jobs.ts';
 import type { Trigger } from './trigger.ts';
 
 /** What one trigger's collection came to: once as a whole, then whatever was late, piece by piece. */
@@ -27,22 +31,14 @@ export interface Batch {
   readonly readings: readonly Reading[];
 }
 
-interface Progress {
+interface News extends Progress {
   readonly readings: readonly Reading[];
-  /** Jobs that nobody waits for any more. */
-  readonly answered: readonly string[];
-  /** Jobs that may be started again. */
-  readonly ended: readonly string[];
 }
 
-const NO_NEWS: Progress = { readings: [], answered: [], ended: [] };
-
-const dropGone = (jobs: Set<string>, gone: ReadonlySet<string>): void => {
-  for (const job of jobs) if (gone.has(domainRunKeyOf(job))) jobs.delete(job);
-};
+const NO_NEWS: News = { readings: [], answered: [], ended: [] };
 
 // An action that is being killed has its outcome before its process is gone; statistics of many domains answer one by one.
-const progress$ = ({ jobs, jobOf, result$, endsWithAnswer }: Collection): Observable<Progress> =>
+const news$ = ({ jobs, jobOf, result$, endsWithAnswer }: Collection): Observable<News> =>
   defer(() => {
     const left = new Set(jobs);
     return concat(
@@ -56,6 +52,30 @@ const progress$ = ({ jobs, jobOf, result$, endsWithAnswer }: Collection): Observ
     );
   });
 
+// All that comes until the collection is whole is one batch; what comes later is late.
+const batches =
+  (trigger: Trigger, isWhole: () => boolean): OperatorFunction<News, Batch> =>
+  (news$) =>
+    news$.pipe(
+      map(({ readings }) => ({ readings, whole: isWhole() })),
+      connect((shared$) =>
+        merge(
+          shared$.pipe(
+            takeWhile(({ whole }) => !whole, true),
+            map(({ readings }) => readings),
+            toArray(),
+            map((all): Batch => ({ kind: 'whole', trigger, readings: all.flat() })),
+          ),
+          shared$.pipe(
+            skipWhile(({ whole }) => !whole),
+            skip(1),
+            filter(({ readings }) => readings.length > 0),
+            map(({ readings }): Batch => ({ kind: 'late', trigger, readings })),
+          ),
+        ),
+      ),
+    );
+
 /**
  * Collects for each trigger. The whole comes when all is in, at the latest after `patience`; what is late comes
  * when it arrives. What still runs is not started again; what overran once is not waited for until it is prompt again.
@@ -65,47 +85,25 @@ export const poll = (
   metrics: readonly MetricDefinition[],
   patience: number,
   scheduler: SchedulerLike,
-): OperatorFunction<Trigger, Batch> => {
-  return connect((trigger$) =>
+): OperatorFunction<Trigger, Batch> =>
+  connect((trigger$) =>
     defer(() => {
-      const running = new Set<string>();
-      const slow = new Set<string>();
+      const book = jobBook();
       const goneOf$ = (domain: Domain): Observable<unknown> =>
         trigger$.pipe(filter(({ gone }) => gone.has(domainRunKey(domain))));
 
       const collect$ = (trigger: Trigger): Observable<Batch> =>
         defer(() => {
-          const awaited = new Set<string>();
-          const start = (job: string): boolean => {
-            if (running.has(job)) return false;
-            running.add(job);
-            if (!slow.has(job)) awaited.add(job);
-            return true;
-          };
-          const finish = ({ answered, ended }: Progress): void => {
-            const prompt = scheduler.now() - trigger.at < patience;
-            for (const job of answered) {
-              awaited.delete(job);
-              if (prompt) slow.delete(job);
-            }
-            for (const job of ended) running.delete(job);
-          };
-          const all = collections(sources, metrics, trigger, { start, isSlow: (job) => slow.has(job), goneOf$ });
-          const gathered: Reading[] = [];
-          let settled = false;
-          return merge(...all.map(progress$), of(NO_NEWS)).pipe(
-            tap(finish),
+          const { start, finish, giveUp, drop, isWhole } = book.begin();
+          const all = collections(sources, metrics, trigger, { start, isSlow: book.isSlow, goneOf$ });
+          return merge(...all.map(news$), of(NO_NEWS)).pipe(
+            tap((news) => finish(news, scheduler.now() - trigger.at < patience)),
             connect((shared$) => {
-              const complete$ = shared$.pipe(filter(() => awaited.size === 0));
-              const overdue$ = timer(patience, scheduler).pipe(
-                tap(() => {
-                  for (const job of awaited) slow.add(job);
-                  awaited.clear();
-                }),
-              );
+              const complete$ = shared$.pipe(filter(isWhole));
+              const overdue$ = timer(patience, scheduler).pipe(tap(giveUp));
               const gone$ = trigger$.pipe(
                 filter(({ gone }) => gone.size > 0),
-                tap(({ gone }) => dropGone(awaited, gone)),
+                tap(({ gone }) => drop(gone)),
               );
               const given$ = merge(overdue$, gone$).pipe(
                 map(() => NO_NEWS),
@@ -113,22 +111,14 @@ export const poll = (
               );
               return merge(shared$, given$);
             }),
-            concatMap(({ readings }): readonly Batch[] => {
-              if (settled) return readings.length > 0 ? [{ kind: 'late', trigger, readings }] : [];
-              for (const reading of readings) gathered.push(reading);
-              settled = awaited.size === 0;
-              return settled ? [{ kind: 'whole', trigger, readings: gathered }] : [];
-            }),
+            batches(trigger, isWhole),
           );
         });
 
       return trigger$.pipe(
-        tap(({ gone }) => {
-          if (gone.size > 0) dropGone(slow, gone);
-        }),
+        tap(({ gone }) => book.drop(gone)),
         filter(({ cause, reached, due }) => cause === 'tick' || reached || due.length > 0),
         mergeMap(collect$),
       );
     }),
   );
-};
