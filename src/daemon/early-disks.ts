@@ -4,13 +4,13 @@ import type { Owner } from '../system/process/privileges.ts';
 import type { DiskFile } from '../sinks/metrics-disk/disk-file.ts';
 import { hangsNotice } from '../sinks/metrics-disk/file-system.ts';
 
-/** What a start of the daemon does about disks before its sinks run. */
+/** Work on disks at the start of the daemon, before its sinks run. */
 export interface RunDisks {
-  /** The shared disk that `openEarly` opened; once. */
+  /** Returns the shared disk that `openEarly` opened; only on the first call. */
   readonly opened: (path: string) => DiskFile | undefined;
-  /** Opens the shared disk and takes over private ones, as root, for the user to be. Throws a clear message. */
+  /** Opens the shared disk and takes over private ones as root, for `owner`. Rejects with a message for the log. */
   readonly openEarly: (config: Config, owner: Owner) => Promise<void>;
-  /** Logs, once for each path, that a disk is on a file system that may hang. */
+  /** Warns, once per path, about a disk on a file system that may hang. */
   readonly sayHangs: (config: Config) => void;
 }
 
@@ -27,7 +27,7 @@ export const runDisks = (log: Log): RunDisks => {
       return file;
     },
     openEarly: async (config, owner) => {
-      // Loaded now: another user may not be able to read our files.
+      // Loaded while still root: the other user may be unable to read our files.
       const { openEarly, preparePrivate } = await import('../sinks/metrics-disk/prepare-disks.ts');
       const shared = sharedOf(config);
       if (shared !== undefined) early.set(shared.path, openEarly(shared, owner));

@@ -5,13 +5,13 @@ import type { SinkReport } from '../sinks/sink.ts';
 import type { ConnectionState } from '../sources/libvirt/reconnect.ts';
 import type { MissingLine } from './log-missing-values.ts';
 
-/** A configuration with the sinks that it asks for. */
+/** A configuration with its sinks. */
 export interface Setup {
   readonly config: Config;
   readonly sinks: readonly ConfiguredSink[];
 }
 
-/** How the reading of the configuration goes on after a SIGHUP. */
+/** Progress of a reload after a SIGHUP. */
 export type Reload =
   | { readonly kind: 'loading' }
   | { readonly kind: 'loaded'; readonly setup: Setup }
@@ -22,8 +22,8 @@ export const requiredOf = ({ sinks }: Setup): readonly string[] =>
   sinks.filter(({ required }) => required).map(({ key }) => key);
 
 /**
- * What happens in the daemon, in its order. The log, the telemetry, the status socket, the readiness and the service
- * manager consume these events, and nothing else.
+ * An event in the daemon. The log, the telemetry, the status socket, the readiness and the service manager derive from
+ * the stream of these events alone.
  */
 export type DaemonEvent =
   | { readonly kind: 'linked'; readonly setup: Setup; readonly link: ConnectionState }
@@ -37,7 +37,7 @@ export type DaemonEvent =
 export type EventKind = DaemonEvent['kind'];
 export type EventOf<K extends EventKind> = Extract<DaemonEvent, { readonly kind: K }>;
 
-/** Tells whether an event is of one kind; for `filter`. */
+/** Returns a predicate for events of one kind, for `filter`. */
 export const isOf =
   <K extends EventKind>(kind: K) =>
   (event: DaemonEvent): event is EventOf<K> =>

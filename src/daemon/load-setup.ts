@@ -6,12 +6,12 @@ import type { SinkContext } from '../sinks/definition.ts';
 import type { DiskFile } from '../sinks/metrics-disk/disk-file.ts';
 import { sinksFor } from '../sinks/index.ts';
 
-/** A configuration that can be run, or the lines that say why not. */
+/** A configuration that can be run, or its errors as lines. */
 export type Loaded = Result<Setup, readonly string[]> & { readonly warnings: readonly string[] };
 
 const lines = (diagnostics: readonly Diagnostic[]): readonly string[] => diagnostics.map(formatDiagnostic);
 
-/** Reads and checks a configuration file, the sinks it asks for included. Opens nothing; `opened` as of `sinksFor`. */
+/** Reads and checks a configuration file and makes its sinks. Opens nothing. `opened`: see `sinksFor`. */
 export const loadSetup = async (
   file: string,
   context: SinkContext,

@@ -5,20 +5,20 @@ import type { Level, Log } from '../system/log.ts';
 import { counted } from '../model/duration.ts';
 import { type Change, paced } from '../rx/paced.ts';
 
-/** Where lines go, and by which clock they are paced. */
+/** The log, and the clock of its rate limits. */
 export interface LogOptions {
   readonly log: Log;
   readonly scheduler: SchedulerLike;
 }
 
-/** A change with its line, or its lines. */
+/** A change with its lines. */
 export interface LoggedChange extends Change {
   readonly level: Level;
   readonly component: string;
   readonly messages: readonly [string, ...(readonly string[])];
 }
 
-/** Logs the changes that values bring, `paced`, so that what fails and works in turns does not fill the log. Values do not wait. */
+/** Logs the changes that values cause, rate-limited by `paced`, because flapping would fill the log. Delays no value. */
 export const logChanges = <T>(
   changeOf: (value: T) => LoggedChange | undefined,
   { log, scheduler }: LogOptions,

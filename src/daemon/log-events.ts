@@ -7,7 +7,7 @@ import { logLink } from './log-link.ts';
 import { logReports } from './log-sinks.ts';
 
 interface EventLogOptions extends LogOptions {
-  /** URI of libvirt; undefined: libvirt's own default. */
+  /** URI of libvirt; undefined for libvirt's default. */
   readonly connect?: string;
   /** The configuration file. */
   readonly file: string;
@@ -18,7 +18,7 @@ const logReload = (reload: Reload, { log, file }: EventLogOptions): void => {
   if (reload.kind === 'loaded') log('notice', 'configuration', `Reloading ${file}`);
 };
 
-/** Logs the events of the daemon. Lines of a sink that are still held back are dropped when it is closed. */
+/** Logs the events of the daemon. Delayed lines of a sink are dropped when it is closed. */
 export const logEvents =
   (options: EventLogOptions) =>
   (event$: Observable<DaemonEvent>): Observable<never> => {
@@ -33,7 +33,7 @@ export const logEvents =
       groupBy(({ sink }) => sink, { element: ({ report }) => report, duration: ({ key }) => closed$(key) }),
       mergeMap((of$) => of$.pipe(logReports(of$.key.name, options), takeUntil(closed$(of$.key)))),
     );
-    // Of each configuration by itself: a reload opens a connection of its own, and logs it.
+    // Per configuration: a reload opens its own connection, and logs it.
     const link$ = event$.pipe(
       filter(isOf('linked')),
       groupBy(({ setup }) => setup, { element: ({ link }) => link, duration: ({ key }) => replaced$(key) }),

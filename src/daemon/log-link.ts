@@ -19,6 +19,6 @@ const linkChange =
     return { kind: 'up', detail: product, level: 'notice', component, messages };
   };
 
-/** Logs whether libvirt is connected. `uri`: undefined for libvirt's own default. */
+/** Logs whether libvirt is connected. `uri`: undefined for libvirt's default. */
 export const logLink = (uri: string | undefined, options: LogOptions): MonoTypeOperatorFunction<ConnectionState> =>
   logChanges(linkChange(uri), options);

@@ -5,15 +5,15 @@ import { PAUSE } from '../rx/paced.ts';
 import { KEPT_PERIODS } from '../streams/latest-values.ts';
 import { escapeForLog } from '../model/value.ts';
 
-/** A line about metrics that have lost their value, or have it again. */
+/** A line about metrics that have lost or regained their values. */
 export interface MissingLine {
   readonly level: 'warning' | 'info';
   readonly message: string;
 }
 
-// So many domains are named when the same metric fails for all of them at once.
+// Most domains named in one line when the same metric fails for several.
 const NAMED = 3;
-// So many lines of one snapshot; a trouble that all metrics share must not flood the log.
+// Most lines per snapshot: a fault that all metrics share must not flood the log.
 const MOST_LINES = 20;
 
 const who = (faults: readonly Fault[]): string => {
@@ -23,7 +23,7 @@ const who = (faults: readonly Fault[]): string => {
   return `${names.length > 1 ? 'the domains' : 'the domain'} ${names.slice(0, NAMED).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 };
 
-/** The note of an outcome as a line, the first time that the metric has one; undefined otherwise. */
+/** Makes a function that returns the note of an outcome as a line, for the first note of each metric only. */
 export const noteLines = (): ((metric: MetricDefinition, outcome: Outcome) => string | undefined) => {
   const noted = new Set<number>();
   return ({ index, name, place: { file, line } }, outcome) => {
@@ -33,15 +33,15 @@ export const noteLines = (): ((metric: MetricDefinition, outcome: Outcome) => st
   };
 };
 
-/** What is wrong with a value: it has none, or it is old. */
+/** A metric without a value, or with a late one. */
 interface Fault {
   readonly metric: MetricDefinition;
   readonly domain?: Domain;
-  /** Undefined: it is shown, but late. */
+  /** Undefined for a late value, which is still published. */
   readonly reason?: string;
 }
 
-/** What has been logged of one metric, by domain, and when the last line was. */
+/** Logged faults of one metric by domain, and the time of its last line. */
 interface Logged {
   readonly faults: Map<string, Fault>;
   at: number;
@@ -63,7 +63,7 @@ const NOTHING: ReadonlyMap<string, Fault> = new Map();
 const isSame = (one: Fault | undefined, other: Fault): boolean =>
   one !== undefined && (one.reason === undefined) === (other.reason === undefined);
 
-/** The one line that a metric has now, and what is logged by it. */
+/** Returns the line about a metric that is due now, if any, and records it in `logged`. */
 const lineOf = (logged: Logged, now: ReadonlyMap<string, Fault>): MissingLine | undefined => {
   const news = [...now].filter(([key, fault]) => !isSame(logged.faults.get(key), fault));
   const missing = news.filter(([, { reason }]) => reason !== undefined);
@@ -89,8 +89,8 @@ const lineOf = (logged: Logged, now: ReadonlyMap<string, Fault>): MissingLine | 
 };
 
 /**
- * Says each loss and each return of a value, not at every tick: those of one metric in one line, and at most one line of
- * a metric in a minute. What comes and goes within a minute is one line.
+ * Emits a line when values are lost or return, not at every tick: one line for all domains of a metric, and at most one
+ * line per metric and minute.
  */
 export const missingLines$ = (snapshot$: Observable<Snapshot>): Observable<MissingLine> =>
   defer(() => {
@@ -106,7 +106,7 @@ export const missingLines$ = (snapshot$: Observable<Snapshot>): Observable<Missi
         const lines: MissingLine[] = [];
         for (const [index, logged] of all) {
           const faults = now.get(index) ?? NOTHING;
-          // The end of a domain is no return of its values.
+          // When a domain ends, its values have not returned.
           for (const [key, { domain }] of logged.faults) {
             if (domain !== undefined && !running.has(key) && !faults.has(key)) logged.faults.delete(key);
           }

@@ -15,7 +15,7 @@ import {
 import { logChanges, type LoggedChange, type LogOptions } from './log-changes.ts';
 import type { SinkReport } from '../sinks/sink.ts';
 
-/** Since when the sink fails, and what its latest report changes. */
+/** Start of the sink's failure, and the change that its latest report causes. */
 interface Failing {
   readonly since: number | undefined;
   readonly change?: LoggedChange;
@@ -37,11 +37,11 @@ const nextFailing =
     return { since: undefined, change: { kind: 'works', detail: '', level: 'notice', component, messages: [after] } };
   };
 
-// What a sink says that has written nothing.
+// Message of a sink that has written nothing.
 const idleOf = (report: SinkReport | undefined): string =>
   report?.kind === 'written' && (report.bytes ?? 0) === 0 ? report.message : '';
 
-/** Logs what one sink reports, and that it works again after a failure. */
+/** Logs the reports of one sink, and its recovery after a failure. */
 export const logReports = (component: string, options: LogOptions): MonoTypeOperatorFunction<SinkReport> => {
   const { log, scheduler } = options;
   return connect((report$) => {
@@ -54,7 +54,7 @@ export const logReports = (component: string, options: LogOptions): MonoTypeOper
       startWith(undefined),
       pairwise(),
       tap(([before, report]) => {
-        // A sink that has written nothing is logged when that changes, not at each snapshot.
+        // A report that nothing was written is logged when it changes, not at each snapshot.
         if (report?.kind === 'written' && (idleOf(report) === '' || idleOf(report) !== idleOf(before)))
           log('debug', component, `${report.message}, ${(scheduler.now() - report.snapshot.at).toFixed(1)} ms`);
       }),

@@ -2,7 +2,7 @@ import { filter, map, type OperatorFunction, scan, take } from 'rxjs';
 
 import { type DaemonEvent, type EventOf, isOf, requiredOf, type Setup } from './events.ts';
 
-/** How a start ends. `failed`: a required sink cannot open its target. */
+/** Result of a start. `failed`: a required sink cannot open its target. */
 export type Started = { readonly kind: 'ready' } | { readonly kind: 'failed'; readonly reason: string };
 
 interface Starting {
@@ -16,7 +16,7 @@ const next = ({ waitFor }: Starting, { sink, report }: EventOf<'report'>): Start
   return report.kind === 'written' ? { waitFor: new Set([...waitFor].filter((key) => key !== sink.key)) } : { waitFor };
 };
 
-/** Emits once, when every required sink of the first configuration has written, or one of them cannot open its target. */
+/** Emits once: when every required sink of the first configuration has written, or one cannot open its target. */
 export const started =
   (setup: Setup): OperatorFunction<DaemonEvent, Started> =>
   (event$) =>

@@ -13,15 +13,15 @@ import { escapeForLog } from '../model/value.ts';
 import { loadSetup } from './load-setup.ts';
 import type { RunDisks } from './early-disks.ts';
 
-// Of a storm of signals the first is obeyed at once, the others together after this time, in milliseconds.
+// Milliseconds. In a storm of signals the first takes effect at once, the others together after this time.
 const SIGNAL_PAUSE = 1000;
 
-/** All that this or another configuration may need: later an upgrade may have put another version in the place of our files. */
+/** Loads the modules that any configuration may need, because an upgrade may replace our files later. */
 export const loadRest = async (): Promise<unknown> => await Promise.all([loadActions(), loadSinks()]);
 
 const usesActions = ({ config }: Setup): boolean => config.metrics.some(({ source }) => source.kind === 'action');
 
-// What it needs of our files is loaded here, so that a reload without descriptors or files is refused.
+// Loads the modules of a configuration, so that a reload without descriptors or files is refused.
 const loadAll = async (
   file: string,
   context: PrometheusContext,
@@ -41,7 +41,7 @@ const loadAll = async (
   }
 };
 
-/** Reads and checks a configuration, and loads what it needs; logs what is wrong with it. */
+/** Reads and checks a configuration and loads its modules. Logs its errors and warnings. */
 export const load = async (
   file: string,
   telemetry: () => readonly Family[],
@@ -63,11 +63,11 @@ export const load = async (
   return { kind: 'refused', reason: loaded.error[0] ?? 'it has mistakes' };
 };
 
-/** A signal of the process. */
+/** Emits at each signal of that name. */
 export const signal$ = (signal: NodeJS.Signals): Observable<unknown> =>
   fromEvent(process, signal).pipe(throttleTime(SIGNAL_PAUSE, monotonicScheduler, { leading: true, trailing: true }));
 
-/** The configuration, read again at each SIGHUP. */
+/** Reads the configuration again at each SIGHUP. */
 export const reload$ = (
   file: string,
   telemetry: () => readonly Family[],
@@ -83,5 +83,5 @@ export const reload$ = (
     ),
   );
 
-/** What a reload puts in force: nothing unless the file is right. */
+/** Setups that a reload puts into force: none unless it succeeded. */
 export const setupOf = (reload: Reload): readonly Setup[] => (reload.kind === 'loaded' ? [reload.setup] : []);

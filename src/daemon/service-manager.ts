@@ -21,28 +21,28 @@ import { type InForce, NO_REPORTS, type Reports, signsOfLife$ } from './watchdog
 import { runningIn } from './status/status.ts';
 import { counted, vmsText } from '../model/duration.ts';
 
-/** What the service manager is to be told; `stuck` is for the log, too: the watchdog gets no sign of life. */
+/** Notifications for the service manager. `stuck` is also logged, because watchdog pings stop. */
 export type ServiceNotification =
   | { readonly kind: 'ready' | 'reloading' | 'watchdog' }
   | { readonly kind: 'status' | 'stuck'; readonly text: string };
 
-/** The daemon at work. */
+/** Inputs of `service$`. */
 export interface ServiceInputs {
   /** The first configuration. */
   readonly setup: Setup;
   readonly event$: Observable<DaemonEvent>;
   readonly view: () => TelemetryView;
-  /** Milliseconds between two signs of life; undefined: nobody expects one. */
+  /** Milliseconds between watchdog pings; undefined without a watchdog. */
   readonly watchdogInterval?: number | undefined;
   /** Wall clock, in milliseconds. */
   readonly wallClock: () => number;
   readonly scheduler: SchedulerLike;
 }
 
-// Milliseconds between two statuses.
+// Milliseconds between two status lines.
 const STATUS_PAUSE = 1000;
 
-/** The state in words, without anything that changes by itself; undefined before the first snapshot. */
+/** Status line, without anything that changes with time alone; undefined before the first snapshot. */
 const statusText = (
   { newest, libvirt, sinks, notReloaded }: TelemetryView,
   wallOf: (at: number) => string,
@@ -60,12 +60,12 @@ const statusText = (
   ].join('; ');
 };
 
-/** Times of the monotonic clock on the wall clock, each always the same, whatever happens to that clock later. */
+/** Converts times of the monotonic clock to the wall clock. Each keeps its result, even if the wall clock is set. */
 const wallTimes = (now: () => number, wallClock: () => number): ((at: number) => string) => {
   const known = new Map<number, string>();
   return (at) => {
     const text = known.get(at) ?? `${new Date(wallClock() - (now() - at)).toISOString().slice(0, 19)}Z`;
-    // Only the newest is asked for again.
+    // Only the newest time is requested again.
     known.clear();
     known.set(at, text);
     return text;
@@ -82,10 +82,9 @@ const isPublished = ({ newest }: TelemetryView, next: Setup, reports: Reports): 
 };
 
 /**
- * Notifications for the service manager after the start. READY after a reload comes when every required
- * sink has written a snapshot of the new configuration, or has failed to. Signs of life come only while ticks are
- * published and the required sinks deliver them or say why not: a daemon that hangs is to be restarted, one whose disk is
- * full is not.
+ * Notifications for the service manager after the start. READY after a reload follows when every required sink has
+ * written a snapshot of the new configuration, or failed to. Watchdog pings continue only while ticks are published
+ * and the required sinks deliver them or report a failure: a daemon that hangs must be restarted, a full disk is not a reason.
  */
 export const service$ = ({
   setup,

@@ -15,18 +15,18 @@ import { makeSocketFolder, ownSocketPath, statusSocket$, type Told } from './sta
 import { type Status, statusOf } from './status/status.ts';
 import { asciiJson, statusLines } from './status/text.ts';
 
-/** What the daemon knows of itself, and how others get it. */
+/** Status of the daemon, and its socket. */
 export interface StatusEndpoint {
   readonly telemetry: Telemetry;
-  /** For Prometheus. */
+  /** The daemon's figures for Prometheus. */
   readonly families: () => readonly Family[];
-  /** The status for people, as `vhostmd status` prints it. */
+  /** The status as lines of text, as `vhostmd status` prints it. */
   readonly lines: () => readonly string[];
-  /** Notes what happens in the daemon. */
+  /** Counts an event of the daemon. */
   readonly observe: (event: DaemonEvent) => void;
-  /** Makes the folder of the status socket, while that is still allowed; `owner` is who will run the daemon. */
+  /** Makes the folder of the status socket for `owner`, before the privileges are dropped. */
   readonly prepare: (owner?: Owner) => void;
-  /** Serves `vhostmd status` and `vhostmd watch` until it is unsubscribed. Where that is impossible it is said once, and all else goes on. */
+  /** Serves `vhostmd status` and `vhostmd watch` until unsubscribed. A failure is logged once, without other effects. */
   readonly serve: () => Subscription | undefined;
 }
 
@@ -34,7 +34,7 @@ export const createStatusEndpoint = (file: string, scheduler: SchedulerLike, log
   const telemetry = createTelemetry(scheduler);
   const count = observe(telemetry);
   const published$ = new Subject<Snapshot>();
-  // Made once of each snapshot, and not at all where nobody follows; only its age is that of the moment.
+  // Serialised once per snapshot, and only for followers; the age is that of the moment.
   const rests = new WeakMap<Snapshot, string>();
   const restOf = (snapshot: Snapshot): string => {
     const known = rests.get(snapshot);
@@ -75,7 +75,7 @@ export const createStatusEndpoint = (file: string, scheduler: SchedulerLike, log
       try {
         if (socket !== undefined) makeSocketFolder(socket, owner);
       } catch {
-        // What that means is said when the socket is to be made.
+        // `serve` logs the failure.
       }
     },
     serve: () => {

@@ -33,26 +33,26 @@ import { patienceOf, snapshot$ } from '../streams/snapshot.ts';
 import { mergeByKey } from '../rx/merge-by-key.ts';
 import { switchMapWhenReady } from '../rx/switch-when-ready.ts';
 
-/** What the daemon is told from outside the configuration. */
+/** Options of the daemon besides the configuration. */
 export interface DaemonOptions {
-  /** URI of libvirt; undefined: libvirt's own default. */
+  /** URI of libvirt; undefined for libvirt's default. */
   readonly connect?: string;
   readonly scheduler: SchedulerLike;
-  /** The same sources, for somebody who measures them. */
+  /** Wraps the sources, to measure them. */
   readonly watched?: (sources: Sources) => Sources;
 }
 
-/** What the sinks of a configuration need to know of domains besides those that run. */
+/** Facts about domains that the sinks need besides the running ones. */
 const watchScope = ({ vmDisk, transports, updatePeriod }: Config): WatchScope => ({
   defined: vmDisk !== undefined,
   channels: transports.some(({ name }) => name === 'virtio'),
   period: updatePeriod,
 });
 
-/** Loads what runs processes, once: at the first action, for the default configuration has none, or before the privileges go. */
+/** Loads the modules that run actions once: at the first action, or before the privileges are dropped. */
 export const loadActions = once(() => loadPart(() => import('../sources/action/actions.ts')));
 
-/** The way of the data from the sources to snapshots, for one configuration. Subscribing starts everything. */
+/** Snapshots of one configuration. Subscribing starts all of its sources. */
 export const pipeline$ = (
   setup: Setup,
   { connect: uri, scheduler, watched = (sources) => sources }: DaemonOptions,
@@ -105,8 +105,8 @@ export const pipeline$ = (
   });
 
 /**
- * Joins sources, streams and sinks. Each further setup replaces the former one as soon as it has published: sinks that
- * both have (by `key`) stay open, others are closed first, so that a new one can open the same target.
+ * Joins sources, streams and sinks. A new setup replaces the former one when it has published. Sinks that both have (by
+ * `key`) stay open; others are closed first, so that a new one can open the same target.
  */
 export const daemon$ = (setup$: Observable<Setup>, options: DaemonOptions): Observable<DaemonEvent> =>
   setup$.pipe(

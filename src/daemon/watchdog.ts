@@ -16,30 +16,30 @@ import {
 import { type EventOf, requiredOf, type Setup } from './events.ts';
 import type { TelemetryView } from './telemetry/telemetry.ts';
 
-// A tick is late by a period and this, in milliseconds, before it counts as missing: collections and sinks take time.
+// Milliseconds by which a tick may be late, besides a period, because collections and sinks take time.
 const OVERDUE_GRACE = 5000;
 // Health checks per watchdog interval.
 const CHECKS_PER_INTERVAL = 8;
 
-/** The latest report of each sink that says whether it delivers. */
+/** Latest report `written` or `failed` of each sink. */
 export type Reports = ReadonlyMap<string, { readonly at: number; readonly last: EventOf<'report'>['report'] }>;
 
 export const NO_REPORTS: Reports = new Map();
 
-/** The configuration that the watchdog looks at, and since when. */
+/** The configuration that the watchdog checks, and the time since which it is in force. */
 export interface InForce {
   readonly setup: Setup;
   readonly since: number;
 }
 
-/** What the watchdog saw last: how many ticks, and when their number changed. `silent`: why it gives no sign of life. */
+/** Result of a check: the number of ticks, the time when it changed, and the reason if pings stop. */
 interface Check {
   readonly ticks: number;
   readonly tickAt: number;
   readonly silent?: string;
 }
 
-/** Looks whether ticks are published, and whether the required sinks deliver them or say why not. */
+/** Checks that ticks are published, and that the required sinks deliver them or report a failure. */
 export const nextCheck = (
   { ticks, tickAt }: Check,
   { now, period = 0, snapshots, newest }: TelemetryView,
@@ -58,7 +58,7 @@ export const nextCheck = (
   return isStuck ? { ...seen, silent: 'a sink has reported nothing' } : seen;
 };
 
-/** Signs of life, at most one in an interval of milliseconds, and why there are none. */
+/** Watchdog pings, at most one per interval (milliseconds), and the reason when they stop. */
 export const signsOfLife$ = (
   interval: number,
   view: () => TelemetryView,

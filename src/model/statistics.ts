@@ -16,7 +16,7 @@ export const STATS_GROUP = {
 } as const;
 export type StatsGroup = keyof typeof STATS_GROUP;
 
-/** What `vhostmd watch` has a place for. */
+/** Quantities that `vhostmd watch` shows in its table. */
 export type Quantity =
   | 'name'
   | 'time'
@@ -26,18 +26,18 @@ export type Quantity =
   | `load${1 | 5 | 15}`
   | `steal${'Time' | 'Share'}`;
 
-/** A figure that the daemon reads by itself; `#` in its name stands for a number (or `*`, which sums), `?` for one word. */
+/** A statistic that the daemon reads itself. `#` in its name is a number (or `*`, the sum of all), `?` is one word. */
 export interface Statistic<Name extends string = string, Via extends string = string> {
   readonly name: Name;
   readonly type: ValueType;
-  /** As in a `unit` attribute; empty: text, a number of things, or a code. */
+  /** Unit, as in a `unit` attribute; empty for text, counts and codes. */
   readonly unit: '' | 's' | 'ns' | 'B' | 'KiB' | '%' | '/s' | 'KiB/s' | 'MiB/s';
-  /** A counter only grows, but when it starts anew; untyped: text, or libvirt does not say. */
+  /** `counter`: only grows, or restarts from 0; `untyped`: text, or not documented by libvirt. */
   readonly kind: 'counter' | 'gauge' | 'untyped';
   readonly meaning: string;
-  /** What it is for `vhostmd watch`; where the name has `#`, the sum of all. */
+  /** Quantity in `vhostmd watch`; for a name with `#`, that of the sum. */
   readonly quantity: Quantity | undefined;
-  /** The file of the kernel or the call of libvirt that has it. */
+  /** File of the kernel or call of libvirt that has it. */
   readonly via: Via;
 }
 
@@ -63,7 +63,7 @@ const from = <Name extends string, Via extends string>(
   rows: readonly Row<Name>[],
 ): readonly Statistic<Name, Via>[] => rows.map((each) => ({ ...each, via }));
 
-/** Everything that is known of the statistics; code and documentation derive the rest from it. */
+/** All facts about the statistics. Code and documentation derive from this table. */
 export const STATISTICS = {
   host: [
     ...from('/proc/sys/kernel/hostname', [
@@ -140,7 +140,7 @@ export const STATISTICS = {
       ),
     ),
   ],
-  /** By libvirt's own names, as `virsh domstats` prints them. */
+  /** Names are libvirt's, as `virsh domstats` prints them. */
   vm: [
     ...from('virDomainGetInfo', [
       gauge('state.state', 'int32', '', 'virDomainState'),
@@ -265,7 +265,7 @@ export const STATISTICS = {
 } as const satisfies Readonly<Record<Context, readonly Statistic[]>>;
 
 export type HostStatistic = (typeof STATISTICS.host)[number];
-/** What one virDomainGetInfo has, the cheapest call by far. */
+/** Statistics in the result of virDomainGetInfo, the cheapest call by far. */
 export type DomainInfoStatistic = Extract<(typeof STATISTICS.vm)[number], { readonly via: 'virDomainGetInfo' }>;
 
 const pattern = (name: string): RegExp =>
@@ -279,10 +279,10 @@ const patterns = new Map(
 
 const NEW_FIELD = /^[a-z]+(?:\.(?:[A-Za-z0-9_-]+|\*))+$/;
 
-/** Whether a name that the table lacks may be a field of a newer libvirt: in one of the groups that are asked for. */
+/** True if a name that the table lacks may be a field of a newer libvirt: its first word is a known group. */
 export const mayBeNew = (name: string): boolean =>
   NEW_FIELD.test(name) && Object.hasOwn(STATS_GROUP, name.split('.', 1)[0] ?? '');
 
-/** The row of a name in `<stat>`, or undefined if there is no such statistic in that context. */
+/** Returns the row of a name in `<stat>`, or undefined if the context has no such statistic. */
 export const findStat = (context: Context, name: string): Statistic | undefined =>
   STATISTICS[context].find((known) => patterns.get(known.name)?.test(name));

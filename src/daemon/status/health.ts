@@ -3,23 +3,23 @@ import { type MissingMetric, missingMetrics, type OldValue, oldValues } from '..
 import { escapeForLog } from '../../model/value.ts';
 import { duration } from '../../model/duration.ts';
 
-/** What is known besides the figures. */
+/** Facts besides the figures. */
 export interface About {
   readonly version: string;
   readonly pid: number;
   readonly file: string;
 }
 
-/** Something that is not as it should be, as one line. */
+/** A problem, as one line of text. */
 export interface HealthIssue {
   readonly kind: 'collection' | 'sink' | 'full' | 'libvirt' | 'metric' | 'ticks' | 'configuration';
   readonly text: string;
 }
 
-// Of so many periods, and so many milliseconds at least.
+// A sink or a collection is late after this many periods, and at least this many milliseconds.
 const LATE_PERIODS = 3;
 const LATE = 3000;
-// So long a skipped tick is news.
+// A skipped tick is reported for this many periods, and at least this many milliseconds.
 const RECENT_PERIODS = 10;
 const RECENT = 60_000;
 const REASON = 200;
@@ -71,7 +71,7 @@ const collectionTroubles = ({ now, newest }: TelemetryView, late: number): reado
   return age < late ? [] : [{ kind: 'collection', text: `nothing has been collected for ${duration(age)}` }];
 };
 
-/** What is wrong now, the worst first; nothing if all is well. */
+/** Returns the current problems, the worst first; empty if all is well. */
 export const healthIssuesOf = (view: TelemetryView, { file }: About): readonly HealthIssue[] => {
   const { now, period = 0, newest, sinks, libvirt, skipped, notReloaded } = view;
   const late = Math.max(LATE, LATE_PERIODS * period);

@@ -11,37 +11,37 @@ import { unixListening$ } from '../../system/unix-socket.ts';
 /** Name of the socket in the runtime directory. */
 const NAME = 'status.sock';
 
-/** Asks for the status: one answer. Who asks for nothing gets it, too. */
+/** Request for the status: one answer. An empty request has the same answer. */
 export const STATUS = 'status\n';
-/** Asks to be told of each snapshot, on one line each, from the newest one on. */
+/** Request for all snapshots from the newest one on, as one line each. */
 export const FOLLOW = 'follow\n';
 
-/** What the daemon says of each snapshot, on one line of JSON. */
+/** One line of JSON about a snapshot. */
 export interface Told {
   readonly ageSeconds: number;
-  /** Names of the domains by uuid. */
+  /** Names of the domains by UUID. */
   readonly names: Readonly<Record<string, string>>;
-  /** As on a metrics disk that is large enough. */
+  /** The document, as on a metrics disk that is large enough. */
   readonly document: string;
 }
 
-// Milliseconds that whoever asks may take for his request, and for the answer, and how many may ask at a time.
+// Milliseconds for a request and for reading the answer, and the number of connections at a time.
 const ASKING = 500;
 const TAKING = 5000;
 const MOST = 16;
-// Bytes that one connection may send: a request is one short line, and reading without end would keep the daemon busy.
+// Most bytes of one connection: a request is a short line, and endless input would keep the daemon busy.
 const REQUEST = 4096;
-// So many milliseconds an answer may be given to others, while somebody still takes it.
+// Milliseconds for which an answer is shared while a client still reads it.
 const FRESH = 1000;
 
-/** A text, or its bytes: many who do not read hold them once. */
+/** A text, or its bytes, which clients that do not read share in memory. */
 export type Text = string | Uint8Array;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where the daemon's socket is; undefined if this user has no runtime directory. */
+/** Path of the daemon's socket; undefined if this user has no runtime directory. */
 export const ownSocketPath = (environment: Environment, uid: number | undefined): string | undefined => {
-  // systemd gives a list of folders (systemd.exec(5)).
+  // systemd may list several folders (systemd.exec(5)).
   const given = environment['RUNTIME_DIRECTORY']?.split(':')[0];
   if (given !== undefined && given !== '') return path.join(given, NAME);
   if (uid === 0) return path.join('/run/vhostmd', NAME);
@@ -49,7 +49,7 @@ export const ownSocketPath = (environment: Environment, uid: number | undefined)
   return own === undefined || own === '' ? undefined : path.join(own, 'vhostmd', NAME);
 };
 
-/** Where to look for a daemon's socket: this user's own first, then the system's; in a service only in its own folder. */
+/** Paths of a daemon's socket: this user's own first, then the system's; in a service only that in its own folder. */
 export const socketPaths = (environment: Environment, uid: number | undefined): readonly string[] => {
   const own = ownSocketPath(environment, uid);
   const system = path.join('/run/vhostmd', NAME);
@@ -57,13 +57,13 @@ export const socketPaths = (environment: Environment, uid: number | undefined): 
   return (environment['RUNTIME_DIRECTORY'] ?? '') === '' ? [...new Set([own, system])] : [own];
 };
 
-/** Makes the folder of the socket if it is not there; one that is root's is given to `owner`, who is to make the socket. */
+/** Makes the folder of the socket if it is missing. Gives a folder of root to `owner`, who will make the socket. */
 export const makeSocketFolder = (file: string, owner?: Owner): void => {
   const folder = path.dirname(file);
-  // Root makes nothing, and gives nothing away, where others decide what that is.
+  // Root must not make or give away anything in a folder that others can replace.
   const wrong = isRoot() ? missingOrDistrusted(path.dirname(folder), { uid: 0, gid: 0 }) : undefined;
   if (wrong !== undefined) throw new Error(wrong.reason);
-  // Not with those above it: they are the system's, and where they are missing Node may try for ever (in /proc).
+  // Without its parents, which belong to the system; if they are missing, Node may retry forever (in /proc).
   if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) mkdirSync(folder, { mode: 0o755 });
   if (owner === undefined) return;
   const fd = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
@@ -74,7 +74,7 @@ export const makeSocketFolder = (file: string, owner?: Owner): void => {
   }
 };
 
-/** Sends texts until they end; of those that come while nobody takes them only the newest is kept. */
+/** Sends texts until they end. While the client does not read, only the newest one waits. */
 const send = (socket: Socket, text$: Observable<Text>): Subscription => {
   let waiting: Text | undefined;
   let late: NodeJS.Timeout | undefined;
@@ -89,7 +89,7 @@ const send = (socket: Socket, text$: Observable<Text>): Subscription => {
     waiting = undefined;
   });
   socket.on('drain', () => {
-    // After the last text the time goes on until the other side has closed, too.
+    // After the last text the time limit applies until the client has closed, too.
     if (socket.writableEnded) return;
     clearTimeout(late);
     const next = waiting;
@@ -105,7 +105,7 @@ const send = (socket: Socket, text$: Observable<Text>): Subscription => {
   });
 };
 
-/** Answers, made anew for whoever asks while nobody takes one; so many who do not read hold one text, not one each. */
+/** Shares an answer between simultaneous clients, so that many that do not read hold one text in memory. */
 const sharedAnswers = (status$: Observable<Text>, taken: () => number): Observable<Text> => {
   let last: { readonly at: number; readonly answer: Text } | undefined;
   return defer(() => {
@@ -120,8 +120,8 @@ const sharedAnswers = (status$: Observable<Text>, taken: () => number): Observab
 };
 
 /**
- * Answers everyone who connects, until it is unsubscribed; emits once, when it listens. Errors: another daemon has the
- * socket, or it cannot be made.
+ * Serves the socket until it is unsubscribed; emits once, when it listens. Errors if another daemon has the socket, or
+ * it cannot be made.
  */
 export const statusSocket$ = (
   file: string,
@@ -131,7 +131,7 @@ export const statusSocket$ = (
     const sockets = new Set<Socket>();
     const taking = new Set<Socket>();
     const status$ = sharedAnswers(answers.status$, () => taking.size);
-    // Half-open: who asks may have closed his side by then.
+    // Half-open, because a client may close its side after the request.
     const server = createServer({ allowHalfOpen: true }, (socket) => {
       let sending: Subscription | undefined;
       let asked = '';
@@ -150,7 +150,7 @@ export const statusSocket$ = (
         taking.delete(socket);
       });
       socket.on('error', () => undefined);
-      // A request may come in pieces; what comes after it is thrown away.
+      // A request may arrive in pieces; later bytes are dropped.
       socket.on('data', (data: Buffer) => {
         bytes += data.length;
         if (bytes > REQUEST) return void socket.destroy();

@@ -22,7 +22,7 @@ interface SinkStatus extends Pick<NamedSink, 'name' | 'writes' | 'failures' | 'w
   readonly latency: NamedSink['latency'];
 }
 
-/** All that `vhostmd status --json` prints. Durations are in seconds. */
+/** Output of `vhostmd status --json`. Durations are in seconds. */
 export interface Status {
   readonly well: boolean;
   readonly troubles: readonly HealthIssue[];
@@ -38,9 +38,9 @@ export interface Status {
     readonly cause: string;
     readonly tick: number;
     readonly hostMetrics: number;
-    /** Those that have values. */
+    /** Number of domains with values. */
     readonly domains: number;
-    /** Those that have values or should have. */
+    /** Number of domains that have values or should have. */
     readonly runningDomains: number;
     readonly domainMetrics: number;
   };
@@ -53,7 +53,7 @@ export interface Status {
   readonly bucketsSeconds: readonly number[];
   readonly sinks: readonly SinkStatus[];
   readonly missing: readonly MissingMetric[];
-  /** Values that are kept because no new one has come for three periods. */
+  /** Values that are three periods old or more. */
   readonly old: readonly OldValue[];
   readonly stages: TelemetryView['stages'];
   readonly outcomes: readonly OutcomeView[];
@@ -94,13 +94,13 @@ const libvirtStatus = (libvirt: NonNullable<TelemetryView['libvirt']>, age: (at:
     ? { up: true as const, sinceSeconds: age(libvirt.since), product: libvirt.product }
     : { up: false as const, sinceSeconds: age(libvirt.since), reason: libvirt.reason };
 
-/** How many domains have values, or should have: those that run, as far as libvirt has told, if there are metrics of VMs. */
+/** Number of domains that have values or should have: if there are VM metrics, those that run as last known. */
 export const runningIn = ({ domainMetrics, domains, metrics }: Snapshot): number =>
   metrics?.some(({ context }) => context === 'vm') === true
     ? Math.max(domainMetrics.length, domains?.filter(({ id }) => id !== undefined).length ?? 0)
     : domainMetrics.length;
 
-/** The daemon's state as data. */
+/** Builds the status from the figures. */
 export const statusOf = (view: TelemetryView, about: About, used: ProcessView): Status => {
   const age = (at: number): number => Math.round(view.now - at) / 1000;
   const { period, newest, libvirt } = view;
@@ -145,7 +145,7 @@ export const statusOf = (view: TelemetryView, about: About, used: ProcessView): 
   };
 };
 
-/** The status that a daemon has answered with; undefined if it is none. */
+/** Parses the answer of a daemon; undefined if it is not a status. */
 export const parsedStatus = (text: string): Status | undefined => {
   try {
     const data: unknown = JSON.parse(text);

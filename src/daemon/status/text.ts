@@ -4,7 +4,7 @@ import { duration, vmsText } from '../../model/duration.ts';
 const MOST = 10;
 const WIDTH = 500;
 
-// A line stays one line, whatever has found its way into it.
+// Escapes control characters, so that a line stays one line.
 const line = (text: string): string => {
   const shown = text.replaceAll(/[^ -~]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
   return shown.length > WIDTH ? `${shown.slice(0, WIDTH - 3)}...` : shown;
@@ -28,7 +28,7 @@ const shortened = (lines: readonly string[], most: number): readonly string[] =>
     ? lines
     : [...lines.slice(0, most - 1), `and ${lines.length - most + 1} more, see vhostmd status --json`];
 
-/** The status for people: whether it is well and, if not, what is wrong, in ten lines at most. */
+/** Formats the status as text of at most ten lines: well, or the problems. */
 export const statusLines = (status: Status): readonly string[] => {
   const { well, troubles, libvirt, sinks } = status;
   const first = well ? `Well: ${about(status)}` : `Not well: ${about(status)}`;
@@ -38,7 +38,7 @@ export const statusLines = (status: Status): readonly string[] => {
   return [first, ...shortened(more, MOST - 1).map((text) => `  ${text}`)].map(line);
 };
 
-/** Any data as JSON in ASCII: nothing in it can steer a terminal. */
+/** Formats data as JSON in ASCII, which cannot control a terminal. */
 export const asciiJson = (data: unknown, indent = 0): string =>
   JSON.stringify(data, undefined, indent).replaceAll(
     /[^\n -~]/g,

@@ -1,11 +1,11 @@
 import type { Context, MissingValue, Snapshot } from '../../model/metric.ts';
 
-/** A metric without a value: for the host, or for so many VMs. */
+/** A metric without a value for the host, or for `count` VMs. */
 export interface MissingMetric {
   readonly metric: string;
   readonly context: Context;
   readonly count: number;
-  /** Why, for the first of them. */
+  /** Reason for the first of them. */
   readonly reason: string;
   /** Names of the first VMs: hostile text. */
   readonly domains: readonly string[];
@@ -13,7 +13,7 @@ export interface MissingMetric {
 
 const NAMED = 3;
 
-/** Problems by metric, in their order. */
+/** Groups missing values by metric, in their order. */
 export const missingMetrics = (missing: readonly MissingValue[]): readonly MissingMetric[] => {
   const groups = new Map<string, { readonly first: MissingValue; count: number; readonly domains: string[] }>();
   for (const problem of missing) {
@@ -33,13 +33,13 @@ export const missingMetrics = (missing: readonly MissingValue[]): readonly Missi
   }));
 };
 
-/** A metric whose last value is kept although no new one comes: for the host, or for so many VMs. */
+/** A metric that keeps its last value because there is no new one, for the host or for `count` VMs. */
 export interface OldValue extends Omit<MissingMetric, 'reason'> {
-  /** Age of the oldest of them: since the tick that it is of. */
+  /** Seconds since the tick of the oldest one. */
   readonly ageSeconds: number;
 }
 
-/** Values that are late by metric, in their order; `period` is that of the ticks, in milliseconds. */
+/** Groups late values by metric, in their order. `period`: milliseconds between ticks. */
 export const oldValues = ({ late = [], tick }: Snapshot, period: number): readonly OldValue[] => {
   const groups = missingMetrics(late.map((value) => ({ ...value, stage: 'run', reason: '' })));
   return groups.map(({ metric, context, count, domains }) => {

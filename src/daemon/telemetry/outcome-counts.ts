@@ -1,6 +1,6 @@
 import type { Context, MetricDefinition, Outcome, Stage } from '../../model/metric.ts';
 
-/** How the collections of one metric ended, by number; a failure by its stage. */
+/** Number of collections of one metric by outcome; failures by stage. */
 export interface OutcomeView {
   readonly metric: string;
   readonly context: Context;
@@ -12,7 +12,7 @@ type Counts = Record<'ok' | Stage, number>;
 /** Counts outcomes by metric. */
 export interface Outcomes {
   readonly add: (metric: MetricDefinition, outcome: Outcome) => void;
-  /** Forgets what is not among these metrics. */
+  /** Forgets all metrics but these. */
   readonly keep: (metrics: readonly MetricDefinition[]) => void;
   readonly view: () => readonly OutcomeView[];
 }
@@ -21,7 +21,7 @@ const keyOf = ({ context, name }: MetricDefinition): string => `${context} ${nam
 
 export const outcomes = (): Outcomes => {
   const byKey = new Map<string, OutcomeView & { readonly counts: Counts }>();
-  // Called for each value of each VM: by identity, since making a key would cost more than counting.
+  // By identity: this runs for each value of each VM, and building a key would cost more than counting.
   const known = new WeakMap<MetricDefinition, Counts>();
   const countsOf = (metric: MetricDefinition): Counts => {
     const found = byKey.get(keyOf(metric));

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 
-/** What the process itself uses. */
+/** Resources that this process uses. */
 export interface ProcessView {
   /** Seconds since 1970. */
   readonly startTime: number;
@@ -10,14 +10,14 @@ export interface ProcessView {
   readonly descriptors: number;
 }
 
-/** Looks at this process. */
+/** Reads the resources of this process. */
 export const processView = (): ProcessView => {
   const { user, system } = process.cpuUsage();
   return {
     startTime: Math.round(Date.now() / 1000 - process.uptime()),
     cpu: (user + system) / 1e6,
     residentBytes: process.memoryUsage.rss(),
-    // One of them is that of this look.
+    // One of them belongs to this call.
     descriptors: readdirSync('/proc/self/fd').length - 1,
   };
 };

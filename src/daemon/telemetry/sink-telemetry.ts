@@ -2,16 +2,16 @@ import type { Snapshot } from '../../model/metric.ts';
 import type { SinkReport } from '../../sinks/sink.ts';
 import { EMPTY_HISTOGRAM, type Histogram, withDuration } from './histogram.ts';
 
-/** What is known of one sink. Times are milliseconds of the monotonic clock. */
+/** State of one sink. Times are milliseconds of the monotonic clock. */
 export interface SinkView {
   readonly writes: number;
   readonly failures: { readonly open: number; readonly write: number };
   readonly warnings: number;
-  /** It cannot do its work: since when, and why. */
+  /** Set while the sink fails: start and reason. */
   readonly failing?: { readonly since: number; readonly stage: 'open' | 'write'; readonly message: string };
-  /** Since when there is a snapshot that it has not written. */
+  /** Time since which a snapshot waits to be written. */
   readonly waiting?: number;
-  /** What it wrote last: when, and of when the snapshot was. */
+  /** Last write. `of`: time of its snapshot. */
   readonly last?: {
     readonly at: number;
     readonly of: number;
@@ -21,9 +21,9 @@ export interface SinkView {
     readonly trouble?: string;
   };
   readonly warning?: { readonly at: number; readonly message: string };
-  /** From the moment a snapshot is published until it is written. */
+  /** From the publication of a snapshot to its write. */
   readonly write: Histogram;
-  /** From the tick or the event until it is written. */
+  /** From the tick or the event to the write. */
   readonly latency: { readonly tick: Histogram; readonly change: Histogram };
 }
 
@@ -35,7 +35,7 @@ export const NEW_SINK: SinkView = {
   latency: { tick: EMPTY_HISTOGRAM, change: EMPTY_HISTOGRAM },
 };
 
-/** There is a snapshot for the sink to write. */
+/** Returns the state of a sink after a snapshot was published. */
 export const withPublished = (sink: SinkView, at: number): SinkView => ({ ...sink, waiting: sink.waiting ?? at });
 
 const withWritten = (
@@ -46,7 +46,7 @@ const withWritten = (
 ): SinkView => {
   const { failing: _, waiting, ...sink } = before;
   const isNewest = snapshot === newest.snapshot;
-  // A sink that is late skips snapshots: when this one was published is known of the newest only.
+  // The time of publication is kept for the newest snapshot only; a late sink writes an older one.
   const publishedAt = isNewest ? newest.at : waiting;
   const cause = snapshot.cause === 'tick' ? 'tick' : 'change';
   return {
@@ -66,7 +66,7 @@ const withWritten = (
   };
 };
 
-/** What is known of a sink after its report; `newest` is what has been published last, and when. */
+/** Returns the state of a sink after its report. `newest`: the last published snapshot and its time. */
 export const withReport = (
   sink: SinkView,
   report: SinkReport,

@@ -10,24 +10,24 @@ import { EMPTY_HISTOGRAM, type Histogram, withDuration } from './histogram.ts';
 import { outcomes, type OutcomeView } from './outcome-counts.ts';
 import { NEW_SINK, type SinkView, withPublished, withReport } from './sink-telemetry.ts';
 
-/** Parts of the way from a tick or an event to a published snapshot. */
+/** Stages between a tick or an event and the published snapshot. */
 export const STAGES = ['host_stats', 'domain_stats', 'action', 'publish'] as const;
 export type StageName = (typeof STAGES)[number];
 
-/** Whether libvirt can be asked; milliseconds of the monotonic clock. */
+/** State of the connection to libvirt. Times are milliseconds of the monotonic clock. */
 export type LibvirtView =
   | { readonly up: true; readonly since: number; readonly product: string }
   | { readonly up: false; readonly since: number; readonly reason: string };
 
-/** A sink by its name, with a number if there are several of that name. */
+/** State of a sink with its name, numbered if several sinks have the same. */
 export interface NamedSink extends SinkView {
   readonly name: string;
 }
 
-/** All that the daemon knows of its own work. Times are milliseconds of `now`. */
+/** All figures of the daemon about itself. Times are milliseconds on the clock of `now`. */
 export interface TelemetryView {
   readonly now: number;
-  /** Update period in milliseconds; missing before the first snapshot. */
+  /** Update period in milliseconds; absent before the first snapshot. */
   readonly period?: number;
   readonly ticks: number;
   readonly skipped: { readonly count: number; readonly lastAt?: number };
@@ -36,14 +36,14 @@ export interface TelemetryView {
   readonly stages: Readonly<Record<StageName, Histogram>>;
   readonly outcomes: readonly OutcomeView[];
   readonly sinks: readonly NamedSink[];
-  /** Missing until the first try has ended. */
+  /** Absent until the first try to connect has ended. */
   readonly libvirt?: LibvirtView;
   readonly reconnects: number;
-  /** The last reload failed: when, and why. */
+  /** Set if the last reload failed: time and reason. */
   readonly notReloaded?: { readonly at: number; readonly message: string };
 }
 
-/** Who a sink is: `key` tells sinks of one name apart. */
+/** Identity of a sink: `key` distinguishes sinks with the same name. */
 interface SinkIdentity {
   readonly key: string;
   readonly name: string;
@@ -54,14 +54,14 @@ interface Configured {
   readonly sinks: readonly SinkIdentity[];
 }
 
-/** Watches the daemon at work; it changes nothing. */
+/** Counts the work of the daemon without affecting it. */
 export interface Telemetry {
-  /** The same sources, watched. */
+  /** Returns the same sources with their calls counted and timed. */
   readonly watched: (sources: Sources) => Sources;
   readonly linked: (link: ConnectionState) => void;
   readonly published: (setup: Configured, snapshot: Snapshot) => void;
   readonly reported: (of: { readonly sink: SinkIdentity; readonly report: SinkReport }) => void;
-  /** The configuration was read again, or not. */
+  /** Counts a reload. */
   readonly reloaded: (reload: Reload) => void;
   readonly view: () => TelemetryView;
 }
@@ -78,11 +78,11 @@ const namesOf = (sinks: readonly SinkIdentity[]): ReadonlyMap<string, string> =>
   return names;
 };
 
-/** What has happened so far, but for the outcomes. */
+/** State without the outcomes. */
 interface State extends Omit<TelemetryView, 'now' | 'outcomes' | 'sinks'> {
   readonly sinks: ReadonlyMap<string, SinkView>;
   readonly names: ReadonlyMap<string, string>;
-  /** Of the configuration in force. */
+  /** Sinks of the configuration in force. */
   readonly configured?: readonly SinkIdentity[];
   readonly hasBeenUp: boolean;
 }
@@ -124,7 +124,7 @@ const withLink = (state: State, link: ConnectionState, at: number): State => {
     ...state,
     libvirt: { up: true, since: at, product: link.connection.product },
     hasBeenUp: true,
-    // The first connection of all is none that was made again.
+    // The first connection is not a reconnect.
     reconnects: libvirt?.up === false && hasBeenUp ? reconnects + 1 : reconnects,
   };
 };
@@ -162,7 +162,7 @@ const withReload = (state: State, reload: Reload, at: number): State => {
 export const createTelemetry = (scheduler: SchedulerLike): Telemetry => {
   const now = (): number => scheduler.now();
   const counted = outcomes();
-  // All that changes here: each thing that happens makes the next state of the former one.
+  // The only mutable state: each event replaces it.
   let state = START;
 
   const timed = <T>(stage: StageName, source$: Observable<T>): Observable<T> =>
@@ -218,7 +218,7 @@ export const createTelemetry = (scheduler: SchedulerLike): Telemetry => {
   };
 };
 
-/** Counts what happens. */
+/** Returns a function that counts each event. */
 export const observe =
   ({ linked, published, reported, reloaded }: Telemetry) =>
   (event: DaemonEvent): void => {
