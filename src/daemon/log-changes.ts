@@ -18,7 +18,7 @@ export interface LoggedChange extends Change {
   readonly messages: readonly [string, ...(readonly string[])];
 }
 
-/** Logs the changes that values cause, rate-limited by `paced`, because flapping would fill the log. Delays no value. */
+/** Logs the changes that values cause, rate-limited by `paced`: flapping would fill the log. Delays no value. */
 export const logChanges = <T>(
   changeOf: (value: T) => LoggedChange | undefined,
   { log, scheduler }: LogOptions,

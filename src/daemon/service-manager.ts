@@ -84,7 +84,8 @@ const isPublished = ({ newest }: TelemetryView, next: Setup, reports: Reports): 
 /**
  * Notifications for the service manager after the start. READY after a reload follows when every required sink has
  * written a snapshot of the new configuration, or failed to. Watchdog pings continue only while ticks are published
- * and the required sinks deliver them or report a failure: a daemon that hangs must be restarted, a full disk is not a reason.
+ * and the required sinks deliver them or report a failure: systemd must restart a daemon that hangs, not one whose disk
+ * is full.
  */
 export const service$ = ({
   setup,

@@ -26,7 +26,7 @@ export interface StatusEndpoint {
   readonly observe: (event: DaemonEvent) => void;
   /** Makes the folder of the status socket for `owner`, before the privileges are dropped. */
   readonly prepare: (owner?: Owner) => void;
-  /** Serves `vhostmd status` and `vhostmd watch` until unsubscribed. A failure is logged once, without other effects. */
+  /** Serves `vhostmd status` and `vhostmd watch` until unsubscribed. A failure is logged once. */
   readonly serve: () => Subscription | undefined;
 }
 
