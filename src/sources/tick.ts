@@ -1,8 +1,8 @@
 import { defer, expand, map, type Observable, of, type SchedulerLike, timer } from 'rxjs';
 
 /**
- * Numbers the points of a fixed grid, starting with 0 at once. Ticks that could not be kept (the process was
- * stopped) are skipped, not made up for. `scheduler.now` must be monotonic: wall-clock jumps change nothing.
+ * Emits the numbers of the points of a fixed grid, starting with 0 at once. Missed ticks (the process was stopped) are
+ * skipped. `scheduler.now` must be monotonic, so that jumps of the wall clock have no effect.
  */
 export const tick$ = (period: number, scheduler: SchedulerLike): Observable<number> =>
   defer(() => {

@@ -2,35 +2,35 @@ import { defer, filter, map, merge, type Observable, type SchedulerLike, throttl
 
 import type { Domain, DomainEvent, KnownDomain } from '../model/metric.ts';
 
-/** Which domains run. While libvirt is away, `domains` are those that ran before. */
+/** The running domains. While libvirt is away, `domains` are those that ran before. */
 export interface Inventory {
   readonly connected: boolean;
-  /** Libvirt has listed its domains, or is known to be away. */
+  /** True if libvirt has listed its domains, or is known to be away. */
   readonly heard: boolean;
   readonly domains: ReadonlyMap<string, Domain>;
-  /** Those that run and those that are defined, as sinks see them; the same object as before if nothing changed. */
+  /** Running and defined domains, for sinks; the same object as before if nothing changed. */
   readonly known?: readonly KnownDomain[];
 }
 
-/** After a change is passed on, further ones wait this long and are passed on together. */
+/** Milliseconds after an emitted change in which further changes are collected into one. */
 export const COALESCE = 50;
 
 interface State {
   connected: boolean;
   heard: boolean;
   readonly domains: Map<string, Domain>;
-  /** Domains for which `running` is news: they may have been paused. */
+  /** Domains that may have been paused, for which `running` is a change. */
   readonly resumable: Set<string>;
   /** Names of the domains with a persistent definition. */
   readonly defined: Map<string, string>;
-  /** Sockets; null for domains that have none. */
+  /** Sockets of channels; null for domains without a channel. */
   readonly channels: Map<string, string | null>;
   known: readonly KnownDomain[] | undefined;
 }
 
 const same = (a: Domain | undefined, b: Domain): boolean => a?.id === b.id && a.name === b.name;
 
-/** Sets, or with undefined deletes, what a map has for a key; false if it has that already. */
+/** Sets a key of a map, or deletes it if `value` is undefined; false if that changes nothing. */
 const put = <T>(map: Map<string, T>, key: string, value: T | undefined): boolean => {
   if (map.get(key) === value) return false;
   if (value === undefined) map.delete(key);
@@ -50,7 +50,7 @@ const apply = (state: State, event: DomainEvent): boolean => {
       const before = new Map(domains);
       const channelsBefore = new Map(channels);
       const definedBefore = new Map(defined);
-      // While events are reported a list is compared only; after a time without, each domain may have changed.
+      // While libvirt is connected a list only confirms the events; after a reconnect any domain may have changed.
       const compared = state.connected;
       state.connected = true;
       for (const map of [domains, defined, channels]) map.clear();
@@ -60,7 +60,7 @@ const apply = (state: State, event: DomainEvent): boolean => {
         const stays = compared && old !== undefined && same(old, domain);
         domains.set(uuid, stays ? old : domain);
         if (!stays) resumable.add(uuid);
-        // Until it has been asked for anew: a connection to it need not be given up.
+        // Kept until the XML has been read again, so that the connection to it can stay.
         if (!compared || old?.id === domain.id) put(channels, uuid, channelsBefore.get(uuid));
       }
       for (const { uuid, name } of event.defined ?? []) defined.set(uuid, name);
@@ -115,7 +115,7 @@ const sameKnown = (one: KnownDomain, other: KnownDomain): boolean =>
   one.persistent === other.persistent &&
   one.channel === other.channel;
 
-/** Brings `known` up to date, once libvirt has been reached; what did not change stays the same object. */
+/** Updates `known`, once libvirt has been reached. Unchanged parts keep their objects. */
 const refresh = (state: State): void => {
   if (!state.connected && state.known === undefined) return;
   const before = state.known ?? [];
@@ -129,9 +129,9 @@ const refresh = (state: State): void => {
 };
 
 /**
- * The inventory at once after the first event, then at most every 50 ms, the last state always: of a domain that
- * starts and stops in between nothing is seen. Besides that, as it then is, with whatever `look$` emits. A domain that
- * starts, resumes or is listed anew is a new object.
+ * Emits the inventory at once after the first event, then at most every 50 ms, and always the last state: a domain that
+ * starts and stops in between does not appear. Also emits it with each value of `look$`. A domain that starts, resumes
+ * or is listed after a reconnect is a new object.
  */
 export const inventory$ = <T>(
   event$: Observable<DomainEvent>,
@@ -139,7 +139,7 @@ export const inventory$ = <T>(
   scheduler: SchedulerLike,
 ): Observable<{ readonly inventory: Inventory; readonly look: T | undefined }> =>
   defer(() => {
-    // Copied once per emission, not once per event: a storm over thousands of domains stays cheap.
+    // Mutable, and copied once per emission instead of once per event, because storms cover thousands of domains.
     const state: State = {
       connected: false,
       heard: false,

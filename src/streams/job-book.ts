@@ -1,8 +1,8 @@
 import { domainRunKeyOf } from './jobs.ts';
 
-/** What has come in of jobs. */
+/** Progress of jobs. */
 export interface Progress {
-  /** Jobs that nobody waits for any more. */
+  /** Jobs that have answered. */
   readonly answered: readonly string[];
   /** Jobs that may be started again. */
   readonly ended: readonly string[];
@@ -10,24 +10,24 @@ export interface Progress {
 
 /** The jobs of one trigger. */
 export interface AwaitedJobs {
-  /** Starts a job, which is waited for unless it is slow; false if it still runs. */
+  /** Starts a job; false if it still runs. The trigger waits for it unless it is slow. */
   readonly start: (job: string) => boolean;
-  /** `prompt`: within the patience; a job that is prompt is waited for again. */
+  /** Records progress. `prompt`: within the patience, so the jobs are no longer slow. */
   readonly finish: (progress: Progress, prompt: boolean) => void;
-  /** Waits no longer: what has not answered is slow. */
+  /** Ends the wait: jobs that have not answered are slow. */
   readonly giveUp: () => void;
-  /** Waits no longer for domains that have gone, by `domainRunKey`. */
+  /** Ends the wait for domains that are gone, by `domainRunKey`. */
   readonly drop: (gone: ReadonlySet<string>) => void;
-  /** Nothing is waited for any more. */
+  /** True if no job is awaited. */
   readonly isWhole: () => boolean;
 }
 
-/** Which jobs run, and which are slow: they overran, and are not waited for until they are prompt again. */
+/** Records running jobs, and slow ones: those that overran, and are not awaited until they are prompt again. */
 export interface JobBook {
   readonly isSlow: (job: string) => boolean;
-  /** Forgets domains that have gone, by `domainRunKey`. */
+  /** Forgets domains that are gone, by `domainRunKey`. */
   readonly drop: (gone: ReadonlySet<string>) => void;
-  /** Opens the page of one trigger. */
+  /** Starts the record of one trigger. */
   readonly begin: () => AwaitedJobs;
 }
 
@@ -36,7 +36,7 @@ const dropGone = (jobs: Set<string>, gone: ReadonlySet<string>): void => {
   for (const job of jobs) if (gone.has(domainRunKeyOf(job))) jobs.delete(job);
 };
 
-// Sets that change, not copies: thousands of jobs answer one by one.
+// Mutable sets instead of copies, because thousands of jobs answer one by one.
 export const jobBook = (): JobBook => {
   const running = new Set<string>();
   const slow = new Set<string>();

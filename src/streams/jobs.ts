@@ -4,26 +4,26 @@ import { domainRunKey, type Domain, type MetricDefinition, type Reading } from '
 import type { DomainCollector, Sources } from '../sources/source.ts';
 import type { Trigger } from './trigger.ts';
 
-/** One call of a source. It covers one or more jobs; a job is what must never run twice at the same time. */
+/** One call of a source, for one or more jobs. A job never runs twice at the same time. */
 export interface Collection {
   readonly jobs: readonly string[];
   readonly jobOf: (reading: Reading) => string;
-  /** Whether a job may be started again once it has answered; else when the run completes. */
+  /** True if a job may start again after its answer; else it may when the call completes. */
   readonly endsWithAnswer: boolean;
   readonly result$: Observable<readonly Reading[]>;
 }
 
-/** The life of the domain that a job is for. */
+/** Returns the `domainRunKey` of the domain of a job. */
 export const domainRunKeyOf = (job: string): string => job.slice(0, job.lastIndexOf('/'));
 
-/** The sources that are asked, as opposed to those that speak up. */
+/** The sources that are called, unlike those that emit events. */
 export type Collecting = Pick<Sources, 'hostStats$' | 'isFromLibvirt' | 'domainCollectors' | 'action$'>;
 
-/** What is known of the jobs, and of the domains that they are for. */
+/** State of jobs and of their domains. */
 export interface Jobs {
-  /** Claims a job; false if it still runs. */
+  /** Starts a job; false if it still runs. */
   readonly start: (job: string) => boolean;
-  /** Whether it overran before. */
+  /** True if the job overran before. */
   readonly isSlow: (job: string) => boolean;
   /** Emits when the domain has stopped. */
   readonly goneOf$: (domain: Domain) => Observable<unknown>;
@@ -46,7 +46,7 @@ const hostStatsCollections = (
     metrics.length === 0 || !jobs.start(job)
       ? []
       : [{ jobs: [job], jobOf: () => job, endsWithAnswer: false, result$: hostStats$(metrics) }];
-  // libvirt may hang: what it does not answer holds up nothing else.
+  // Separate calls, because libvirt may hang and must not delay the others.
   return [
     ...collectionOf(
       'host/stats',
@@ -103,7 +103,7 @@ const collectorCollection = (
   ];
 };
 
-/** All runs that a trigger calls for and that do not run yet. */
+/** Returns the calls that are due at a trigger, without jobs that still run. */
 export const collections = (
   sources: Collecting,
   metrics: readonly MetricDefinition[],

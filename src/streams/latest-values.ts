@@ -1,6 +1,6 @@
 import type { LateValue, MetricDefinition, MissingValue, Reading, Sample, Stage } from '../model/metric.ts';
 
-/** A value that is not renewed for this many of its periods is late; where its source has gone it is not shown any more. */
+/** Periods after which a value without a new one is late, or is removed if its source is gone. */
 export const KEPT_PERIODS = 3;
 
 interface Value {
@@ -9,7 +9,7 @@ interface Value {
   readonly tick: number;
 }
 
-/** What a target shows now: immutable, and the same object as before if nothing changed. */
+/** Current values of the host or of one domain. Immutable; the same object as before if nothing changed. */
 export interface View {
   readonly samples: readonly Sample[];
   /** Without the domain. */
@@ -20,11 +20,11 @@ export interface View {
 
 /** The latest values of the host or of one domain. */
 export interface Values {
-  /** Takes a reading of a tick; one that is older than what is known is dropped. */
+  /** Adds a reading of a tick; drops one that is older than the known value. */
   readonly put: (reading: Reading, tick: number) => void;
-  /** `keepsLate`: whether the source is there, so that a late value is better than none. */
+  /** `keepsLate`: keep late values, because their source is available. */
   readonly view: (tick: number, keepsLate: boolean) => View;
-  /** Whether each metric has had an outcome. */
+  /** True if each metric has had an outcome. */
   readonly isComplete: () => boolean;
 }
 
@@ -42,7 +42,7 @@ const sameSamples = (a: readonly Sample[], b: readonly Sample[]): boolean =>
 
 const NONE: readonly never[] = [];
 
-/** `metrics` are those of the target's context, in the order of the configuration. */
+/** Makes an empty store. `metrics`: those of its context, in the order of the configuration. */
 export const values = (metrics: readonly MetricDefinition[]): Values => {
   const latest = new Map<MetricDefinition, Value>();
   let view: View = { samples: NONE, missing: NONE, late: NONE };

@@ -24,7 +24,7 @@ import { jobBook, type Progress } from './job-book.ts';
 import { type Collecting, type Collection, collections } from './jobs.ts';
 import type { Trigger } from './trigger.ts';
 
-/** What one trigger's collection came to: once as a whole, then whatever was late, piece by piece. */
+/** Results of one trigger's collection: the whole once, then late results one by one. */
 export interface Batch {
   readonly kind: 'whole' | 'late';
   readonly trigger: Trigger;
@@ -37,7 +37,7 @@ interface News extends Progress {
 
 const NO_NEWS: News = { readings: [], answered: [], ended: [] };
 
-// An action that is being killed has its outcome before its process is gone; statistics of many domains answer one by one.
+// A killed action has its outcome before its process is gone; bulk statistics arrive domain by domain.
 const news$ = ({ jobs, jobOf, result$, endsWithAnswer }: Collection): Observable<News> =>
   defer(() => {
     const left = new Set(jobs);
@@ -52,7 +52,7 @@ const news$ = ({ jobs, jobOf, result$, endsWithAnswer }: Collection): Observable
     );
   });
 
-// All that comes until the collection is whole is one batch; what comes later is late.
+// Results up to the end of the wait are one batch; later ones are late.
 const batches =
   (trigger: Trigger, isWhole: () => boolean): OperatorFunction<News, Batch> =>
   (news$) =>
@@ -77,8 +77,8 @@ const batches =
     );
 
 /**
- * Collects for each trigger. The whole comes when all is in, at the latest after `patience`; what is late comes
- * when it arrives. What still runs is not started again; what overran once is not waited for until it is prompt again.
+ * Collects for each trigger. Emits the whole when all awaited jobs have answered, at the latest after `patience`, then
+ * late results as they arrive. A running job is not started again; one that overran is not awaited until it is prompt.
  */
 export const poll = (
   sources: Collecting,

@@ -3,19 +3,19 @@ import { connect, merge, type Observable, scan, type SchedulerLike, switchMap, t
 import { type Domain, type DomainEvent, domainRunKey } from '../model/metric.ts';
 import { type Inventory, inventory$ } from './inventory.ts';
 
-/** A reason to collect: a tick (everything that is due), or domains that came or went (only those that came). */
+/** A reason to collect: a tick (everything that is due), or a change of domains (only the new ones). */
 export interface Trigger {
   readonly cause: 'tick' | 'domains';
   /** Number of the latest tick; -1 before the first. */
   readonly tick: number;
-  /** When it arose, on the scheduler's clock. */
+  /** Time on the scheduler's clock. */
   readonly at: number;
   readonly inventory: Inventory;
-  /** libvirt can be asked (again), and could not be before: what comes from there is news. */
+  /** True if libvirt has just become available (again), so that its statistics are due. */
   readonly reached: boolean;
   /** Domains to collect from. */
   readonly due: readonly Domain[];
-  /** Lives that have ended since the trigger before, by `domainRunKey`. */
+  /** Runs of domains that have ended since the last trigger, by `domainRunKey`. */
   readonly gone: ReadonlySet<string>;
 }
 
@@ -31,7 +31,7 @@ const START: Trigger = {
 
 const byId = (a: Domain, b: Domain): number => a.id - b.id;
 
-// A tick collects from all domains, a change from those that are new; before the first tick, which collects all, from none.
+// A tick collects from all domains, a change from the new ones; before the first tick a change collects nothing.
 const following = (before: Trigger, inventory: Inventory, tick: number | undefined, at: number): Trigger => {
   const known = before.inventory.domains;
   const gone = new Set<string>();
@@ -52,8 +52,8 @@ const following = (before: Trigger, inventory: Inventory, tick: number | undefin
 };
 
 /**
- * Ticks and changes of the inventory in one stream. The grid starts as soon as the first inventory is known, or
- * libvirt is known to be away, but at the latest after `patience`, so that the first snapshot is complete.
+ * Merges ticks and changes of the inventory. So that the first snapshot is complete, the grid starts when the first
+ * inventory is known, or libvirt is known to be away, but at the latest after `patience`.
  */
 export const trigger$ = (
   tick$: Observable<number>,
@@ -67,7 +67,7 @@ export const trigger$ = (
         take(1),
         switchMap(() => tick$),
       );
-      // A tick looks at the inventory as it is: of changes that are still being coalesced too.
+      // A tick uses the current inventory, including changes that are still being coalesced.
       return inventory$(shared$, grid$, scheduler);
     }),
     scan((before, { inventory, look }) => following(before, inventory, look, scheduler.now()), START),

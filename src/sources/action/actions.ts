@@ -20,7 +20,7 @@ import type { Printed } from './results.ts';
 import { environment, substitute } from './substitute.ts';
 
 export interface ActionOptions {
-  /** The URI of -c. */
+  /** URI of -c. */
   readonly connect?: string | undefined;
   /** PATH of the actions. */
   readonly path: string;
@@ -30,9 +30,9 @@ export interface ActionOptions {
 }
 
 /**
- * Runs shell actions. Each request is cold and emits exactly one outcome, never an error, and completes when its process
- * is really gone. Unsubscribing ends the process (or leaves the queue). The deadline counts from the start of the
- * process. Requests for the same text, environment and deadline share one run while it is in flight.
+ * Runs shell actions. Each request is cold, emits exactly one outcome, completes when its process is gone, and never
+ * errors. Unsubscribing ends the process or leaves the queue. The deadline counts from the start of the process.
+ * Simultaneous requests with the same text, environment and deadline share one run.
  */
 export const actions = (options: ActionOptions): ((request: ActionRequest) => Observable<Outcome>) => {
   const { connect, path, maxParallel, scheduler = asyncScheduler } = options;
@@ -49,7 +49,7 @@ export const actions = (options: ActionOptions): ((request: ActionRequest) => Ob
     const new$: Observable<Printed> = place$(late).pipe(
       switchMap((release) => run$(command, scheduler, release)),
       tap({ complete: forget, finalize: forget }),
-      // With replay, since a run that no signal ends has its outcome before it completes.
+      // With replay, because a run that no signal ends has its outcome before it completes.
       share({ connector: () => new ReplaySubject(1) }),
     );
     inFlight.set(key, new$);

@@ -2,19 +2,19 @@ import type { Readable } from 'node:stream';
 
 import { fromEvent, type Observable, scan, startWith } from 'rxjs';
 
-/** What a stream has given so far. */
+/** Output of a stream so far. */
 export interface Captured {
-  /** The first bytes of it. */
+  /** The first bytes. */
   readonly kept: readonly Buffer[];
-  /** Bytes in all. */
+  /** Number of all bytes. */
   readonly size: number;
 }
 
-/** Reads a stream to its end; keeps the first `max` bytes and throws the rest away. */
+/** Reads a stream to its end; keeps the first `max` bytes and drops the rest. */
 export const captureOutput = (stream: Readable, max: number): Observable<Captured> =>
   (fromEvent(stream, 'data') as Observable<Buffer>).pipe(
     scan(
-      // One array for all, since a copy for each of very many small pieces would take too long.
+      // One mutable array, because a copy for each of very many small pieces would take too long.
       ({ kept, size }, piece) => {
         if (size < max) kept.push(Buffer.from(piece.subarray(0, max - size)));
         return { kept, size: size + piece.length };

@@ -3,12 +3,12 @@ import { delay, map, merge, type Observable, startWith, take, withLatestFrom } f
 import { GRACE } from './process-group.ts';
 import type { Failure, Printed } from './results.ts';
 
-// For a process that no signal ends: stuck in the kernel (a dead NFS server), or another user's.
+// Milliseconds for a process that no signal ends: it hangs in the kernel (dead NFS server) or belongs to another user.
 const GIVE_UP = GRACE + 1000;
 
 /**
- * The one outcome of a run: when its process is gone, or when it has been ending for too long. `ending$` emits why it is
- * ended, which is its outcome then, whatever it still prints.
+ * Emits the outcome of a run, when its process is gone or has taken too long to end. `ending$` emits the reason to end
+ * it, which then is the outcome, whatever it still prints.
  */
 export const outcome$ = (gone$: Observable<Printed>, ending$: Observable<Failure>): Observable<Printed> =>
   merge(

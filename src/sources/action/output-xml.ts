@@ -13,7 +13,7 @@ interface Element {
 }
 
 const ATTRIBUTES = new Set(['type', 'context', 'id', 'uuid', 'unit']);
-// Scripts that write their output with an XML library begin with it (XML 1.0, production 23).
+// Output of XML libraries starts with it (XML 1.0, production 23).
 const DECLARATION = /^\s*<\?xml\s+version\s*=[^<>?]*\?>/;
 const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
 
@@ -29,9 +29,9 @@ const parser = new XMLParser({
 });
 
 /**
- * The output of a metric of type xml: only a sequence of `<metric type context [id uuid] [unit]><name/><value/>
- * </metric>` is accepted, and it becomes samples, so that nothing of its text gets through as markup. Whose values
- * they are is the configuration's to say: id and uuid are not taken over.
+ * Reads the output of a metric of type xml: a sequence of `<metric type context [id uuid] [unit]><name/><value/>
+ * </metric>`. It becomes samples, so that none of its text is published as markup. Its id and uuid are ignored: the
+ * configuration determines the domain.
  */
 export const readXml = (metric: MetricDefinition, output: string): Outcome => {
   try {
@@ -49,7 +49,7 @@ class Refusal extends Error {}
 
 const parse = (output: string): readonly Element[] => {
   const text = removeInvalidXml(output).replace(DECLARATION, '');
-  // Neither can stand in well-formed XML but as one of these.
+  // In well-formed XML these characters occur only as such markup.
   const markup = /<!--|<!\[CDATA\[|<!DOCTYPE|<!|<\?/i.exec(text)?.[0];
   if (markup !== undefined) throw new Refusal(`"${markup}" is not allowed; only <metric> elements are`);
   const wrapped = `<metrics>${text}</metrics>`;
@@ -57,7 +57,7 @@ const parse = (output: string): readonly Element[] => {
   if (valid !== true)
     throw new Refusal(`not well-formed XML in line ${valid.err.line}: ${escapeForLog(valid.err.msg, 128)}`);
   const roots = parser.parse(wrapped) as readonly Node[];
-  // Output that closes our root and opens another one has two.
+  // Output that closes our root and opens another one makes two roots.
   if (roots.length !== 1) throw new Refusal('not well-formed XML: a closing tag that nothing opened');
   return elements(toElement(roots[0]!));
 };
@@ -116,7 +116,7 @@ const textOf = ({ name, attributes, children }: Element): string => {
     .join('');
 };
 
-// The five entities of XML and character references; no others, since there is no DOCTYPE that could declare them.
+// The five entities of XML and character references; without a DOCTYPE there are no others.
 const decode = (text: string): string =>
   text.replace(/&([^;&]{0,16});?/g, (reference, body: string) => {
     const [, hexadecimal, decimal] = /^#(?:x([\dA-Fa-f]+)|(\d+))$/.exec(body) ?? [];

@@ -3,7 +3,7 @@ import { type Checked, checkValue } from '../../model/value.ts';
 import { readXml } from './output-xml.ts';
 import { failed, measured, sample } from './samples.ts';
 
-/** What an action printed, as values of its metric: all of them, or none. */
+/** Reads the output of an action as values of its metric: all of them, or none. */
 export const readOutput = (metric: MetricDefinition, output: string): Outcome => {
   if (output.trim() === '') return failed('printed nothing');
   if (metric.type === 'xml') return readXml(metric, output);
@@ -12,7 +12,7 @@ export const readOutput = (metric: MetricDefinition, output: string): Outcome =>
   return checked.ok ? measured([sample(metric, metric.type, checked.value)], [checked]) : failed(checked.reason);
 };
 
-// A group is one line with a value for each variable; a line that does not fit the variables cannot be trusted at all.
+// A group is one line with a value for each variable. If the line does not fit, none of its values can be trusted.
 const readGroup = ({ variables }: MetricDefinition, output: string): Outcome => {
   const line = output.trim();
   if (/[\r\n]/.test(line)) return failed('printed several lines where a group takes one');

@@ -1,12 +1,12 @@
 import { Observable } from 'rxjs';
 
-/** Gives a place back; further calls do nothing. */
+/** Returns a place to the pool; further calls do nothing. */
 export type Release = () => void;
 
 /**
- * Places for processes, at most `size` (2 if it is 1). `place$` waits in turn and emits one release function; the
- * receiver must call it in the end. Unsubscribing while waiting leaves the queue. Requests that were late before get a
- * quarter of the places at most, so that hanging actions never hold up the prompt ones.
+ * Pool of places for processes, at most `size` (2 if it is 1). A request waits in turn and emits one release function,
+ * which the receiver must call in the end. Unsubscribing leaves the queue. Late requests get at most a quarter of the
+ * places, so that hanging actions never delay the prompt ones.
  */
 export const pool = (size: number): ((late: boolean) => Observable<Release>) => {
   const lateSize = Math.max(1, Math.floor(size / 4));

@@ -1,15 +1,15 @@
 /** Milliseconds between SIGTERM and SIGKILL. */
 export const GRACE = 500;
 
-// Groups that may still have members. Ended with the daemon, however it ends by itself.
+// Groups that may still have members. An exit of the daemon ends them.
 const alive = new Set<number>();
 const ending = new Map<number, NodeJS.Timeout>();
 process.on('exit', () => alive.forEach((leader) => signal(leader, 'SIGKILL')));
 
-/** A new process group, named by its leader's pid. */
+/** Registers a new process group by its leader's pid. */
 export const addGroup = (leader: number): void => void alive.add(leader);
 
-/** Ends what there is of a group: SIGTERM, after the grace SIGKILL. Returns at once; a second call changes nothing. */
+/** Ends a group: SIGTERM, after the grace SIGKILL. Returns at once; a second call has no effect. */
 export const endGroup = (leader: number): void => {
   if (!alive.has(leader) || ending.has(leader)) return;
   signal(leader, 'SIGTERM');
@@ -22,7 +22,7 @@ export const endGroup = (leader: number): void => {
   );
 };
 
-/** The leader has exited: ends what it left behind, and forgets an empty group, whose number may be given anew. */
+/** Called after the leader's exit: ends the rest of its group, or forgets an empty one, whose number may be reused. */
 export const endLeftovers = (leader: number): void => {
   if (signal(leader, 0)) endGroup(leader);
   else forget(leader);
@@ -34,7 +34,7 @@ const forget = (leader: number): void => {
   alive.delete(leader);
 };
 
-// False if there is no such group, or none of its members may be signalled.
+// Returns false if the group does not exist, or none of its members may be signalled.
 const signal = (leader: number, name: NodeJS.Signals | 0): boolean => {
   try {
     return process.kill(-leader, name);

@@ -26,7 +26,7 @@ import { outcome$ } from './outcome.ts';
 import type { Release } from './pool.ts';
 import { exitResult, startFailure, type Failure, type Printed } from './results.ts';
 
-/** A shell command with all that makes one run equal to another; `timeout` in milliseconds from the start. */
+/** A shell command with everything that defines its run. `timeout`: milliseconds from the start. */
 export interface Command {
   readonly text: string;
   readonly env: Readonly<Record<string, string>>;
@@ -34,21 +34,21 @@ export interface Command {
 }
 
 const MAX_OUTPUT = 65_536;
-// Enough for one line of the log.
+// Bytes of stderr that are kept: enough for one line of the log.
 const MAX_ERRORS = 512;
-// Between the end of the shell and the end of its output, in case that a child of it holds the pipe open.
+// Milliseconds to wait for the end of the output after that of the shell, because a child may hold the pipe open.
 const DRAIN = 50;
-// Spawning takes six descriptors; the rest is for other threads.
+// Spawning needs six descriptors; the rest is for other threads.
 const DESCRIPTORS = 10;
 
 /**
- * One run of `/bin/sh -c` in a process group of its own. Emits once what it printed or why there is nothing, and
- * completes when the shell is really gone; unsubscribing ends the group. `release` is called once, when its place may
- * be taken. The promise and the timeout of execa are not used: both wait for whoever holds the output open.
+ * Runs `/bin/sh -c` once in its own process group. Emits its output or the failure once, and completes when the shell
+ * is gone; unsubscribing ends the group. Calls `release` once, when its place is free. Does not use the promise and
+ * the timeout of execa, because both wait for any process that holds the output open.
  *
  * - running: until the shell exits by itself, or until the deadline, too much output or the end of the subscription
  * - ending: its group gets SIGTERM, then SIGKILL
- * - settled: its outcome is known, and its place is free: it is gone, or has been ending for too long
+ * - settled: its outcome is known and its place is free, because it is gone or has taken too long to end
  * - gone: the shell has exited, and its output has been read
  */
 export const run$ = (command: Command, scheduler: SchedulerLike, release: Release): Observable<Printed> =>
@@ -107,11 +107,11 @@ export const run$ = (command: Command, scheduler: SchedulerLike, release: Releas
     const drained$ = exited$.pipe(
       tap(() => endLeftovers(pid)),
       delay(DRAIN),
-      // One turn of the loop more, so that a late daemon has read what was already in the pipe.
+      // One more turn of the event loop, so that a busy daemon has read the rest of the pipe.
       tap(() => setImmediate(closeStreams)),
       takeUntil(gone$),
     );
-    // Goes on until the process is gone, though nobody listens any more.
+    // Continues after unsubscription until the process is gone.
     merge(outcome$(gone$, ending$), merge(drained$, gone$).pipe(ignoreElements())).subscribe({
       next: settle,
       complete: () => subscriber.complete(),
@@ -127,7 +127,7 @@ const failed = (stage: Stage, reason: string): Failure => ({ ok: false, stage, r
 
 const start = (command: Command) => {
   try {
-    // Out of descriptors, spawn emits an error before execa can listen to it, and the daemon would end.
+    // Without descriptors, spawn emits an error before execa listens to it, which would end the daemon.
     probeDescriptors(DESCRIPTORS);
     return execa('/bin/sh', ['-c', command.text], {
       cwd: '/',

@@ -16,14 +16,14 @@ const WHY: Readonly<Record<string, string>> = {
   ENOENT: 'there is no /bin/sh',
 };
 
-/** Why there is no process, from the error of spawn. */
+/** Describes why the process could not be started, from the error of spawn. */
 export const startFailure = ({ cause }: { readonly cause?: unknown }): Failure => {
   const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? '';
   const why = WHY[code] ?? escapeForLog(String(cause), 128);
   return { ok: false, stage: 'start', reason: `cannot be started: ${why}${code === '' ? '' : ` (${code})`}` };
 };
 
-/** What a run came to that ended by itself. */
+/** Returns the result of a run that ended by itself. */
 export const exitResult = (
   code: number | null,
   signal: string | null,

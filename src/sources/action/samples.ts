@@ -1,17 +1,17 @@
 import type { Outcome, Sample, ValueType } from '../../model/metric.ts';
 import { type Checked, escapeForLog } from '../../model/value.ts';
 
-/** Output that is no value. */
+/** Makes the failure of output that is not a value. */
 export const failed = (reason: string): Outcome => ({ ok: false, stage: 'output', reason });
 
-/** One sample; `unit` appears only where there is one. */
+/** Makes a sample, with `unit` only if there is one. */
 export const sample = (
   { name, unit }: { readonly name: string; readonly unit?: string | undefined },
   type: ValueType,
   value: string,
 ): Sample => (unit === undefined || unit === '' ? { name, type, value } : { name, type, unit, value });
 
-/** Values of an action. `printed` holds its numbers as they were checked: the first with a unit is worth a note. */
+/** Makes the outcome of an action. `printed`: its checked numbers, of which the first with a unit causes a note. */
 export const measured = (samples: readonly Sample[], printed: readonly Checked[]): Outcome => {
   const found = printed.find((checked) => checked.ok && checked.unit !== undefined);
   if (found?.ok !== true || found.unit === undefined) return { ok: true, samples };

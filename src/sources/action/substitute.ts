@@ -1,18 +1,17 @@
 import type { Domain } from '../../model/metric.ts';
 
-/** What an action is told about its surroundings: the domain in context vm, the URI of -c, the configured PATH. */
+/** Inputs of an action: the domain in context vm, the URI of -c, the configured PATH. */
 export interface Surroundings {
   readonly domain?: Domain | undefined;
   readonly connect?: string | undefined;
   readonly path: string;
 }
 
-// A token is a whole word: no letter, digit or underscore touches it, so that HOSTNAME, RENAMED and
-// VHOSTMD_VM_NAME stay, while `dominfo NAME`, 'NAME', "NAME", NAME.log and /x/NAME/y are meant. $NAME and ${NAME}
-// stay too: there the author means a variable of the shell.
+// Matches whole words only: in `dominfo NAME`, 'NAME', "NAME", NAME.log and /x/NAME/y, but not in HOSTNAME, RENAMED and
+// VHOSTMD_VM_NAME, nor in the shell variables $NAME and ${NAME}.
 const TOKEN = /(?<![A-Za-z0-9_$]|\$\{)(?:CONNECT|VMID|UUID|NAME)(?![A-Za-z0-9_])/g;
 
-/** The shell text to run. One pass over the original only: a domain named UUID or CONNECT is not looked at again. */
+/** Returns the shell text to run. Replaces in a single pass, so that a domain named UUID or CONNECT is not replaced. */
 export const substitute = (command: string, { domain, connect }: Surroundings): string =>
   command.replace(TOKEN, (token) => {
     if (token === 'CONNECT') return connect === undefined ? '' : `--connect '${connect.replaceAll("'", "'\\''")}'`;
@@ -22,17 +21,17 @@ export const substitute = (command: string, { domain, connect }: Surroundings): 
   });
 
 /**
- * Whether a name may stand in shell text, in any quotes, and means this domain to virsh. Any other is replaced by the
- * UUID, which virsh takes as well. No quoting can do this: actions already put quotes of their own around NAME.
+ * True if a name is safe in shell text, in any quotes, and means this domain for virsh. Any other is replaced by the
+ * UUID, which virsh also accepts. Quoting cannot solve this, because actions already have their own quotes around NAME.
  */
 export const isSafeName = (name: string): boolean =>
   /^[A-Za-z0-9_.+:@-]+$/.test(name) &&
   !name.startsWith('-') &&
   !/^\+?\d+$/.test(name) && // virsh reads a number as an id
   !/^[\dA-Fa-f]{32}$/.test(name.replaceAll('-', '')) && // and this as a UUID, hyphens anywhere
-  !/^\.+$/.test(name); // a step up in /x/NAME/y
+  !/^\.+$/.test(name); // the parent folder in /x/NAME/y
 
-/** All that an action finds in its environment; nothing of the daemon's own. */
+/** Returns the whole environment of an action, without that of the daemon. */
 export const environment = ({ domain, connect, path }: Surroundings): Readonly<Record<string, string>> => {
   const variables: Readonly<Record<string, string | undefined>> = {
     PATH: path === '' ? process.env['PATH'] : path,

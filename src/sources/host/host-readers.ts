@@ -5,27 +5,27 @@ import type { HostFiles } from './proc-files.ts';
 import type { HostFact, HostFacts } from '../libvirt/types.ts';
 import { osRelease } from './os-release.ts';
 
-/** What a host statistic is made of. */
+/** Inputs of a host statistic. */
 export interface HostView {
   readonly files: HostFiles;
-  /** The file among them that has the statistic, or a call of libvirt. */
+  /** The file with the statistic, or the call of libvirt. */
   readonly via: HostStatistic['via'];
-  /** What libvirt knows of the host; undefined as long as it was never reached. */
+  /** Facts from libvirt; undefined until it has been reached. */
   readonly libvirt: HostFacts | undefined;
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
-  /** Bytes. */
+  /** Bytes per page of memory. */
   readonly pageSize: () => number;
-  /** Ticks of the times in /proc/stat per second (proc(5)). */
+  /** Ticks per second of the times in /proc/stat (proc(5)). */
   readonly clockTicks: () => number;
-  /** Change of a counter of this statistic per second. */
+  /** Returns the change of the statistic's counter per second. */
   readonly rate: (count: number) => number;
 }
 
-/** A statistic that cannot be had throws an Error with the reason. */
+/** Reads a statistic; throws an Error with the reason if it is not available. */
 type Read = (view: HostView) => number | string;
 
-// What has fallen below 0, the kernel and lxcfs print as 2^64 less it, in KiB as 2^54 less it; nothing true comes near.
+// The kernel and lxcfs print negative numbers modulo 2^64, in KiB modulo 2^54. No real value is that large.
 const notBelowZero = (count: number): number => (count >= 2 ** 53 ? 0 : count);
 
 const CPU_FIELDS = ['user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal'] as const;
@@ -37,14 +37,14 @@ const cpu =
   };
 
 const entry = ({ files, via }: HostView, name: string): number => files.entry(via, name);
-// In a container the files may mix figures of the host and of the container: no part may be more than the whole.
+// In a container the files may mix figures of the host and of the container, so a part is limited to the whole.
 const partOf =
   (whole: string, part: string) =>
   (view: HostView): number =>
     Math.min(notBelowZero(entry(view, part)), entry(view, whole));
 const memoryFree = partOf('MemTotal', 'MemFree');
 const swapFree = partOf('SwapTotal', 'SwapFree');
-// Where it cannot be, free memory stands for it, as in free(1) of procps.
+// An impossible value is replaced by the free memory, as in free(1) of procps.
 const memoryAvailable = (view: HostView): number => {
   const available = entry(view, 'MemAvailable');
   return available > entry(view, 'MemTotal') ? memoryFree(view) : available;
@@ -62,7 +62,7 @@ const word =
 
 const hostName = ({ files, via }: HostView): string => files.text(via).trim();
 
-// /etc first, as os-release(5) says; NAME has a default, also where there is no file at all.
+// /etc comes first (os-release(5)). NAME has a default, even without a file.
 const fromOsRelease =
   (...names: readonly string[]): Read =>
   ({ files, via }) => {
@@ -134,7 +134,7 @@ const pressureText = (files: HostFiles, path: string): string => {
   }
 };
 
-/** How each statistic of the host is read: one reader for each row of model/statistics.ts. */
+/** Readers of the host's statistics, one for each row of model/statistics.ts. */
 export const HOST_READERS: Readonly<Record<HostStatistic['name'], Read>> = {
   'host.hostname': hostName,
   'host.hostname.short': (view) => hostName(view).split('.', 1)[0] ?? '',
@@ -161,7 +161,7 @@ export const HOST_READERS: Readonly<Record<HostStatistic['name'], Read>> = {
   'host.paging.in.rate': (view) => view.rate(count(view, 'pgpgin')),
   'host.paging.out.rate': (view) => view.rate(count(view, 'pgpgout')),
   'host.paging.faults.rate': (view) => view.rate(count(view, 'pgfault')),
-  // Guest time is part of user and nice already.
+  // Guest time is included in user and nice.
   'host.cpu.time': cpu('user', 'nice', 'system'),
   'host.cpu.user': cpu('user'),
   'host.cpu.nice': cpu('nice'),

@@ -17,15 +17,15 @@ export interface HostStatsOptions {
   readonly scheduler: SchedulerLike;
   /** Milliseconds since 1970. */
   readonly wallClock?: () => number;
-  /** Where proc/, sys/ and etc/ are. */
+  /** Folder of proc/, sys/ and etc/. */
   readonly root?: string;
-  /** Of this machine: bytes of a page of memory, and ticks of a second of CPU time. */
+  /** Constants of this machine. */
   readonly machine?: Pick<HostView, 'pageSize' | 'clockTicks'>;
 }
 
 /**
- * The host's statistics: each subscription reads what these metrics need, each file once, emits one batch and
- * completes; never an error. A rate counts from the previous batch with that metric, the first one from boot.
+ * Collects the host's statistics: each subscription reads the files that the metrics need once, emits one batch and
+ * completes. Never errors. A rate counts from the previous batch with that metric, the first one from boot.
  */
 export const hostStats = (
   options: HostStatsOptions,

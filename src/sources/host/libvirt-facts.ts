@@ -27,24 +27,24 @@ const FACTS: ReadonlySet<string> = new Set(
 );
 const isFact = (stat: string): stat is HostFact => FACTS.has(stat);
 
-// A libvirt that answers does so in a few milliseconds.
+// Milliseconds. A libvirt that works answers within a few.
 const PATIENCE = 1000;
 
-// The words by which an action of the host calls virsh.
+// Words in an action of the host that calls virsh.
 const ASKS_LIBVIRT = /(?<![\w$])(?:CONNECT|virsh)(?!\w)/;
 
-/** The facts that these metrics need from libvirt. */
+/** Returns the facts that these metrics need from libvirt. */
 export const factsFor = (metrics: readonly MetricDefinition[]): readonly HostFact[] => [
   ...new Set(metrics.map(({ source }) => (source.kind === 'stat' ? source.stat : '')).filter(isFact)),
 ];
 
-/** The host metric comes from libvirt: it is collected also when libvirt can be asked (again). */
+/** True for a host metric from libvirt, which is also collected when libvirt becomes available (again). */
 export const isFromLibvirt = ({ context, source }: MetricDefinition): boolean =>
   context === 'host' && (source.kind === 'stat' ? isFact(source.stat) : ASKS_LIBVIRT.test(source.command));
 
 /**
- * Asks libvirt for facts of the host, each time anew: CPUs go offline, hosts are renamed, hypervisors are updated.
- * While libvirt is away or hangs, its latest answer stands, but for the CPUs, which the kernel can tell as well.
+ * Asks libvirt for facts of the host at each call, because CPUs go offline, hosts are renamed and hypervisors updated.
+ * While libvirt is away or hangs, its latest answer counts, except for the CPUs, which the kernel knows as well.
  */
 export const hostFacts = (
   connectionState$: Observable<ConnectionState>,
@@ -57,7 +57,7 @@ export const hostFacts = (
     const { 'host.cpus': _, ...rest } = latest;
     return reached ? rest : undefined;
   };
-  // A call that hangs occupies a thread, whoever waits for it: there is one at a time for each connection.
+  // A hanging call occupies a thread, so each connection has one call at a time.
   const call$ = (connection: Connection, wanted: readonly HostFact[]): Observable<HostFacts> => {
     const key = wanted.join();
     const onTheWay$ = calls.get(key);

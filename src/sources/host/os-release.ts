@@ -1,4 +1,4 @@
-// A word of the shell: quoted and unquoted pieces side by side.
+// A word of the shell: adjacent quoted and unquoted pieces.
 const WORD = /(?:\\[^]|'[^']*'|"(?:\\[^]|[^"\\])*"|[^\s;'"\\])+/.source;
 const TOKEN = new RegExp(String.raw`(#.*)|([\n;])|(\\\n)|(${WORD})`, 'g');
 const PIECE = /\\\n|\\([^])|'([^']*)'|"((?:\\[^]|[^"\\])*)"/g;
@@ -9,7 +9,7 @@ const unquoted = (word: string): string =>
     double === undefined ? (escaped ?? single ?? '') : double.replace(/\\\n/g, '').replace(/\\([$`"\\])/g, '$1'),
   );
 
-/** Commands of a shell text: the words of each, still quoted; comments are left out. */
+/** Returns the commands of a shell text, each as its quoted words, without comments. */
 const commands = (text: string): readonly (readonly string[])[] => {
   const found: string[][] = [[]];
   for (const [, comment, separator, , word] of text.matchAll(TOKEN)) {
@@ -19,12 +19,12 @@ const commands = (text: string): readonly (readonly string[])[] => {
   return found;
 };
 
-/** The variables of os-release(5), read as the shell reads them, but without expansions, which that page forbids. */
+/** Reads the variables of os-release(5) like the shell, but without expansions, which that page forbids. */
 export const osRelease = (text: string): ReadonlyMap<string, string> =>
   new Map(
     commands(text.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n')).flatMap((words) => {
       const assignments = (words[0] === 'export' ? words.slice(1) : words).map((word) => ASSIGNMENT.exec(word));
-      // In front of a command the shell sets variables for that command only: `NAME=Red Hat` runs Hat.
+      // An assignment before a command applies only to that command: `NAME=Red Hat` runs Hat.
       if (assignments.includes(null)) return [];
       return assignments.map((assignment): [string, string] => [
         assignment?.[1] ?? '',

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What the kernel's files say, each read and parsed at most once. A file or entry that is missing is thrown as an Error. */
+/** Files of the kernel, each read and parsed at most once. All throw an Error for a missing file or entry. */
 export interface HostFiles {
   readonly text: (path: string) => string;
-  /** The first number of the line that begins with that name, as in meminfo and vmstat. */
+  /** First number of the line that starts with that name, as in meminfo and vmstat. */
   readonly entry: (path: string, name: string) => number;
-  /** All numbers of that line, as in stat. */
+  /** All numbers of the line that starts with that name, as in stat. */
   readonly numbers: (path: string, name: string) => readonly number[];
 }
 
-/** A fresh reader: one for each collection. These files are answered from memory and do not block. */
+/** Makes a reader for one collection. The kernel serves these files from memory, so reading does not block. */
 export const hostFiles = (root: string): HostFiles => {
   const texts = new Map<string, string>();
   const tables = new Map<string, ReadonlyMap<string, readonly string[]>>();

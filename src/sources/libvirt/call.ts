@@ -3,13 +3,13 @@ import { Observable } from 'rxjs';
 import { once } from '../../system/once.ts';
 import { callback, errorAt, libvirt, type Library } from './bindings.ts';
 
-/** virterror.h: there is no such domain; an error in the connection. */
+/** virterror.h: no such domain; error in the connection. */
 export const NO_DOMAIN = 42;
 export const RPC = 39;
-/** virterror.h: a domain's lock or monitor could not be had in time. */
+/** virterror.h: timeout while waiting for a domain's lock or monitor. */
 export const OPERATION_TIMEOUT = 68;
 
-/** A libvirt call that failed; message and code (virErrorNumber) are libvirt's own. */
+/** A failed libvirt call, with libvirt's message and code (virErrorNumber). */
 export class LibvirtError extends Error {
   override readonly name = 'LibvirtError';
   readonly code: number | undefined;
@@ -20,8 +20,8 @@ export class LibvirtError extends Error {
   }
 }
 
-// libvirt keeps its errors per thread, and asynchronous calls run on worker threads; its error callback is
-// the only way to the text. Registering one also keeps libvirt from printing to stderr.
+// libvirt stores errors per thread, and asynchronous calls run on worker threads, so only its error callback has the
+// text. Registering one also stops libvirt from printing to stderr.
 let lastError: { readonly message: string; readonly code: number } | undefined;
 const installErrorHandler = once(() => {
   const handler = callback.error((_opaque, error) => {
@@ -35,9 +35,8 @@ type AsyncFunction<Args extends unknown[], Result> = {
 };
 
 /**
- * Calls libvirt on a worker thread: everything that may wait for the hypervisor goes through here.
- * `finish` always runs, on the main thread, also if nobody listens any more; it turns the native result into
- * a value, or throws. Failures are errors of type LibvirtError.
+ * Calls libvirt on a worker thread, for every call that may wait for the hypervisor. `finish` converts the native
+ * result to a value, or throws; it always runs, on the main thread, even after unsubscription. Errors with LibvirtError.
  */
 export const call$ = <Args extends unknown[], Result, Value>(
   what: string,
@@ -63,25 +62,25 @@ export const call$ = <Args extends unknown[], Result, Value>(
   });
 
 /**
- * The latest error of libvirt, to throw where a call returned -1 or NULL. It is not used up: each failed call has
- * reported before it returned, and where several fail at once (libvirtd or many domains end) they fail alike.
+ * Returns the latest error of libvirt, to throw after a call returned -1 or NULL. Each failed call reports before it
+ * returns; if several fail at once (libvirtd or many domains end), their errors are alike.
  */
 export const failed = (): LibvirtError => new LibvirtError(lastError?.message ?? 'unknown error', lastError?.code);
 
 // virterror.h: internal error, system error, RPC, no such domain, operation invalid.
 const GOING = new Set([1, 38, RPC, NO_DOMAIN, 55]);
 
-/** Whether a call failed because the connection or the domain is going, and not because of what was asked. */
+/** True if a call failed because the connection or the domain is ending, not because of its arguments. */
 export const isGoing = (error: unknown): boolean =>
   error instanceof LibvirtError && error.code !== undefined && GOING.has(error.code);
 
-// virterror.h: no support by the driver; invalid argument (an event that an old libvirtd does not know); operation
-// denied; configuration, argument, operation unsupported; access denied.
+// virterror.h: no support by the driver; invalid argument (an event unknown to an old libvirtd); operation denied;
+// configuration, argument, operation unsupported; access denied.
 const REFUSED = new Set([3, 8, 29, 67, 74, 84, 88]);
 
-/** A call failed because the driver does not have it, or this user may not use it: it is done without. */
+/** True if a call failed because the driver lacks it or this user may not use it. The daemon works without it. */
 export const isRefused = (error: unknown): boolean =>
   error instanceof LibvirtError && error.code !== undefined && REFUSED.has(error.code);
 
-/** Whether the domain is there, but something else held it for too long. */
+/** True if a call failed because another one held the domain for too long. */
 export const isBusy = (error: unknown): boolean => error instanceof LibvirtError && error.code === OPERATION_TIMEOUT;

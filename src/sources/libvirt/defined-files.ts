@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-// Where libvirt's drivers keep the domains that are defined; for root's eyes only.
+// Folders in which libvirt's drivers store defined domains; only root can read them.
 const FOLDERS = ['/etc/libvirt/qemu', '/etc/libvirt/libxl'];
 
-// The first is the domain's own: only its name stands before it, in which libvirt escapes every "<".
+// The first match is the domain's own UUID: only the name precedes it, in which libvirt escapes every "<".
 const UUID = /<uuid>\s*([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s*<\/uuid>/;
 
 const xmlFiles = (folder: string): readonly string[] => {
@@ -24,5 +24,5 @@ const uuidOf = (file: string): readonly string[] => {
   }
 };
 
-/** UUIDs of the domains that are defined on this host, read from libvirt's files: it need not run. */
+/** Returns the UUIDs of the domains defined on this host, from libvirt's files: libvirt need not run. */
 export const definedUuids = (): readonly string[] => [...new Set(FOLDERS.flatMap(xmlFiles).flatMap(uuidOf))];

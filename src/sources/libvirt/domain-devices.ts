@@ -17,40 +17,40 @@ const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 // virterror.h: a read-only connection; authentication failed, cancelled; access denied; authentication unavailable.
 const NOT_ALLOWED: ReadonlySet<number | undefined> = new Set([29, 45, 79, 88, 94]);
 
-/** A domain is described twice: as it runs, and as it is defined for its next start. */
+/** A domain has two definitions: the running one, and the persistent one for its next start. */
 export type DomainConfigScope = keyof typeof DESCRIPTION;
 
-/** A domain that a word stands for: as the number of its run, its UUID or its name. */
+/** A domain that a word identifies by id, UUID or name. */
 export interface Match {
   readonly by: 'id' | 'uuid' | 'name';
-  /** Its `id` is -1 if it does not run. */
+  /** `id` is -1 if the domain does not run. */
   readonly domain: Domain;
 }
 
-/** A connection to single domains. One call at a time; each emits once, or fails with a LibvirtError. */
+/** A connection for changes of domains. One call at a time; each emits once, or errors with a LibvirtError. */
 export interface DomainAccess {
-  /** The domains that a word stands for, in the order in which virsh looks: it would take the first. */
+  /** Domains that a word identifies, in the order of virsh, which would take the first. */
   readonly find$: (word: string) => Observable<readonly Match[]>;
   readonly names$: () => Observable<readonly string[]>;
   /**
-   * libvirt has the security model `dac` there, and gives the files of domains to QEMU's user. Else (a session of one
-   * user) it refuses to start domains with labels of that model.
+   * Emits true if libvirt has the security model `dac`, which gives the files of domains to QEMU's user. Without it
+   * (the session of a user) libvirt refuses to start domains with labels of that model.
    */
   readonly hasDac$: () => Observable<boolean>;
   readonly isPersistent$: (domain: Domain) => Observable<boolean>;
   readonly xml$: (domain: Domain, where: DomainConfigScope) => Observable<string>;
   readonly attach$: (domain: Domain, xml: string, where: DomainConfigScope) => Observable<undefined>;
-  /** Emits when the device has gone, or when the guest has not let go of it for 5 s. */
+  /** Emits when the device is gone, or when the guest has not released it within 5 s. */
   readonly detach$: (domain: Domain, xml: string, where: DomainConfigScope) => Observable<undefined>;
   readonly close$: () => Observable<undefined>;
 }
 
-/** The failure is that this user may not change domains, not that something is wrong with the call. */
+/** True if a call failed because this user may not change domains. */
 export const isNotAllowed = (error: unknown): boolean =>
   error instanceof LibvirtError &&
   (NOT_ALLOWED.has(error.code) || /permission denied|access denied/i.test(error.message));
 
-/** By the XML of virConnectGetCapabilities: one of the host's security models is `dac`. */
+/** True if the XML of virConnectGetCapabilities has the security model `dac`. */
 export const hasDacModel = (capabilities: string): boolean => /<secmodel>\s*<model>dac<\/model>/.test(capabilities);
 
 const access = (conn: Pointer): DomainAccess => {
@@ -175,8 +175,8 @@ const access = (conn: Pointer): DomainAccess => {
 };
 
 /**
- * Opens a connection without events (uri null: libvirt's default), read-only unless domains are to be changed. Somebody
- * at a terminal is asked for credentials that the server wants.
+ * Opens a connection without events (uri null: libvirt's default), read-only unless `toChange`. In a terminal asks for
+ * credentials that the server requires.
  */
 export const openDomains$ = (uri: string | null, toChange: boolean): Observable<DomainAccess> =>
   open$(uri, { readOnly: !toChange, asks: 'terminal' }, access);

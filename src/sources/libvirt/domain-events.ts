@@ -34,16 +34,16 @@ import { reasonOf } from '../../model/reason.ts';
 
 const LIST_AGAIN = 1000;
 const CHECK = 60_000;
-// Each occupies a worker thread, and the statistics need some, too.
+// Each occupies a worker thread, and the statistics also need some.
 const CHANNELS_AT_ONCE = 4;
 
-/** What to follow besides the domains that run. */
+/** Facts to follow besides the running domains. */
 export interface WatchScope {
-  /** Domains that are only defined, too. */
+  /** Also domains that are only defined. */
   readonly defined: boolean;
-  /** The channels of those that run. */
+  /** Also the channels of running domains. */
   readonly channels: boolean;
-  /** Milliseconds between two lists where the driver reports no events. */
+  /** Milliseconds between two lists if the driver reports no events. */
   readonly period: number;
 }
 
@@ -56,7 +56,7 @@ const list$ = (connection: Connection, { defined }: WatchScope): Observable<Sync
       )
     : connection.domains$().pipe(map((domains): Sync => ({ kind: 'sync', domains })));
 
-// The list may be older than an event that was reported while it was on its way: the event counts.
+// An event that arrived during the call for a list is newer than the list.
 const patched = (list: Sync, since: readonly LifecycleEvent[]): Sync => {
   if (since.length === 0) return list;
   const running = new Map(list.domains.map((domain) => [domain.uuid, domain]));
@@ -71,7 +71,7 @@ const patched = (list: Sync, since: readonly LifecycleEvent[]): Sync => {
   return { kind: 'sync', domains, ...(list.defined === undefined ? {} : { defined: [...defined.values()] }) };
 };
 
-// Lists at the start and whenever `again$` says so, one list at a time; in between every event as it comes.
+// Emits a list at the start and for each `again$`, one call at a time, and every event in between.
 const listThenWatch$ = (
   connection: Connection,
   following: WatchScope,
@@ -93,23 +93,23 @@ const listThenWatch$ = (
   );
 };
 
-/** Domains whose channel is asked for, and what decides that. */
+/** Domains whose channel is queried, and the state that decides it. */
 interface Questions {
   readonly uuids: readonly string[];
   readonly ids: ReadonlyMap<string, number>;
-  /** When all were asked for. */
+  /** Time of the last query for all domains. */
   readonly askedAll: number;
 }
 
 export const NO_QUESTIONS: Questions = { uuids: [], ids: new Map(), askedAll: -Infinity };
 
-/** The questions that an event of the domains raises. `reported`: libvirt reports when a domain gets or loses a device. */
+/** Returns the queries after an event. `reported`: libvirt reports when a domain gets or loses a device. */
 export const nextQuestions =
   (reported: boolean) =>
   ({ ids, askedAll }: Questions, { value: event, timestamp: now }: Timestamp<DomainEvent>): Questions => {
     if (event.kind === 'running') return { uuids: [event.domain.uuid], ids, askedAll };
     if (event.kind !== 'sync') return { uuids: [], ids, askedAll };
-    // A list that was asked for early, since a domain was missing, is news of few.
+    // A list before its time, because a domain was missing, concerns only few domains.
     const all = !reported || now - askedAll > CHECK / 2;
     return {
       uuids: event.domains.filter(({ uuid, id }) => all || ids.get(uuid) !== id).map(({ uuid }) => uuid),
@@ -118,7 +118,7 @@ export const nextQuestions =
     };
   };
 
-// Of several questions about one domain on the way at the same time the answer to the latest counts.
+// Of simultaneous queries about one domain, only the answer to the latest counts.
 const channels$ = (
   connection: Connection,
   event$: Observable<DomainEvent>,
@@ -137,7 +137,7 @@ const channels$ = (
       mergeMap(
         ({ uuid, question }) =>
           connection.channel$(uuid).pipe(
-            // That the domain or the connection has gone is told by other events; whoever may not ask finds no channel.
+            // Other events report a lost domain or connection; without the permission to ask there is no channel.
             catchError((error: unknown) => (isGoing(error) ? EMPTY : of(undefined))),
             filter(() => latest.get(uuid) === question),
             map((path): DomainEvent => ({ kind: 'channel', uuid, ...(path === undefined ? {} : { path }) })),
@@ -159,8 +159,8 @@ const watched$ = (connection: Connection, following: WatchScope, scheduler: Sche
 };
 
 /**
- * The domains: the whole list after each (re)connect, then every change as libvirt reports it. Events can be lost, and
- * so the list comes again every minute, and within a second of an answer that it does not agree with.
+ * Events of the domains: the whole list after each (re)connect, then every change that libvirt reports. Because events
+ * can be lost, the list is repeated every minute, and within a second after an answer that contradicts it.
  */
 export const domainEvents$ = (
   connectionState$: Observable<ConnectionState>,

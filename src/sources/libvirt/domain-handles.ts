@@ -1,25 +1,25 @@
 import type { DefinedDomain, Domain } from '../../model/metric.ts';
 import { type Library, type Pointer } from './bindings.ts';
 
-/** Native domain handles of one connection, by uuid; each holds a reference until it is dropped. */
+/** Native domain handles of one connection, by UUID; each holds a reference until it is dropped. */
 export interface DomainHandles {
-  /** Describes a borrowed handle, and keeps a reference of its own to it. Local calls only, so allowed in callbacks. */
+  /** Describes a borrowed handle and keeps a reference to it. Makes only local calls, so it is allowed in callbacks. */
   readonly remember: (handle: Pointer) => Domain;
-  /** A further reference for one call; `undefined` if the domain has gone. Give it back with `release`. */
+  /** Returns another reference for one call; undefined if the domain is gone. Return it with `release`. */
   readonly borrow: (uuid: string) => Pointer | undefined;
   readonly release: (handle: Pointer) => void;
   readonly drop: (uuid: string) => void;
   readonly dropAll: () => void;
 }
 
-/** uuid, name and id of a native domain, without asking the hypervisor. */
+/** Reads UUID, name and id of a native domain, without a call to the hypervisor. */
 export const describeDomain = (lib: Library, handle: Pointer): Domain => {
   const uuid = Buffer.alloc(37);
   lib.domainUuid(handle, uuid);
   return { uuid: uuid.toString('latin1', 0, 36), id: lib.domainId(handle) | 0, name: lib.domainName(handle) ?? '' };
 };
 
-/** What stays of a domain when it does not run. */
+/** Returns the facts of a domain that outlive its run. */
 export const definedDomain = ({ uuid, name }: Domain): DefinedDomain => ({ uuid, name });
 
 export const domainHandles = (lib: Library): DomainHandles => {

@@ -10,15 +10,15 @@ import type { Connection, DomainStats } from './types.ts';
 import type { ConnectionState } from './reconnect.ts';
 import type { DomainCollector } from '../source.ts';
 
-// The cheapest call by far, which needs no answer from QEMU.
+// Statistics of the cheapest call by far, which needs no answer from QEMU.
 const INFO: ReadonlySet<string> = new Set(
   STATISTICS.vm.filter(({ via }) => via === 'virDomainGetInfo').map(({ name }) => name),
 );
-// With a frozen libvirtd all calls hang, each on a worker thread; of those (16) one must stay free for the event loop.
+// If libvirtd is frozen, each call blocks a worker thread; one of the 16 must stay free for the event loop.
 const INFO_AT_ONCE = 8;
 const QUICK_CALLS = 2;
 const MONITORED_CALLS = 4;
-// libvirt takes these groups from its own memory; all others ask QEMU's monitor, which a frozen QEMU never answers.
+// libvirt has these groups in memory. All others query QEMU's monitor, which a frozen QEMU never answers.
 const QUICK = new Set<StatsGroup>(['state', 'net', 'perf', 'memory']);
 
 const statOf = ({ source }: MetricDefinition): string => (source.kind === 'stat' ? source.stat : '');
@@ -26,7 +26,7 @@ const groupOf = (metric: MetricDefinition): StatsGroup => statOf(metric).split('
 
 const failure = (reason: string): Outcome => ({ ok: false, stage: 'stat', reason });
 
-// `*` stands for all numbers at that place: the values found are summed.
+// `*` means all numbers at that place, whose values are summed.
 const finder = (stat: string): ((fields: ReadonlyMap<string, StatValue>) => StatValue | undefined) => {
   if (!stat.includes('*')) return (fields) => fields.get(stat);
   const pattern = new RegExp(`^${stat.replaceAll('.', '\\.').replaceAll('*', '\\d+')}$`);
@@ -40,7 +40,7 @@ const finder = (stat: string): ((fields: ReadonlyMap<string, StatValue>) => Stat
   };
 };
 
-/** Turns the statistics of one domain into readings; a statistic that the domain does not have is a failure, unless it may come later. */
+/** Converts the statistics of a domain to readings. A missing statistic is a failure, unless the answer is partial. */
 const reader = (metrics: readonly MetricDefinition[]): ((stats: DomainStats) => readonly Reading[]) => {
   const wanted = metrics.map((metric) => {
     const scale = metric.source.kind === 'stat' ? metric.source.scale : undefined;
@@ -72,7 +72,7 @@ const onError =
   (metrics: readonly MetricDefinition[], domains: readonly Domain[]) =>
   (error: unknown): Observable<readonly Reading[]> => {
     if (!(error instanceof LibvirtError)) throw error;
-    // What the values are then is up to the inventory; a busy domain is only late.
+    // The inventory handles a domain that ends; a busy domain is only late.
     if (isGoing(error) || isBusy(error)) return EMPTY;
     return from(
       domains.map((domain) => metrics.map((metric) => ({ metric, domain, outcome: failure(error.message) }))),
@@ -106,8 +106,8 @@ const bulkAsk = (metrics: readonly MetricDefinition[], mostCalls: number, schedu
 };
 
 /**
- * The cheapest way to all statistics that the metrics name: virDomainGetInfo for what it has, and bulk calls for
- * the groups of the rest, those that need QEMU's answer apart from those that do not.
+ * Chooses the cheapest calls for the statistics of the metrics: virDomainGetInfo for those that it has, and bulk calls
+ * for the groups of the rest, separately for groups that need QEMU's answer and those that do not.
  */
 export const domainCollectors = (
   metrics: readonly MetricDefinition[],

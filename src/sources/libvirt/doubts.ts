@@ -3,19 +3,19 @@ import { map, type Observable, Subject, tap } from 'rxjs';
 import { LibvirtError, NO_DOMAIN } from './call.ts';
 import type { Connection, DomainStats } from './types.ts';
 
-// virterror.h: operation invalid, as calls end that need a running domain.
+// virterror.h: operation invalid; the error of calls that need a running domain.
 const OPERATION_INVALID = 55;
 const NOT_RUNNING: ReadonlySet<number | undefined> = new Set([NO_DOMAIN, OPERATION_INVALID]);
 
-// virDomainState: shut off. libvirt still knows the domain by its definition.
+// virDomainState: shut off. libvirt still has the domain's definition.
 const SHUT_OFF = 5;
 const runs = ({ fields }: DomainStats): boolean => Number(fields.get('state.state')) !== SHUT_OFF;
 
 type Calls = Omit<Connection, 'doubt$'>;
 
 /**
- * A connection whose answers are compared with the list of the domains that run: an answer that a domain does not run
- * emits on `doubt$`, since no event may have told so. libvirt sends none for a domain that it finds dead when it starts.
+ * Wraps a connection: an answer that a listed domain does not run emits on `doubt$`, because the event may be missing.
+ * libvirt sends none for a domain that it finds dead when it starts.
  */
 export const withDoubts = (calls: Calls): Connection => {
   const doubts = new Subject<undefined>();

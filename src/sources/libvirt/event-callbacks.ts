@@ -12,12 +12,12 @@ const EVENT_ID = { lifecycle: 0, deviceRemoved: 15, deviceAdded: 19 } as const;
 /** Event callbacks of a connection. Called on the main thread; `domain` is valid during the call only. */
 export interface Listener {
   readonly lifecycle: (domain: Pointer, event: number) => void;
-  /** A device was added to the domain, or removed from it. */
+  /** Called when a device was added to the domain or removed from it. */
   readonly devices: (domain: Pointer) => void;
   readonly closed: (reason: number) => void;
 }
 
-// One native callback of each kind serves all connections: unregistering one that may still be on its way is unsafe.
+// One native callback of each kind serves all connections, because unregistering one during a pending call is unsafe.
 const listeners = new Map<Pointer, Listener>();
 const nativeCallbacks = once(() => ({
   lifecycle: callback.lifecycle((conn, domain, event) => {
@@ -29,15 +29,15 @@ const nativeCallbacks = once(() => ({
 }));
 
 /**
- * Registers for a connection's events, and takes that back. Each registration holds a reference to the connection:
- * without `end$` virConnectClose would close nothing. One call at a time, so that after an error none is on its way.
+ * Registers for a connection's events, and deregisters. Each registration holds a reference to the connection: without
+ * `end$` virConnectClose would close nothing. Makes one call at a time, so that none is pending after an error.
  */
 export const registerCallbacks = (
   conn: Pointer,
   listener: Listener,
 ): {
   readonly begin$: Observable<unknown>;
-  /** Which events are reported; known when `begin$` has completed. */
+  /** Kinds of events that libvirt reports; known when `begin$` has completed. */
   readonly reports: () => Connection['reports'];
   readonly end$: Observable<unknown>;
 } => {
@@ -63,7 +63,7 @@ export const registerCallbacks = (
           'virConnectRegisterCloseCallback',
           (lib) => lib.onClose,
           [conn, close, null, null],
-          // Drivers without a socket refuse: their connections are never lost.
+          // Drivers without a socket refuse, because their connections are never lost.
           (result) => {
             if (result < 0) return;
             deregister.push(call$('virConnectUnregisterCloseCallback', (lib) => lib.offClose, [conn, close], ignore));

@@ -18,32 +18,31 @@ import {
 import type { Domain } from '../../model/metric.ts';
 import type { Connection, DomainStats } from './types.ts';
 
-// A bulk call over 40 domains takes some 130 ms; longer, and a domain among them is taken to be frozen.
+// Milliseconds after which one of the domains of a call counts as frozen. A bulk call over 40 domains takes 130 ms.
 const HEDGE_AFTER = 400;
-// A domain that just starts or resumes holds its monitor for some 10 ms, and its answer is not whole.
+// Milliseconds before a retry: a domain that starts or resumes holds its monitor for 10 ms, and answers in part.
 const ASK_AGAIN = 100;
 const TRIES = 4;
-// On an overloaded host a monitor may be held at every try: a domain that gave more before is believed to have less only
-// after so many collections in a row.
+// Collections in a row after which a domain that had more statistics before counts as having fewer: on an overloaded
+// host its monitor may be held at every try.
 const LESS_BELIEVED = 10;
 
 export interface HedgeOptions {
   readonly groups: number;
-  /** How many statistics are wanted of each domain, and how many of them a record holds. */
+  /** Number of statistics wanted of each domain. `found`: number of them in an answer. */
   readonly wanted: number;
   readonly found: (stats: DomainStats) => number;
-  /** Calls on the way at once; libvirtd serves 5 calls of one client at a time (max_client_requests). */
+  /** Most simultaneous calls; libvirtd serves 5 calls per client at a time (max_client_requests). */
   readonly mostCalls: number;
   readonly scheduler: SchedulerLike;
 }
 
 /**
- * Bulk statistics in spite of frozen domains. A bulk call hangs for as long as one QEMU among its domains does not
- * answer. It then holds that QEMU's monitor, so a second call (NOWAIT) passes it by and answers for all the others;
- * the frozen one's answer comes from the first call, whenever that returns. With `mostCalls` or more frozen domains
- * at once nothing further is asked until one of them answers. A domain whose monitor is held by someone else gives
- * a part only: it is asked again some times, and one that gave more before in several collections, before it is believed that it has
- * no more.
+ * Collects bulk statistics in spite of frozen domains, with hedged requests. A bulk call hangs as long as the QEMU of
+ * one of its domains does not answer, and holds that QEMU's monitor. So a second call (NOWAIT) skips the frozen domain and
+ * answers for all others; the first one has the frozen domain's answer when it returns. With `mostCalls` calls pending
+ * there are no further ones until one returns. A domain whose monitor another call holds answers in part. It is asked
+ * again, and over several collections if it had more before, until it counts as having fewer statistics.
  */
 export const hedgedStats = ({
   groups,
@@ -52,7 +51,7 @@ export const hedgedStats = ({
   mostCalls,
   scheduler,
 }: HedgeOptions): ((connection: Connection, domains: readonly Domain[]) => Observable<readonly DomainStats[]>) => {
-  // Domains that are known not to have all: as many as they have.
+  // Number of statistics of domains that are known to lack some.
   const known = new WeakMap<Domain, number>();
   const partsInARow = new WeakMap<Domain, number>();
   const judged = (stats: DomainStats): DomainStats => {
@@ -67,7 +66,7 @@ export const hedgedStats = ({
 
   return (connection, domains) =>
     defer(() => {
-      // How many statistics have been passed on of each; more may come when a frozen domain goes on.
+      // Number of statistics emitted for each domain; a domain that was frozen may have more later.
       const answered = new Map<Domain, number>();
       const isNew = (stats: DomainStats): boolean => found(stats) > (answered.get(stats.domain) ?? -1);
       const ask$ = (asked: readonly Domain[], tries: number, passing: boolean): Observable<readonly DomainStats[]> =>
@@ -87,7 +86,7 @@ export const hedgedStats = ({
             ),
           );
         });
-      // Where a call passes frozen domains by, a part from one that has given more before is no answer.
+      // In a call that skips frozen domains, a partial answer of a domain that had more before does not count.
       const settled$ = (
         all: readonly DomainStats[],
         tries: number,

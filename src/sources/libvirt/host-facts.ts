@@ -24,7 +24,7 @@ export const driver$ = (conn: Pointer): Observable<string> =>
     },
   );
 
-// What libvirt writes a version into; 0: it does not know it.
+// Reads a version that libvirt writes to an output parameter; 0 if it is unknown.
 const version$ = (what: string, pick: (lib: Library) => VersionCall, conn: Pointer): Observable<number> => {
   const version: [number | bigint | null] = [null];
   return call$(what, pick, [conn, version], (result) => {
@@ -72,7 +72,7 @@ const cpus$ = (conn: Pointer): Observable<number> => {
 // virterror.h: system error, RPC.
 const LOST: ReadonlySet<number | undefined> = new Set([38, RPC]);
 
-// What a driver refuses is a failure of that one; an error of the connection is one of all.
+// If the driver refuses, one fact fails; an error of the connection fails all.
 const settled$ = (asked$: Observable<number | string>): Observable<Fact> =>
   asked$.pipe(
     map(success),
@@ -82,7 +82,7 @@ const settled$ = (asked$: Observable<number | string>): Observable<Fact> =>
     }),
   );
 
-/** Asks for what is wanted of the host, all at the same time. */
+/** Queries the wanted facts of the host simultaneously. */
 export const hostFacts$ = (conn: Pointer, driver: string): Connection['host$'] => {
   const ask: Readonly<Record<HostFact, () => Observable<number | string>>> = {
     'host.product': () => product$(conn, driver),

@@ -4,7 +4,7 @@ import type { LifecycleEvent } from './types.ts';
 
 type Read = (domain: Pointer) => LifecycleEvent | undefined;
 
-/** Reads what the lifecycle callback reports; undefined if it is of no use. Keeps the handles of the domains that run. */
+/** Converts reports of the lifecycle callback, irrelevant ones to undefined. Keeps handles of running domains. */
 export const lifecycleReader = (
   lib: Library,
   handles: DomainHandles,

@@ -9,12 +9,12 @@ import { fileAuth, type Pointer, terminalAuth } from './bindings.ts';
 // libvirt-host.h
 const VIR_CONNECT_RO = 1;
 
-/** Whom libvirt may ask for what auth.conf does not give: nobody, or whoever sits at the terminal. */
+/** Whom libvirt may ask for credentials that auth.conf lacks: nobody, or the user at the terminal. */
 export type Asks = 'nobody' | 'terminal';
 
 const authFile = (): string => (isRoot() ? '/etc/libvirt/auth.conf' : '~/.config/libvirt/auth.conf');
 
-// Failures of a login by SASL. Of a wrong name or password a server says no more than this; polkit says more.
+// Failures of a login by SASL. For a wrong name or password a server has no other message; polkit has one.
 const LOGIN: readonly (readonly [RegExp, () => string])[] = [
   [
     /no mechanism available|no worthy mechs/i,
@@ -35,7 +35,7 @@ const LOGIN: readonly (readonly [RegExp, () => string])[] = [
 
 const adviceFor = ({ message }: Error): string | undefined => LOGIN.find(([failure]) => failure.test(message))?.[1]();
 
-/** The failure is one of a login by SASL, which root needs, too. */
+/** True for the failure of a login by SASL, which root needs, too. */
 export const isLogin = (error: unknown): boolean => error instanceof LibvirtError && adviceFor(error) !== undefined;
 
 const withAdvice = (error: LibvirtError): LibvirtError => {
@@ -43,10 +43,10 @@ const withAdvice = (error: LibvirtError): LibvirtError => {
   return advice === undefined ? error : new LibvirtError(`${error.message}. ${advice}`, error.code);
 };
 
-// What libvirt asks for by itself it writes on the terminal, and reads from there.
+// libvirt's own callback asks on stdout and reads from stdin.
 const atTerminal = (): boolean => isatty(0) && isatty(1);
 
-/** Opens a connection (uri null: libvirt's default) with the credentials of auth.conf, if the server wants any. */
+/** Opens a connection (uri null: libvirt's default) with the credentials of auth.conf, if the server requires any. */
 export const open$ = <Value>(
   uri: string | null,
   { readOnly, asks }: { readonly readOnly: boolean; readonly asks: Asks },

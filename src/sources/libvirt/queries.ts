@@ -21,7 +21,7 @@ const LIST_ACTIVE = 1;
 const LIST_PERSISTENT = 4;
 const STATS_NOWAIT = 1 << 29;
 
-/** Throws libvirt's latest error where a call returned -1. */
+/** Throws libvirt's latest error if a call returned -1. */
 export const checked = (result: number): number => {
   if (result < 0) throw failed();
   return result;
@@ -52,19 +52,19 @@ const listed$ = <T>(
   );
 };
 
-/** All active domains; their handles are remembered. */
+/** Lists all active domains and remembers their handles. */
 export const listDomains$ =
   (conn: Pointer, handles: DomainHandles): Connection['domains$'] =>
   () =>
     listed$(conn, LIST_ACTIVE, handles.remember, handles).pipe(map((domains) => domains.filter(({ id }) => id >= 0)));
 
-/** All domains with a persistent definition, running or not. */
+/** Lists all domains with a persistent definition, running or not. */
 export const listDefined$ =
   (lib: Library, conn: Pointer, handles: DomainHandles): Connection['defined$'] =>
   () =>
     listed$(conn, LIST_PERSISTENT, (handle) => definedDomain(describeDomain(lib, handle)), handles);
 
-// Whoever ends the call gives the handle back, in `finish`, which always runs.
+// `finish`, which always runs, releases the handle.
 const withHandle$ = <T>(
   handles: DomainHandles,
   uuid: string,
@@ -117,7 +117,7 @@ export const domainInfo$ =
       );
     });
 
-/** virDomainListGetStats, always with the state, which costs nothing; a domain whose monitor is held by another call gives what it can without it (NOWAIT). */
+/** virDomainListGetStats with NOWAIT: a domain whose monitor another call holds answers in part. Includes the state. */
 export const domainStats$ = (lib: Library, handles: DomainHandles): Connection['stats$'] => {
   return (domains, groups) =>
     new Observable((subscriber) => {
@@ -142,7 +142,7 @@ export const domainStats$ = (lib: Library, handles: DomainHandles): Connection['
             const { dom, params, nparams } = statsRecord(pointer);
             const { uuid, id } = describeDomain(lib, dom);
             const domain = byUuid.get(uuid);
-            // Under another id it is another run, whose values are not those of this one.
+            // Another id is another run, whose values do not belong to this one.
             if (domain?.id === id) answers.push({ domain, fields: decodeTypedParams(params, nparams) });
           }
           lib.freeStats(out[0]);

@@ -17,7 +17,7 @@ import { isGoing, LibvirtError } from './call.ts';
 import type { Connection } from './types.ts';
 import { reasonOf } from '../../model/reason.ts';
 
-/** Whether libvirt can be asked now. */
+/** State of the connection to libvirt. */
 export type ConnectionState =
   | { readonly up: true; readonly connection: Connection }
   | { readonly up: false; readonly reason: string };
@@ -25,14 +25,14 @@ export type ConnectionState =
 // Upper bound on the delay we add after libvirtd restarts.
 const FIRST_RETRY = 100;
 const MOST_RETRY = 500;
-// A libvirt that answers and refuses is seldom persuaded, and logs each attempt.
+// Longest wait in milliseconds if libvirt refuses: that rarely changes, and libvirt logs each attempt.
 const MOST_RETRY_REFUSED = 30_000;
-// A connection that lives so long is a good one.
+// Milliseconds after which a connection counts as stable.
 const STABLE = 1000;
-// A server that takes the connection and never answers is reported, and still waited for: a further attempt would hang too.
+// Milliseconds without an answer to report. The attempt continues, because another one would also hang.
 const NO_ANSWER = 5000;
 
-// The server is away, or has just gone.
+// True if the server is away, or has just ended.
 const isPassing = (error: unknown): boolean =>
   isGoing(error) || (error instanceof LibvirtError && error.code === undefined);
 
@@ -43,7 +43,7 @@ const backoffFor = (error: unknown): Backoff => ({
 
 const down = (reason: string): ConnectionState => ({ up: false, reason });
 
-/** Keeps one connection open: opens it again, with backoff, whenever it cannot be opened or is lost. Shared and replayed. */
+/** Keeps one connection open: reconnects with backoff after a failure or a loss. Shared and replayed. */
 export const connectionState$ = (
   open$: Observable<Connection>,
   scheduler: SchedulerLike,
@@ -59,7 +59,7 @@ export const connectionState$ = (
         ),
       ),
     ),
-    // One that is lost as soon as it is open is opened ever less often, too.
+    // The waits also grow if a connection is lost soon after it was opened.
     retryWithBackoff({
       scheduler,
       backoff: backoffFor,

@@ -4,13 +4,13 @@ import { bridge } from '../../system/libc.ts';
 import { once } from '../../system/once.ts';
 import { bytesAt, type Pointer, stringAt } from './bindings.ts';
 
-/** A statistic's value: numbers that need more than 53 bits stay exact. */
+/** Value of a statistic; integers of more than 53 bits are bigint. */
 export type StatValue = number | bigint | string;
 
 // libvirt's numbers are in the machine's byte order.
 const LITTLE = endianness() === 'LE';
 
-/** Where a virTypedParameter (libvirt-common.h) has its parts on this machine, in bytes; its name stands at 0. */
+/** Offsets of the members of virTypedParameter (libvirt-common.h) on this machine, in bytes; the name is at 0. */
 export interface TypedParameterLayout {
   readonly size: number;
   readonly type: number;
