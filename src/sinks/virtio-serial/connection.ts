@@ -3,13 +3,10 @@ import { createConnection } from 'node:net';
 import { Observable } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 
-import { probeDescriptors } from '../../system/process/descriptors.ts';
+import { probeDescriptors, SPARE_DESCRIPTORS } from '../../system/process/descriptors.ts';
 import { checkSocket, CLOSED, socketTrouble } from './socket-path.ts';
 import type { Allowance } from './guest-session.ts';
 import { session } from './guest-session.ts';
-
-// Descriptors that channels leave to the rest of the daemon: files of the host, actions, a reload.
-const SPARE = 32;
 
 /** All sockets read into this one: what is read is looked at before the next one reads. */
 const shared = new Uint8Array(4096);
@@ -63,7 +60,7 @@ export const connection$ = (path: string, options: ConnectionOptions): Observabl
       if (subscriber.closed) return;
       if (trouble !== undefined) return ended(trouble);
       try {
-        probeDescriptors(SPARE);
+        probeDescriptors(SPARE_DESCRIPTORS);
       } catch (error) {
         return ended(socketTrouble(error, path));
       }

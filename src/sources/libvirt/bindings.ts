@@ -89,11 +89,9 @@ const bind = () => {
     // A variable, which holds the address of libvirt's own callbacks.
     defaultAuth: koffi.decode(lib.symbol('virConnectAuthPtrDefault'), 'void *') as Pointer,
     close: func<(conn: Pointer) => number>('int virConnectClose(virConnect *conn)'),
-    setKeepAlive: func<(conn: Pointer, seconds: number, count: number) => number>(
-      'int virConnectSetKeepAlive(virConnect *conn, int seconds, uint count)',
-    ),
     capabilities: func<(conn: Pointer) => Pointer | null>('void *virConnectGetCapabilities(virConnect *conn)'),
     getType: func<(conn: Pointer) => string | null>('const char *virConnectGetType(virConnect *conn)'),
+    uri: func<(conn: Pointer) => Pointer | null>('void *virConnectGetURI(virConnect *conn)'),
     nodeInfo: func<(conn: Pointer, info: Partial<NativeNodeInfo>) => number>(
       'int virNodeGetInfo(virConnect *conn, _Out_ virNodeInfo *info)',
     ),

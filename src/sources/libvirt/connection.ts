@@ -13,34 +13,30 @@ import {
   throwError,
 } from 'rxjs';
 
+import { monotonicScheduler } from '../../system/monotonic.ts';
 import { call$, LibvirtError, RPC } from './call.ts';
 import { callsInFlight } from './calls-in-flight.ts';
 import { describeDomain, domainHandles } from './domain-handles.ts';
 import { withDoubts } from './doubts.ts';
 import { eventLoop$, registerEventLoop } from './event-loop.ts';
 import { driver$, hostFacts$, libraryVersion$ } from './host-facts.ts';
-import { libvirt, type Pointer } from './bindings.ts';
+import { type Library, libvirt, type Pointer, takeString } from './bindings.ts';
 import { type Listener, registerCallbacks } from './event-callbacks.ts';
 import { lifecycleReader } from './lifecycle-reader.ts';
+import { lostWhenSilent$ } from './liveness.ts';
+import { localInfo } from './local-info.ts';
 import { open$ } from './open-connection.ts';
 import { channelOf$, domainInfo$, domainStats$, listDefined$, listDomains$ } from './queries.ts';
+import { stateFolder } from './state-folder.ts';
 import type { Connection, LifecycleEvent } from './types.ts';
 
 // libvirt-host.h
 const CLOSE_REASONS = ['I/O error', 'end of file', 'no answer to keepalive', 'closed by the client'];
 
-// A dead server is noticed after 5 s x (3 + 1).
-const KEEPALIVE_SECONDS = 5;
-const KEEPALIVE_COUNT = 3;
-
-// Drivers without a socket know no keepalive: their refusal is no failure.
-const keepAlive$ = (conn: Pointer): Observable<unknown> =>
-  call$(
-    'virConnectSetKeepAlive',
-    (lib) => lib.setKeepAlive,
-    [conn, KEEPALIVE_SECONDS, KEEPALIVE_COUNT],
-    () => undefined,
-  );
+const uriOf = (lib: Library, conn: Pointer): string => {
+  const uri = lib.uri(conn);
+  return uri === null ? '' : takeString(uri);
+};
 
 const close$ = (conn: Pointer): Observable<unknown> =>
   call$(
@@ -91,7 +87,7 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
       concatMap(({ conn, begin$, reports }) =>
         subscriber.closed
           ? EMPTY
-          : concat(keepAlive$(conn), begin$).pipe(
+          : begin$.pipe(
               ignoreElements(),
               endWith(conn),
               concatMap(() => driver$(conn)),
@@ -107,7 +103,7 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
         const channel$ = channelOf$(handles);
         const info$ = domainInfo$(handles);
         const stats$ = domainStats$(lib, handles);
-        return withDoubts({
+        const connection = withDoubts({
           product: `${driver} through libvirt ${version}`,
           host$: (wanted) => counted(host$(wanted)),
           reports: reports(),
@@ -119,6 +115,18 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
           info$: (domain) => counted(info$(domain)),
           stats$: (domains, groups) => counted(stats$(domains, groups)),
         });
+        const lost$ = lostWhenSilent$(inFlight.counts, counted(libraryVersion$(opened)), monotonicScheduler);
+        subscriber.add(lost$.subscribe({ error: (error) => subscriber.error(error) }));
+        const folder = stateFolder(uriOf(lib, opened));
+        if (folder === undefined) return connection;
+        const local = localInfo(folder, connection.info$);
+        subscriber.add(local.close);
+        subscriber.add(
+          lifecycle.subscribe((event) => {
+            if (event.kind === 'gone') local.drop(event.uuid);
+          }),
+        );
+        return { ...connection, info$: local.info$, domains$: () => connection.domains$().pipe(tap(local.retain)) };
       }),
     );
     counted(ready$).subscribe({

@@ -7,6 +7,9 @@ export const keepDescriptorsFromChildren = (): void => {
   for (const fd of readdirSync('/proc/self/fd').map(Number)) if (fd > 2) closeOnExec(fd);
 };
 
+/** Descriptors that whatever keeps some open leaves to the rest of the daemon: files of the host, actions, a reload. */
+export const SPARE_DESCRIPTORS = 32;
+
 /**
  * Checks that `count` more files can be opened.
  *

@@ -1,0 +1,172 @@
+import { statSync } from 'node:fs';
+import { cpus } from 'node:os';
+import path from 'node:path';
+
+import { defer, finalize, type Observable, of, type SchedulerLike, tap } from 'rxjs';
+
+import type { Domain } from '../../model/metric.ts';
+import { monotonicScheduler } from '../../system/monotonic.ts';
+import { probeDescriptors, SPARE_DESCRIPTORS } from '../../system/process/descriptors.ts';
+import { openProcess, type QemuProcess } from './qemu-process.ts';
+import type { Connection, DomainStats } from './types.ts';
+
+// Milliseconds. Each domain is asked once in this time although nothing has told of a change.
+const REFRESH = 60_000;
+// Refreshes on the way: where libvirt is slow they do not pile up.
+const REFRESHES = 4;
+// Milliseconds. Two changes within one tick of the kernel's clock (up to 10 ms) leave the same time on a file.
+const SETTLED = 20;
+// Domains that appear together are not refreshed together: their first refreshes are spread by the golden ratio.
+const SPREAD = 0.618_034;
+// Nanoseconds: libvirt and we read CPU time with this grain.
+const GRAIN = 10_000_000;
+
+/** What the latest call told of one run of a domain, and where its CPU time is read. */
+interface Known {
+  readonly domain: Domain;
+  readonly process: QemuProcess;
+  readonly fields: DomainStats['fields'];
+  /** Version of its status file when it was asked; empty if it may have changed since within the grain of the clock. */
+  readonly status: string;
+  /** Version of the folder at which the status file was last compared. */
+  folder: string;
+  refreshAt: number;
+}
+
+export interface LocalInfo {
+  readonly info$: Connection['info$'];
+  /** Forgets a domain that has gone. */
+  readonly drop: (uuid: string) => void;
+  /** Forgets all but these. */
+  readonly retain: (domains: readonly Domain[]) => void;
+  readonly close: () => void;
+}
+
+const versionOf = (file: string): string => {
+  const stats = statSync(file, { bigint: true, throwIfNoEntry: false });
+  if (stats === undefined || Math.abs(Date.now() - Number(stats.mtimeMs)) < SETTLED) return '';
+  return `${stats.ino}:${stats.mtimeNs}`;
+};
+
+/**
+ * virDomainGetInfo of the local QEMU driver, mostly without a call. CPU time is that of QEMU's process. All else changes
+ * only when libvirt writes the status file of the domain, which changes the time of the folder: one look at that says that
+ * nothing has changed for any of them. What cannot be had so is asked for: before the first answer, after a change, where
+ * /proc hides the process, and where its CPU time is not what libvirt calls so.
+ */
+export const localInfo = (
+  folder: string,
+  info$: Connection['info$'],
+  {
+    scheduler = monotonicScheduler,
+    proc = '/proc',
+  }: { readonly scheduler?: SchedulerLike; readonly proc?: string } = {},
+): LocalInfo => {
+  const known = new Map<string, Known>();
+  const unfit = new WeakSet<Domain>();
+  let refreshes = 0;
+  let appeared = 0;
+  let shortUntil = -Infinity;
+  let closed = false;
+  /** Version of the folder, looked at once for all domains of a collection. */
+  let looked: string | undefined;
+
+  const folderVersion = (): string => {
+    if (looked === undefined) {
+      looked = versionOf(folder);
+      queueMicrotask(() => (looked = undefined));
+    }
+    return looked;
+  };
+  const fileOf = ({ name }: Domain, kind: 'pid' | 'xml'): string => path.join(folder, `${name}.${kind}`);
+  const drop = (uuid: string): void => {
+    known.get(uuid)?.process.close();
+    known.delete(uuid);
+  };
+
+  const retain = (domains: readonly Domain[]): void => {
+    const uuids = new Set(domains.map(({ uuid }) => uuid));
+    for (const uuid of known.keys()) if (!uuids.has(uuid)) drop(uuid);
+  };
+
+  const open = (domain: Domain): QemuProcess | undefined => {
+    if (scheduler.now() < shortUntil) return undefined;
+    try {
+      probeDescriptors(SPARE_DESCRIPTORS);
+    } catch {
+      shortUntil = scheduler.now() + REFRESH;
+      return undefined;
+    }
+    const process = openProcess(fileOf(domain, 'pid'), domain.uuid, proc);
+    if (process === undefined) unfit.add(domain);
+    return process;
+  };
+  // The process is the right one if it has used what libvirt said, and no more since than a host can give.
+  const agrees = (process: QemuProcess, fields: DomainStats['fields'], elapsed: number): boolean => {
+    const more = Number(process.cpuTime() ?? -1n) - Number(fields.get('cpu.time'));
+    return more >= 0 && more <= elapsed * 1e6 * cpus().length + 2 * GRAIN;
+  };
+  const remember = (stats: DomainStats, status: string, elapsed: number): void => {
+    if (closed) return;
+    const { domain, fields } = stats;
+    const before = known.get(domain.uuid);
+    if (before !== undefined && before.domain !== domain) drop(domain.uuid);
+    const process = known.get(domain.uuid)?.process ?? open(domain);
+    if (process === undefined) return;
+    if (!agrees(process, fields, elapsed)) {
+      unfit.add(domain);
+      known.delete(domain.uuid);
+      return process.close();
+    }
+    if (before === undefined) appeared += 1;
+    const wait = before === undefined ? REFRESH * ((appeared * SPREAD) % 1) : REFRESH;
+    known.set(domain.uuid, { domain, process, fields, status, folder: '', refreshAt: scheduler.now() + wait });
+  };
+
+  const ask$ = (domain: Domain): Observable<DomainStats> =>
+    defer(() => {
+      if (unfit.has(domain) || domain.name.includes('/')) return info$(domain);
+      const status = versionOf(fileOf(domain, 'xml'));
+      const start = scheduler.now();
+      return info$(domain).pipe(tap((stats) => remember(stats, status, scheduler.now() - start)));
+    });
+
+  const isCurrent = (entry: Known): boolean => {
+    const version = folderVersion();
+    if (version !== '' && version === entry.folder) return true;
+    if (entry.status === '' || versionOf(fileOf(entry.domain, 'xml')) !== entry.status) return false;
+    entry.folder = version;
+    return true;
+  };
+
+  const refresh = (entry: Known): void => {
+    if (refreshes >= REFRESHES) return;
+    refreshes += 1;
+    entry.refreshAt = scheduler.now() + REFRESH;
+    ask$(entry.domain)
+      .pipe(finalize(() => (refreshes -= 1)))
+      // A failure is not told here: the next collection meets it.
+      .subscribe({ error: () => drop(entry.domain.uuid) });
+  };
+
+  return {
+    info$: (domain) =>
+      defer(() => {
+        const entry = known.get(domain.uuid);
+        if (entry?.domain !== domain || !isCurrent(entry)) return ask$(domain);
+        const cpuTime = entry.process.cpuTime();
+        if (cpuTime === undefined) {
+          drop(domain.uuid);
+          return info$(domain);
+        }
+        if (scheduler.now() >= entry.refreshAt) refresh(entry);
+        return of({ domain, fields: new Map([...entry.fields, ['cpu.time', cpuTime]]) });
+      }),
+    drop,
+    retain,
+    close: () => {
+      closed = true;
+      retain([]);
+    },
+  };
+};
