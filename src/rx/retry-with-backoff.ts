@@ -1,4 +1,4 @@
-import { catchError, concat, defer, EMPTY, type Observable, retry, tap, throwError, timer } from 'rxjs';
+import { catchError, concat, defer, EMPTY, merge, type Observable, retry, tap, throwError, timer } from 'rxjs';
 import type { OperatorFunction, SchedulerLike } from 'rxjs';
 
 /** Waits between tries, in milliseconds: `first`, then doubling up to `most`. */
@@ -20,6 +20,8 @@ export interface RetryOptions<T, R> {
   readonly isWell?: (value: T) => boolean;
   /** Milliseconds that a try must last after such a value to reset the waits. Default: 0. */
   readonly stableAfter?: number;
+  /** What ends the wait early when it emits. Default: nothing. */
+  readonly sooner$?: (error: unknown) => Observable<unknown>;
 }
 
 /** Resubscribes to a source that fails, after exponentially growing waits. Never errors. */
@@ -30,6 +32,7 @@ export const retryWithBackoff =
     report = () => EMPTY,
     stableAfter = 0,
     isWell = () => stableAfter > 0,
+    sooner$ = () => EMPTY,
   }: RetryOptions<T, R>): OperatorFunction<T, T | R> =>
   (source$) => {
     const waitAfter = (error: unknown, failures: number): number =>
@@ -52,7 +55,7 @@ export const retryWithBackoff =
       return source$.pipe(
         tap(noted),
         catchError(failed),
-        retry({ delay: (error) => timer(waitAfter(error, failures++), scheduler) }),
+        retry({ delay: (error) => merge(timer(waitAfter(error, failures++), scheduler), sooner$(error)) }),
       );
     });
   };

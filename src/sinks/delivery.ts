@@ -10,21 +10,19 @@ import {
   ignoreElements,
   materialize,
   merge,
+  mergeMap,
   of,
   ReplaySubject,
-  retry,
+  scan,
   startWith,
   switchMap,
-  takeUntil,
   takeWhile,
-  tap,
   throwError,
-  timer,
 } from 'rxjs';
 import type { Observable, OperatorFunction, SchedulerLike } from 'rxjs';
 
 import { exhaustMapLatest } from '../rx/exhaust-map-latest.ts';
-import { type Backoff, waitOf } from '../rx/retry-with-backoff.ts';
+import { type Backoff, retryWithBackoff } from '../rx/retry-with-backoff.ts';
 import type { Snapshot } from '../model/metric.ts';
 import type { Opener, Sink, SinkReport, Writer } from './sink.ts';
 import { reasonOf } from '../model/reason.ts';
@@ -54,27 +52,25 @@ const sessions =
       ),
     );
 
-/** Counts consecutive failures and reports each distinct one once until something succeeds. */
-const troubles = (backoff: Backoff) => {
-  let failures = 0;
-  let said = '';
-  return {
-    failed$: (stage: 'open' | 'write', error: unknown): Observable<SinkReport> => {
-      const message = reasonOf(error);
-      const before = said;
-      said = `${stage}: ${message}`;
-      return said === before ? EMPTY : of({ kind: 'failed', stage, message });
-    },
-    wait: (): number => waitOf(backoff, failures++),
-    opened: (): void => {
-      said = '';
-    },
-    written: (): void => {
-      failures = 0;
-      said = '';
-    },
-  };
+interface Reporting {
+  /** The failure that was reported last, until something succeeds. */
+  readonly failure: string;
+  readonly reports: readonly SinkReport[];
+}
+
+/** Drops a failure that was reported already. */
+const nextReporting = ({ failure: before }: Reporting, report: SinkReport): Reporting => {
+  if (report.kind === 'warning') return { failure: before, reports: [report] };
+  const failure = report.kind === 'failed' ? `${report.stage}: ${report.message}` : '';
+  return { failure, reports: failure !== '' && failure === before ? [] : [report] };
 };
+
+const failed =
+  (stage: 'open' | 'write') =>
+  (error: unknown): Observable<SinkReport> =>
+    of({ kind: 'failed', stage, message: reasonOf(error) });
+
+const isWritten = ({ kind }: SinkReport): boolean => kind === 'written';
 
 /**
  * Makes a sink of a target that can be slow, full or away. It keeps only the newest snapshot and delivers it when the
@@ -114,43 +110,40 @@ export const deliverLatest = (
   { scheduler, backoff = DEFAULT_BACKOFF }: { readonly scheduler: SchedulerLike; readonly backoff?: Backoff },
 ): Sink => {
   const deliver$ = (newest$: Observable<Snapshot>) => {
-    const trouble = troubles(backoff);
-    const newer$ = (than: Snapshot) => newest$.pipe(filter((snapshot) => snapshot !== than));
+    // The cause of its error is the snapshot that was not written.
+    const write$ = (writer: Writer, snapshot: Snapshot): Observable<SinkReport> =>
+      defer(() => writer.write$(snapshot)).pipe(
+        catchError((error: unknown) => throwError(() => new Error(reasonOf(error), { cause: snapshot }))),
+      );
+    const newer$ = (error: unknown): Observable<Snapshot> =>
+      newest$.pipe(filter((snapshot) => error instanceof Error && snapshot !== error.cause));
+    const session$ = (writer: Writer): Observable<SinkReport | typeof DONE> =>
+      newest$.pipe(
+        exhaustMapLatest((snapshot) => write$(writer, snapshot)),
+        retryWithBackoff({ scheduler, backoff, report: failed('write'), isWell: isWritten, sooner$: newer$ }),
+        startWith<SinkReport>({ kind: 'opened', message: writer.opened ?? 'Opened' }),
+        endWith(DONE),
+      );
     const lost$ = (error: unknown): Observable<Item> =>
       concat(
         of(LOST),
-        trouble.failed$('open', error),
         throwError(() => error),
       );
-    const target$ = open$.pipe(
+    return open$.pipe(
       // Errors become values, so that a session ends before its target closes: closing may make its write fail.
       materialize(),
       concatMap((event): Observable<Item> => {
         if (event.kind === 'N') return of(event.value);
         return event.kind === 'E' ? lost$(event.error) : EMPTY;
       }),
-      retry({ delay: () => timer(trouble.wait(), scheduler) }),
+      sessions(session$),
+      retryWithBackoff({
+        scheduler,
+        backoff,
+        report: failed('open'),
+        isWell: (item) => item !== DONE && isWritten(item),
+      }),
     );
-    const write$ = (writer: Writer, snapshot: Snapshot) =>
-      defer(() => writer.write$(snapshot)).pipe(
-        tap({ complete: trouble.written }),
-        catchError((error: unknown) =>
-          concat(
-            trouble.failed$('write', error),
-            throwError(() => error),
-          ),
-        ),
-        retry({ delay: () => timer(trouble.wait(), scheduler).pipe(takeUntil(newer$(snapshot))) }),
-      );
-    const session$ = (writer: Writer) => {
-      trouble.opened();
-      return newest$.pipe(
-        exhaustMapLatest((snapshot) => write$(writer, snapshot)),
-        startWith<SinkReport>({ kind: 'opened', message: writer.opened ?? 'Opened' }),
-        endWith<SinkReport | typeof DONE>(DONE),
-      );
-    };
-    return target$.pipe(sessions(session$));
   };
   return {
     name,
@@ -160,6 +153,8 @@ export const deliverLatest = (
           connector: () => new ReplaySubject<Snapshot>(1),
         }),
         takeWhile((item): item is SinkReport => item !== DONE),
+        scan(nextReporting, { failure: '', reports: [] }),
+        mergeMap(({ reports }) => reports),
       ),
   };
 };

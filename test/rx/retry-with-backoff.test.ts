@@ -1,4 +1,4 @@
-import { defer, of } from 'rxjs';
+import { defer, EMPTY, of, timer } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -66,6 +66,11 @@ describe('retryWithBackoff', () => {
       { backoff: (error) => ({ first: 2, most: error === 'error' ? 4 : 8 }), report },
       'x-x---x---x---x---x---x---x---',
     );
+  });
+
+  it('does not wait any longer when there is a reason to try sooner', () => {
+    run(['#'], { backoff: { first: 6, most: 6 }, report, sooner$: () => timer(2) }, 'x-x-x-x-', '-------!');
+    run(['#'], { backoff: { first: 3, most: 3 }, report, sooner$: () => EMPTY }, 'x--x--x-', '-------!');
   });
 
   it('completes with its source', () => {

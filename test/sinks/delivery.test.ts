@@ -106,6 +106,46 @@ describe('the hand-over', () => {
     });
   });
 
+  it('waits as short as at first for the next failure, when a snapshot was written in between', () => {
+    const test = scheduler();
+    test.run(({ cold, expectObservable }) => {
+      let writes = 0;
+      const write$ = (value: Snapshot) =>
+        [0, 1, 3].includes(writes++) ? throwError(() => new Error('full')) : of(written(value));
+      const sink = deliverLatest('x', attempts(opened({ write$ })), {
+        scheduler: test,
+        backoff: { first: 4, most: 99 },
+      });
+      expectObservable(sink.run(cold('1 19ms 2', inputs))).toBe('(Og) 8ms W 7ms g---X', values);
+    });
+  });
+
+  it('waits as short as at first to open again, when a snapshot was written in between', () => {
+    const test = scheduler();
+    test.run(({ cold, expectObservable }) => {
+      const [no$, writer] = [throwError(() => new Error('no')), { write$: later(test, 0) }];
+      const open$ = attempts(no$, no$, cold('w---#', { w: writer }, new Error('no')), opened(writer));
+      const sink = deliverLatest('x', open$, { scheduler: test, backoff: { first: 4, most: 99 } });
+      expectObservable(sink.run(cold('1', inputs))).toBe('f 11ms (OW)f---(OW)', values);
+    });
+  });
+
+  it('says a failure once, also with warnings in between, but each of opening and writing', () => {
+    const test = scheduler();
+    test.run(({ cold, expectObservable }) => {
+      const warning: SinkReport = { kind: 'warning', message: 'slow' };
+      const write$ = () =>
+        concat(
+          of(warning),
+          throwError(() => new Error('no')),
+        );
+      const open$ = attempts(cold('w 14ms #', { w: { write$ } }, new Error('no')), NEVER);
+      const sink = deliverLatest('x', open$, { scheduler: test, backoff: { first: 10, most: 10 } });
+      const expected = { ...values, a: warning, p: failed('write', 'no') };
+      expectObservable(sink.run(cold('1', inputs))).toBe('(Oap)-----a----f', expected);
+    });
+  });
+
   it('a snapshot that came while the failing one was written goes out without a wait', () => {
     const test = scheduler();
     test.run(({ cold, expectObservable }) => {
