@@ -1,5 +1,19 @@
-import { concat, concatMap, defer, EMPTY, from, map, Observable, tap, throwError } from 'rxjs';
-import type { SchedulerLike } from 'rxjs';
+import {
+  concat,
+  defer,
+  from,
+  map,
+  mergeMap,
+  Observable,
+  of,
+  ReplaySubject,
+  scan,
+  takeUntil,
+  tap,
+  throwError,
+  timestamp,
+} from 'rxjs';
+import type { SchedulerLike, Timestamp } from 'rxjs';
 
 import type { Snapshot } from '../../model/metric.ts';
 import { reasonOf } from '../../model/reason.ts';
@@ -42,30 +56,35 @@ const reportOf = (report: unknown): SinkReport => {
   };
 };
 
-/** Reports of trouble that go out at once, and how long each further one has to wait, in milliseconds. */
+/** Reports that pass at once, and milliseconds until one more may pass. */
 const BURST = 5;
 const PAUSE = 60_000;
 
-// Rate-limits reports so that a faulty sink cannot flood the log. `written` passes: it is logged at debug level only.
-const quieter = (scheduler: SchedulerLike) => {
-  let allowed = BURST;
-  let at = scheduler.now();
-  let leftOut = 0;
-  return (report: SinkReport): readonly SinkReport[] => {
-    if (report.kind === 'written') return [report];
-    const now = scheduler.now();
-    allowed = Math.min(BURST, allowed + (now - at) / PAUSE);
-    at = now;
-    if (allowed < 1) {
-      leftOut += 1;
-      return [];
-    }
-    allowed -= 1;
-    if (leftOut === 0) return [report];
-    const message = `It reports too much: ${leftOut} reports are left out here`;
-    leftOut = 0;
-    return [{ kind: 'warning', message }, report];
-  };
+interface Limited {
+  /** How many reports may pass at `at`. */
+  readonly allowed: number;
+  readonly at: number;
+  readonly leftOut: number;
+  /** Why the sink failed last, until it has written something. */
+  readonly failure: string;
+  readonly reports: readonly SinkReport[];
+}
+
+/**
+ * Takes a report of the sink, or the text of its own failure, of which each is reported once. Limits their rate, so that
+ * a faulty sink cannot flood the log. `written` passes: it is logged at debug level only.
+ */
+const nextLimited = (before: Limited, { value, timestamp: at }: Timestamp<SinkReport | string>): Limited => {
+  const isFailure = typeof value === 'string';
+  if (!isFailure && value.kind === 'written') return { ...before, failure: '', reports: [value] };
+  if (value === before.failure) return { ...before, reports: [] };
+  const failure = isFailure ? value : before.failure;
+  const report: SinkReport = isFailure ? { kind: 'failed', stage: 'open', message: value } : value;
+  const allowed = Math.min(BURST, before.allowed + (at - before.at) / PAUSE);
+  if (allowed < 1) return { allowed, at, leftOut: before.leftOut + 1, failure, reports: [] };
+  const message = `It reports too much: ${before.leftOut} reports are left out here`;
+  const reports: readonly SinkReport[] = before.leftOut === 0 ? [report] : [{ kind: 'warning', message }, report];
+  return { allowed: allowed - 1, at, leftOut: 0, failure, reports };
 };
 
 // Swallows errors thrown during teardown; otherwise one sink could keep the others from closing.
@@ -96,23 +115,21 @@ export const sandboxed = (
   name,
   run: (snapshot$) =>
     defer(() => {
-      let said = '';
-      let completed = false;
-      const quiet = quieter(scheduler);
-      const frozen$ = snapshot$.pipe(map(frozen), tap({ complete: () => (completed = true) }));
-      const isWell = ({ kind }: SinkReport): boolean => kind === 'written';
-      const noted = (report: SinkReport): void => {
-        if (isWell(report)) said = '';
-      };
-      const failed$ = (error: unknown): Observable<SinkReport> => {
-        const message = escapeForLog(reasonOf(error), MESSAGE);
-        if (message === said) return EMPTY;
-        said = message;
-        return from(quiet({ kind: 'failed', stage: 'open', message }));
-      };
+      const end$ = new ReplaySubject<void>(1);
+      const frozen$ = snapshot$.pipe(map(frozen), tap({ complete: () => end$.next() }));
       // Its observables may be those of another copy of RxJS.
-      const attempt$ = defer(() => from(run(frozen$))).pipe(endingQuietly, map(reportOf), tap(noted), concatMap(quiet));
-      const ended$ = defer(() => (completed ? EMPTY : throwError(() => new Error('The sink has ended by itself'))));
-      return concat(attempt$, ended$).pipe(retryWithBackoff({ scheduler, backoff, report: failed$, isWell }));
+      const attempt$ = defer(() => from(run(frozen$))).pipe(endingQuietly, map(reportOf));
+      const endedByItself$ = throwError(() => new Error('The sink has ended by itself')).pipe(takeUntil(end$));
+      return concat(attempt$, endedByItself$).pipe(
+        retryWithBackoff({
+          scheduler,
+          backoff,
+          report: (error) => of(escapeForLog(reasonOf(error), MESSAGE)),
+          isWell: ({ kind }) => kind === 'written',
+        }),
+        timestamp(scheduler),
+        scan(nextLimited, { allowed: BURST, at: scheduler.now(), leftOut: 0, failure: '', reports: [] }),
+        mergeMap(({ reports }) => reports),
+      );
     }),
 });

@@ -1,4 +1,4 @@
-import { EMPTY, map, NEVER, type Observable, of, Subject, throwError, VirtualTimeScheduler } from 'rxjs';
+import { concat, EMPTY, map, NEVER, type Observable, of, Subject, throwError, VirtualTimeScheduler } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import type { Snapshot } from '../../../src/model/metric.ts';
@@ -107,6 +107,37 @@ describe("Somebody else's sink", () => {
     );
     snapshots.next(value);
     expect(attempts).toEqual(Array(6).fill('refused'));
+  });
+
+  it('may report five times at once and then once a minute, besides what it has written', () => {
+    const reports = new Subject<unknown>();
+    const { scheduler, seen } = stage(() => reports, 100_000);
+    const warn = (...messages: readonly number[]) => {
+      for (const message of messages) reports.next({ kind: 'warning', message: String(message) });
+    };
+    scheduler.schedule(() => {
+      warn(1, 2, 3, 4, 5, 6, 7);
+      reports.next({ kind: 'written', snapshot: snapshot(1), message: 'ok' });
+    });
+    scheduler.schedule(() => warn(8), 59_999);
+    scheduler.schedule(() => warn(9, 10), 60_000);
+    scheduler.flush();
+    expect(seen).toEqual([
+      ...[1, 2, 3, 4, 5].map((message) => `0 warning: ${message}`),
+      '0 written: ok',
+      '60000 warning: It reports too much: 3 reports are left out here',
+      '60000 warning: 9',
+    ]);
+  });
+
+  it('that fails again and again in the same way leaves room for other reports', () => {
+    let runs = 0;
+    const { scheduler, seen } = stage(() => {
+      runs += 1;
+      return runs < 10 ? throwError(() => new Error('broken')) : concat(of({ kind: 'warning', message: 'new' }), NEVER);
+    });
+    scheduler.flush();
+    expect(seen).toEqual(['0 failed: broken', '3100 warning: new']);
   });
 
   it('that reports a text without end is cut', () => {
