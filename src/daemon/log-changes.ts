@@ -1,7 +1,8 @@
 import { connect, filter, ignoreElements, map, merge, type MonoTypeOperatorFunction, tap } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 
-import type { Level, Log } from '../system/log.ts';
+import type { Log } from '../system/log.ts';
+import type { Level } from '../system/syslog.ts';
 import { counted } from '../model/duration.ts';
 import { type Change, paced } from '../rx/paced.ts';
 

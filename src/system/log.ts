@@ -2,18 +2,19 @@ import { fstatSync } from 'node:fs';
 
 import winston from 'winston';
 
-import { toSyslog } from './syslog.ts';
-
-// Severities of syslog(3).
-const SEVERITY = { err: 3, warning: 4, notice: 5, info: 6, debug: 7 } as const;
-export type Level = keyof typeof SEVERITY;
+import { type Level, SEVERITY, syslog } from './syslog.ts';
 
 /** Logs one line for the administrator. `component` names the part of the daemon. */
 export type Log = (level: Level, component: string, message: string) => void;
 
 // Escapes control characters, so that no message can forge a second line.
-const printable = (text: string): string =>
-  text.replaceAll(/[^ -~]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+const printable = winston.format((info) => {
+  info.message = String(info.message).replaceAll(
+    /[^ -~]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
+  return info;
+});
 
 // Children with another stderr inherit the variable, hence the comparison of device and inode (systemd.exec(5)).
 const stderrIsJournal = (journal = process.env['JOURNAL_STREAM']): boolean => {
@@ -35,23 +36,18 @@ const format = (journal: boolean) =>
  * warnings and errors, or with `verbose` everything.
  */
 export const createLog = (options: { readonly verbose: boolean; readonly background: boolean }): Log => {
-  const most = options.verbose ? 'debug' : 'info';
+  const { verbose, background } = options;
+  const stderr = new winston.transports.Stream({
+    stream: process.stderr,
+    eol: '\n',
+    format: format(stderrIsJournal()),
+    ...(background && !verbose ? { level: 'warning' } : {}),
+  });
   const logger = winston.createLogger({
     levels: SEVERITY,
-    level: most,
-    format: format(stderrIsJournal()),
-    transports: [
-      new winston.transports.Stream({
-        stream: process.stderr,
-        eol: '\n',
-        level: options.background && !options.verbose ? 'warning' : most,
-      }),
-    ],
+    level: verbose ? 'debug' : 'info',
+    format: printable(),
+    transports: background ? [stderr, syslog('vhostmd')] : stderr,
   });
-  const syslog = options.background ? toSyslog('vhostmd') : undefined;
-  return (level, component, message) => {
-    const line = printable(`${component}: ${message}`);
-    logger.log({ level, message: line });
-    if (SEVERITY[level] <= SEVERITY[most]) syslog?.(SEVERITY[level], line);
-  };
+  return (level, component, message) => void logger.log({ level, message: `${component}: ${message}` });
 };

@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import { afterEach, expect, it } from 'vitest';
 
-import { toSyslog } from '../../src/system/syslog.ts';
+import { type Level, syslog } from '../../src/system/syslog.ts';
 import { syslogSocket } from './syslog-socket.ts';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'vhostmd-syslog-'));
@@ -14,12 +14,17 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
+const sayTo = (name: string) => {
+  const transport = syslog('vhostmd', path.join(directory, name));
+  return (level: Level, message: string) => transport.write({ level, message });
+};
+
 it('lines reach the socket of syslog with facility daemon, severity, tag and process number', () => {
   const socket = syslogSocket(path.join(directory, 'log'));
   open.push(socket.close);
-  const say = toSyslog('vhostmd', path.join(directory, 'log'));
-  say(3, 'part: An error');
-  say(7, 'part: A detail');
+  const say = sayTo('log');
+  say('err', 'part: An error');
+  say('debug', 'part: A detail');
   expect(socket.received()).toEqual([
     `<27>vhostmd[${process.pid}]: part: An error`,
     `<31>vhostmd[${process.pid}]: part: A detail`,
@@ -27,18 +32,18 @@ it('lines reach the socket of syslog with facility daemon, severity, tag and pro
 });
 
 it('lines are dropped where no syslog listens, and arrive again when it is back', () => {
-  const say = toSyslog('vhostmd', path.join(directory, 'late'));
-  say(3, 'lost');
+  const say = sayTo('late');
+  say('err', 'lost');
   const socket = syslogSocket(path.join(directory, 'late'));
   open.push(socket.close);
-  say(3, 'heard');
+  say('err', 'heard');
   expect(socket.received()).toEqual([`<27>vhostmd[${process.pid}]: heard`]);
 });
 
 it('a syslog that does not read holds nobody up', () => {
   const socket = syslogSocket(path.join(directory, 'full'));
   open.push(socket.close);
-  const say = toSyslog('vhostmd', path.join(directory, 'full'));
-  for (let line = 0; line < 5000; line += 1) say(6, 'x'.repeat(1000));
+  const say = sayTo('full');
+  for (let line = 0; line < 5000; line += 1) say('info', 'x'.repeat(1000));
   expect(socket.received().length).toBeGreaterThan(0);
 });
