@@ -42,20 +42,24 @@ const look = (fd: number, path: string, fresh: () => void): Look => {
   if (busy !== 0)
     return {
       kind: 'busy',
-      message: `${path} stays busy: its writer has died, or is stuck; start vhostmd on the host anew`,
+      message: `${path} stays busy: its writer has died or hangs; restart vhostmd on the host`,
     };
   if (length + RESERVED > LARGEST || readAll(fd, Buffer.alloc(1), length + RESERVED - 1) < 1)
     return never(
-      `${path} is too short for its content: the header says ${length} bytes, and ${RESERVED} more must follow`,
+      `${path} is too short for its content: the header has ${length} bytes, and ${RESERVED} more must follow them`,
     );
   const content = Buffer.allocUnsafe(length);
-  if (readAll(fd, content, HEADER_SIZE) < length) return { kind: 'torn', message: `${path} was cut while it was read` };
+  if (readAll(fd, content, HEADER_SIZE) < length)
+    return { kind: 'torn', message: `${path} was truncated while it was read` };
   fresh();
   if (!same(header, readHeader(fd)))
-    return { kind: 'torn', message: `${path} is written so often that it could not be read in one piece` };
+    return { kind: 'torn', message: `${path} is written too often to be read in one piece` };
   const found = sumOf(content, 0, length);
   if (found === sum) return { kind: 'content', content };
-  return { kind: 'sum', message: `${path} is damaged: the sum of its content is ${found}, and the header says ${sum}` };
+  return {
+    kind: 'sum',
+    message: `${path} is damaged: the checksum of its content is ${found}, but the header has ${sum}`,
+  };
 };
 
 /** Reads a metrics disk (a file, or in a guest the block device) and verifies signature, flag, length and checksum. */

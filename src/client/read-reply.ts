@@ -48,7 +48,7 @@ const collector = (path: string) => {
     length += chunk.length;
     const look = tail + chunk;
     tail = look.slice(-INVALID_REQUEST.length);
-    if (length > LARGEST) throw new Error(`${path} is no channel of vhostmd: it sends without an end`);
+    if (length > LARGEST) throw new Error(`${path} is not a channel of vhostmd: it sends endlessly`);
     if (!look.includes(REPLY_END) && !look.includes(INVALID_REQUEST)) return undefined;
     return found(chunks.join(''));
   };
@@ -70,7 +70,7 @@ const collector = (path: string) => {
       if (length === 0) return nothing;
       return chunks.join('').includes(OPENING)
         ? `${path} sent only a part of a reply, ${length} bytes; try again, and look whether vhostmd runs on the host`
-        : `${path} is no channel of vhostmd: it sent ${start()}`;
+        : `${path} is not a channel of vhostmd: it sent ${start()}`;
     },
   };
 };
@@ -100,7 +100,8 @@ export const readReply$ = (
       retry({ count: 1, delay: (error: unknown) => (error === INVALID ? of(error) : throwError(() => error)) }),
       map(success),
       catchError((error: unknown) => {
-        const message = error === INVALID ? `${path} answers INVALID REQUEST: it is no channel of vhostmd` : undefined;
+        const message =
+          error === INVALID ? `${path} answers INVALID REQUEST: it is not a channel of vhostmd` : undefined;
         return of(failure(message ?? reasonOf(error)));
       }),
     );

@@ -62,7 +62,7 @@ const vmDisk = (element: XmlElement | undefined, placeOf: PlaceOf, reporter: Rep
     const { index } = textOf(pathElement);
     reporter.error(
       index,
-      `<path> of <vm_disk> must hold the word UUID, found ${quote(found.path)}; write it like ${example}`,
+      `<path> of <vm_disk> must contain the word UUID, found ${quote(found.path)}; write it like ${example}`,
     );
   }
   return { path: found.path, size: found.size, place: placeOf(element) };
@@ -151,7 +151,7 @@ export const readGlobals = (globals: XmlElement, placeOf: PlaceOf, reporter: Rep
   const timeoutElement = child(globals, 'action_timeout');
   const timeout = number(timeoutElement, seconds(MAX_SECONDS), reporter) ?? period;
   if (timeoutElement !== undefined && timeout > period) {
-    reporter.warn(textOf(timeoutElement).index, `<action_timeout> is cut to the update period, ${period} s`);
+    reporter.warn(textOf(timeoutElement).index, `<action_timeout> is reduced to the update period, ${period} s`);
   }
   const transportList = transports(globals, placeOf, reporter);
   const shared = disk(child(globals, 'disk'), reporter);

@@ -32,7 +32,7 @@ const readTimeout = (element: XmlElement, { actionTimeout, updatePeriod }: Globa
   const timeout = attributeSeconds(element, 'timeout', reporter);
   if (timeout === undefined) return actionTimeout;
   if (timeout.ms > updatePeriod)
-    reporter.warn(timeout.index, `${timeout.what} is cut to the update period, ${updatePeriod / 1000} s`);
+    reporter.warn(timeout.index, `${timeout.what} is reduced to the update period, ${updatePeriod / 1000} s`);
   return Math.min(timeout.ms, updatePeriod);
 };
 
@@ -133,8 +133,8 @@ export const readMetrics = (
         else {
           reporter.warn(
             element.index,
-            `Metric ${quote(name)} of context ${metric.context} is there already in line ${first.line}; both are kept, ` +
-              'but readers that look it up by name find neither for sure',
+            `Metric ${quote(name)} of context ${metric.context} is already defined in line ${first.line}; both are published, ` +
+              'but readers that look it up by name may find either',
           );
         }
       }

@@ -36,7 +36,7 @@ interface Ranked {
 }
 
 const unknown = (child: XmlElement, parent: XmlElement, { model }: ElementRule, names: readonly string[]): string =>
-  `Unknown element ${tag(child.name)} in ${tag(parent.name)}: in ${tag(parent.name)} stand, in this order: ${model}` +
+  `Unknown element ${tag(child.name)} in ${tag(parent.name)}: expected, in this order: ${model}` +
   didYouMean(child.name, names, tag);
 
 // Weight of a required element: it outweighs any number of optional ones, which are reported as misplaced instead.
@@ -87,8 +87,8 @@ const checkOrder = (element: XmlElement, rule: ElementRule, content: readonly Pa
     const particle = content[rank];
     if (particle === undefined) report(child.index, unknown(child, element, rule, names));
     else if (!particle.repeated && seen.has(rank)) {
-      const once = `${tags(particle.names)} stands there once`;
-      report(child.index, `${tag(child.name)} is one too many in ${tag(element.name)}: ${once}`);
+      const once = `${tags(particle.names)} may occur only once`;
+      report(child.index, `Repeated ${tag(child.name)} in ${tag(element.name)}: ${once}`);
     } else ranked.push({ element: child, rank });
     seen.add(rank);
   }

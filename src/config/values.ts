@@ -60,7 +60,7 @@ export const integer = (
 export const line = ({ what, value, index }: Text, { error }: Reporter): string | undefined => {
   if (value === '') error(index, `${what} is empty; write its text`);
   else if (/\p{Cc}/u.test(value))
-    error(index, `${what} holds a control character or line break, found ${quote(value)}; remove it`);
+    error(index, `${what} contains a control character or line break, found ${quote(value)}; remove it`);
   else return value;
   return undefined;
 };

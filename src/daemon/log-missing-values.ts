@@ -85,7 +85,7 @@ const lineOf = (logged: Logged, now: ReadonlyMap<string, Fault>): MissingLine | 
   const back = [...logged.faults].filter(([key]) => !now.has(key));
   for (const [key] of back) logged.faults.delete(key);
   const faults = back.map(([, fault]) => fault);
-  return faults[0] && { level: 'info', message: `"${faults[0].metric.name}" is back for ${who(faults)}` };
+  return faults[0] && { level: 'info', message: `"${faults[0].metric.name}" has a value again for ${who(faults)}` };
 };
 
 /**
@@ -121,7 +121,7 @@ export const missingLines$ = (snapshot$: Observable<Snapshot>): Observable<Missi
         }
         const rest = lines.length - MOST_LINES;
         if (rest <= 0) return lines;
-        const message = `${rest} more metrics have lost or got back values: vhostmd status`;
+        const message = `${rest} more metrics have lost or regained values: see vhostmd status`;
         return [...lines.slice(0, MOST_LINES), { level: 'warning', message }];
       }),
     );

@@ -62,7 +62,7 @@ export const createStatusEndpoint = (file: string, scheduler: SchedulerLike, log
   const about = { version: ourVersion, pid: process.pid, file };
   const status = (): Status => statusOf(telemetry.view(), about, processView());
   const goWithout = (error: unknown): void =>
-    log('notice', 'status', `Nobody can ask this daemon for its status: ${reasonOf(error)}`);
+    log('notice', 'status', `The status socket is not available: ${reasonOf(error)}`);
   return {
     telemetry,
     lines: () => statusLines(status()),

@@ -51,7 +51,7 @@ export const notifications = (environment: Environment, warn: (message: string) 
   const send = /^[/@]./.test(socket) ? datagrams(socket) : (): Sent => ({ code: 'neither an absolute path nor @NAME' });
   let warned = false;
   const warnOnce = (reason: string): void => {
-    if (!warned) warn(`systemd is not told how the service is: NOTIFY_SOCKET ${printable(socket)}: ${reason}`);
+    if (!warned) warn(`systemd cannot be notified: NOTIFY_SOCKET ${printable(socket)}: ${reason}`);
     warned = true;
   };
   // Messages that the manager has not read yet, in order.

@@ -177,7 +177,7 @@ describe('dump of a channel', () => {
       'never',
       answer(() => 'INVALID REQUEST\n\n'),
     );
-    expect(await failure(target)).toBe(`${target} answers INVALID REQUEST: it is no channel of vhostmd`);
+    expect(await failure(target)).toBe(`${target} answers INVALID REQUEST: it is not a channel of vhostmd`);
   });
 
   it('waits no longer than it is told to, and says what may be wrong', async () => {
@@ -205,7 +205,7 @@ describe('dump of a channel', () => {
     expect(await failure(gone, 1000 * PATIENCE)).toContain(`${gone} was closed without a reply`);
     const other = await serve('other', (socket) => void socket.end('HTTP/1.1 400 Bad Request\r\n\u001b'));
     expect(await failure(other, 1000 * PATIENCE)).toBe(
-      `${other} is no channel of vhostmd: it sent "HTTP/1.1 400 Bad Request\\r\\n\\u{1b}"`,
+      `${other} is not a channel of vhostmd: it sent "HTTP/1.1 400 Bad Request\\r\\n\\u{1b}"`,
     );
   });
 
@@ -218,7 +218,7 @@ describe('dump of a channel', () => {
   });
 
   it('ends with devices that never end, and those that give nothing', async () => {
-    expect(await failure('/dev/zero', 20_000)).toBe('/dev/zero is no channel of vhostmd: it sends without an end');
+    expect(await failure('/dev/zero', 20_000)).toBe('/dev/zero is not a channel of vhostmd: it sends endlessly');
     expect(await failure('/dev/null')).toContain('/dev/null does not answer within 0.3 s');
   });
 

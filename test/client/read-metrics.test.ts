@@ -100,9 +100,7 @@ describe('dump', () => {
   it('waits no longer than it is told to', async () => {
     publish(value);
     damage((bytes) => void bytes.writeUInt32BE(1, 4));
-    expect(await failure()).toBe(
-      `${path} stays busy: its writer has died, or is stuck; start vhostmd on the host anew`,
-    );
+    expect(await failure()).toBe(`${path} stays busy: its writer has died or hangs; restart vhostmd on the host`);
   });
 
   it('tells a file that is no metrics disk', async () => {
@@ -122,19 +120,19 @@ describe('dump', () => {
     publish(value);
     damage((bytes) => void bytes.writeUInt8(0x41, 30));
     expect(await failure({ wait: 5000, poll: 1 })).toMatch(
-      /is damaged: the sum of its content is \d+, and the header says \d+$/,
+      /is damaged: the checksum of its content is \d+, but the header has \d+$/,
     );
   });
 
   it('tells a length that the disk does not have', async () => {
     publish(value);
     damage((bytes) => void bytes.writeUInt32BE(65_536 - 23, 12));
-    expect(await failure()).toContain(`is too short for its content: the header says ${65_536 - 23} bytes`);
+    expect(await failure()).toContain(`is too short for its content: the header has ${65_536 - 23} bytes`);
     publish(value);
     damage((bytes) => bytes.subarray(0, 100));
     expect(await failure()).toContain('is too short for its content');
     damage((bytes) => void bytes.writeUInt32BE(0xffffffff, 12));
-    expect(await failure()).toContain('is too short for its content: the header says 4294967295 bytes');
+    expect(await failure()).toContain('is too short for its content: the header has 4294967295 bytes');
   });
 
   it('accepts a length of exactly the size less 24', async () => {

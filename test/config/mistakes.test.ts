@@ -38,7 +38,7 @@ describe('FAULTS 3: what the grammar does not know is named, with what is allowe
     ],
     [
       markedFile({ transports: '<transport>vbd</transport>\n¦<path>/bin</path>' }),
-      /<path> is one too many in <globals>/,
+      /Repeated <path> in <globals>: <path> may occur only once/,
     ],
     [
       markedFile({ period: '', transports: '<transport>vbd</transport>\n¦<update_period>5</update_period>' }),
@@ -48,7 +48,7 @@ describe('FAULTS 3: what the grammar does not know is named, with what is allowe
     [markedFile({ metrics: `¦${metric('<name>a</name>')}` }), /<metric> lacks <action> or <stat>/],
     [
       markedFile({ metrics: metric('<name>a</name><action>b</action>¦<stat>host.time</stat>') }),
-      /<stat> is one too many/,
+      /Repeated <stat> in <metric>: <action> or <stat> may occur only once/,
     ],
     [markedFile({ metrics: metric('<name>a</name> ¦text<action>b</action>') }), /Unexpected text in <metric>/],
     [
@@ -235,7 +235,9 @@ describe('FAULTS 7: duplicate metrics', () => {
       [0, 'A'],
       [1, 'A'],
     ]);
-    expect(warningsOf(text)).toEqual([expect.stringMatching(/Metric "A" of context host is there already in line 11/)]);
+    expect(warningsOf(text)).toEqual([
+      expect.stringMatching(/Metric "A" of context host is already defined in line 11/),
+    ]);
     expect(warningsOf(text)[0]).toMatch(new RegExp(`^${place}`));
   });
 
@@ -268,21 +270,21 @@ describe('FAULTS 8: names with special characters', () => {
     [
       '<name>¦a&#10;b</name><action>b</action>',
       'type="string" context="host"',
-      /<name> holds a control character.*"a\\nb"/,
+      /<name> contains a control character.*"a\\nb"/,
     ],
-    ['<name>¦a\tb</name><action>b</action>', 'type="string" context="host"', /<name> holds a control character/],
+    ['<name>¦a\tb</name><action>b</action>', 'type="string" context="host"', /<name> contains a control character/],
     ['<name>¦a\u0085b</name><action>b</action>', 'type="string" context="host"', /"a\\u0085b"/],
     ['<name>¦a\u007Fb</name><action>b</action>', 'type="string" context="host"', /control character/],
     ['¦<name> \n</name><action>b</action>', 'type="string" context="host"', /<name> is empty/],
     [
       '<name>a</name><action>b</action>',
       'type="string" context="host" unit="¦a&#9;b"',
-      /unit of <metric> holds a control/,
+      /unit of <metric> contains a control/,
     ],
     [
       '<name>a</name><action>b</action><variable name="¦a&#10;b" type="int32"/>',
       'type="group" context="host"',
-      /name of <variable> holds a control/,
+      /name of <variable> contains a control/,
     ],
   ])('%j with %s is refused', (inside, attributes, message) => {
     const { text, place } = markedFile({ metrics: metric(inside, attributes) });

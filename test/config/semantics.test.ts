@@ -151,7 +151,7 @@ describe('paths, private disks and sinks', () => {
     [{ disk: '<disk><name>d</name><path>¦dev/shm</path><size unit="k">64</size></disk>' }, /must be an absolute path/],
     [{ additions: '<vm_disk>¦<path/><size unit="k">64</size></vm_disk>' }, /<path> is empty; write its text/],
     [{ virtio: '<virtio><channel_path>¦run</channel_path></virtio>' }, /<channel_path> must be an absolute path/],
-    [{ additions: '<vm_disk><path>¦/r/NAME</path><size unit="k">64</size></vm_disk>' }, /must hold the word UUID/],
+    [{ additions: '<vm_disk><path>¦/r/NAME</path><size unit="k">64</size></vm_disk>' }, /must contain the word UUID/],
     [{ additions: '<vm_disk><path>/UUID</path><size unit="M">¦257</size></vm_disk>' }, /from 1 to 256/],
     [{ additions: '¦<sink/>' }, /either type="..." or module="..."/],
     [{ additions: '¦<sink type="a" module="b"/>' }, /and not both/],
@@ -245,9 +245,9 @@ describe('timing of a metric', () => {
     expect(configOf(fileOf(timed(attributes, { additions }))).metrics[0]?.timeout).toBe(timeout);
   });
 
-  it('a deadline is cut to the update period, with a warning', () => {
-    expectWarning(timed('timeout="¦6"'), /timeout of <metric> is cut to the update period, 5 s/);
-    expectWarning({ additions: '<action_timeout>¦6</action_timeout>' }, /<action_timeout> is cut/);
+  it('a deadline is reduced to the update period, with a warning', () => {
+    expectWarning(timed('timeout="¦6"'), /timeout of <metric> is reduced to the update period, 5 s/);
+    expectWarning({ additions: '<action_timeout>¦6</action_timeout>' }, /<action_timeout> is reduced/);
     expect(configOf(fileOf(timed('timeout="6"'))).metrics[0]?.timeout).toBe(5000);
     expect(configOf(fileOf({ additions: '<action_timeout>6</action_timeout>' })).metrics[0]?.timeout).toBe(5000);
   });

@@ -125,10 +125,10 @@ describe('writes that fail while the daemon runs', { timeout: 60_000 * PATIENCE 
     await mend();
     await until('new documents', async () => (await count(disk)) > before && (await count(own)) > before);
     expect(daemon.child.exitCode).toBeNull();
-    await daemon.printed(`${own} works again`);
+    await daemon.printed(`${own} has recovered`);
     await daemon.printed('metrics disk: Recovered');
     expect(daemon.output().match(/ metrics disk: Recovered after \d+\.\d s/g)).toHaveLength(1);
-    expect(daemon.output().split(`${own} works again`)).toHaveLength(2);
+    expect(daemon.output().split(`${own} has recovered`)).toHaveLength(2);
     await daemon.stop();
   });
 

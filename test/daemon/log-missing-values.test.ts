@@ -43,7 +43,7 @@ describe('problems of metrics', () => {
     const good = snapshot([]);
     expect(await said(good, bad, bad, at(1, bad), at(2, good), at(2, good), at(3, bad))).toEqual([
       'warning: "M0" (/etc/x.conf:10) has no value for the host: exit status 1',
-      'info: "M0" is back for the host',
+      'info: "M0" has a value again for the host',
       'warning: "M0" (/etc/x.conf:10) has no value for the host: exit status 1',
     ]);
   });
@@ -65,7 +65,7 @@ describe('problems of metrics', () => {
       ),
     ).toEqual([
       'warning: "M1" (/etc/x.conf:11) has no value for the domains "vm1", "vm2", "vm3" and 2 more: empty value',
-      'info: "M1" is back for the domains "vm1", "vm2", "vm3" and 2 more',
+      'info: "M1" has a value again for the domains "vm1", "vm2", "vm3" and 2 more',
     ]);
   });
 
@@ -74,7 +74,7 @@ describe('problems of metrics', () => {
     const minute = [good, bad, good, bad, good];
     expect(await said(bad, ...minute, at(0.9, bad), at(1, good), at(1.1, bad), at(1.9, good), at(2, good))).toEqual([
       'warning: "M0" (/etc/x.conf:10) has no value for the host: exit status 1',
-      'info: "M0" is back for the host',
+      'info: "M0" has a value again for the host',
     ]);
     expect(await said(bad, good, at(0.99, good), at(1, good))).toHaveLength(2);
   });
@@ -98,7 +98,7 @@ describe('problems of metrics', () => {
     const late = { ...snapshot([], [domain(1)]), late: [{ metric: of, domain: domain(1), tick: 3 }] };
     const lines = [
       'warning: "M1" (/etc/x.conf:11) keeps its last value for the domain "vm1": no new one for 3 periods',
-      'info: "M1" is back for the domain "vm1"',
+      'info: "M1" has a value again for the domain "vm1"',
     ];
     expect(await said(late, late, at(1, late), at(2, snapshot([], [domain(1)])))).toEqual(lines);
     const missing = snapshot([problem(of, 'x', domain(1))], [domain(1)]);
@@ -109,7 +109,7 @@ describe('problems of metrics', () => {
     const all = Array.from({ length: 100 }, (_, index) => problem(metric(index)));
     const lines = await said(snapshot(all));
     expect(lines).toHaveLength(21);
-    expect(lines.at(-1)).toBe('warning: 80 more metrics have lost or got back values: vhostmd status');
+    expect(lines.at(-1)).toBe('warning: 80 more metrics have lost or regained values: see vhostmd status');
   });
 
   it('end without a word when the domain has gone', async () => {

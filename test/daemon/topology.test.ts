@@ -152,6 +152,6 @@ describe('the daemon', () => {
     setUp(metric('B') + action('Broken', 'exit 3'), { keys: ['sink'] });
     await has('sink gets B');
     await until('the second line', () => lines().length === 2);
-    expect(said.filter((line) => line.includes('is back'))).toEqual([]);
+    expect(said.filter((line) => line.includes('has a value again'))).toEqual([]);
   });
 });

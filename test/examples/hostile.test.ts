@@ -74,7 +74,7 @@ const SAID: Readonly<Record<string, string>> = {
   'returns nothing': "You provided 'undefined' where a stream was expected",
   'returns a number': "You provided '7' where a stream was expected",
   'rejects a promise': 'rejected',
-  'completes at once': 'The sink has ended by itself',
+  'completes at once': 'The sink completed unexpectedly',
   'fails at once': 'failed at once',
   'fails with a symbol': 'Symbol(why)',
   'fails with nothing': 'undefined',
@@ -111,7 +111,7 @@ describe('a module that behaves badly', () => {
       ),
     ).toBeLessThan(1000 * PATIENCE);
     expect(linesOf(daemon, 'reports what steers terminals')[0]).toContain('\\u{1b}[2J\\nerr daemon: Stopped\\u{202e}');
-    expect(linesOf(daemon, 'reports garbage')[0]).toContain('The sink reported something that is no report');
+    expect(linesOf(daemon, 'reports garbage')[0]).toContain('The sink emitted an invalid report');
   });
 
   it('does not fill the log, whatever it reports', async () => {

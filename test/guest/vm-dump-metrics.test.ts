@@ -90,7 +90,7 @@ describe.each(SHELLS)('vm-dump-metrics in $name, with the programs of busybox on
     overwrite(disk(), Buffer.from('wrong'), 60);
     const { code, stdout, stderr } = await read();
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toContain('the sum of its content is not that of its header');
+    expect(stderr).toContain('the checksum of its content is not that of its header');
   });
 
   it.each([65_536 - RESERVED + 1, 65_536, 1 << 28, 0xffffffff])('refuses a length of %d', async (length) => {

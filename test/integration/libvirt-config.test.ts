@@ -53,7 +53,7 @@ const withDaemon = async (
   file: string,
   look: (values: Published) => void | Promise<void>,
   count: number,
-  missing = / err |is left out/,
+  missing = / err |has no value/,
 ): Promise<void> => {
   const { config, disk } = adapted(file);
   let daemon: RunningDaemon | undefined;

@@ -19,7 +19,7 @@ const served = async (disk: string): Promise<boolean> =>
     ({ length }) => length === 1,
     () => false,
   );
-const warnings = (): number => daemon.output().split(' had been deleted or replaced and was opened anew').length - 1;
+const warnings = (): number => daemon.output().split(' was deleted or replaced, and has been made again').length - 1;
 
 describe('FAULTS 43: the disk of a running daemon', () => {
   it('that is deleted is made anew, with one warning each time', async () => {

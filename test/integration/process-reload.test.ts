@@ -196,7 +196,7 @@ describe('a reload', () => {
     daemon.child.kill('SIGHUP');
     await daemon.printed(/"Other" \(.*has no value for the host/);
     await until('the mended metric', async () => (await valueOf(disk, 'Mended')) === '1');
-    expect(daemon.output()).not.toContain('is back');
+    expect(daemon.output()).not.toContain('has a value again');
     expect(times(daemon, '"Broken"')).toBe(1);
   });
 });

@@ -134,7 +134,7 @@ describe('a second daemon', () => {
     expect(existsSync(second)).toBe(false);
     const same = vhostmd(['-d', ...TEST_URI, '-f', config, '-p', pidFile]);
     expect(same.stderr).toContain(
-      `vhostmd runs already as process ${daemon.child.pid}, says the pid file ${pidFile}; stop it first`,
+      `vhostmd is already running as process ${daemon.child.pid} (pid file ${pidFile}); stop it first`,
     );
     expect(same.code).toBe(1);
     expect(readFileSync(pidFile, 'utf8')).toBe(`${daemon.child.pid}\n`);

@@ -128,7 +128,7 @@ describe('CASE D4: the name of the process', () => {
       expect(lines('pgrep', ['-x', 'vhostmd'])).toContain(pid);
       const second = vhostmd(args);
       expect(second.code).toBe(1);
-      expect(second.stderr).toContain(`vhostmd runs already as process ${pid}`);
+      expect(second.stderr).toContain(`vhostmd is already running as process ${pid}`);
     } finally {
       process.kill(Number(pid), 'SIGTERM');
     }

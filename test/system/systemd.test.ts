@@ -112,7 +112,7 @@ it.each([
   service.status('x');
   service.watchdog();
   service.stopping();
-  expect(warnings).toEqual([`systemd is not told how the service is: NOTIFY_SOCKET ${socket}: ${reason}`]);
+  expect(warnings).toEqual([`systemd cannot be notified: NOTIFY_SOCKET ${socket}: ${reason}`]);
 });
 
 it('a manager that does not read is waited for, without a warning: READY is not lost, of the others the newest come', async () => {

@@ -82,7 +82,7 @@ export const attachTo = async (session: Session, step: Step, where: DomainConfig
     if (where === 'live' && NO_PORT.test(reasonOf(error))) note(NO_PORT_ADVICE);
     const later = session.definitions.some((definition) => definition.where === 'persistent');
     if (where === 'live' && later && !session.places.includes('persistent')) {
-      note('With --config the domain has it from its next start on');
+      note('--config attaches it for the next start of the domain');
     }
     return 'failed';
   }

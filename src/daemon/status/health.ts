@@ -36,7 +36,7 @@ const sinkTroubles = (
   const sink = `sink ${quoted(name)}`;
   const full: readonly HealthIssue[] =
     (last?.leftOut ?? 0) > 0
-      ? [{ kind: 'full', text: `${sink} is full: ${last?.leftOut} metrics are left out; give it a larger <size>` }]
+      ? [{ kind: 'full', text: `${sink} is full: ${last?.leftOut} metrics do not fit; raise its <size>` }]
       : [];
   const unreached: readonly HealthIssue[] =
     last?.trouble === undefined ? [] : [{ kind: 'sink', text: `${sink}: ${cutAt(last.trouble, 2 * REASON)}` }];

@@ -86,7 +86,7 @@ export const uniqueSums = () => {
     known.mark(takenOffsets, base | 0);
     ends.mark(takenOffsets, 0);
     const candidate = CANDIDATES[firstFree()];
-    if (candidate === undefined) throw new Error(`No unused sum within ${PADDING_MOST} bytes of white space`);
+    if (candidate === undefined) throw new Error(`No unused checksum within ${PADDING_MOST} bytes of white space`);
     const end = endOf(candidate);
     const sum = (base + end) >>> 0;
     known.add(sum);

@@ -142,7 +142,7 @@ export const openDisk = (options: DiskOptions, sums: UniqueSums): Disk => {
         } catch (error) {
           throw unusable(path, error);
         }
-        return length < size ? `had been cut to ${length} bytes` : 'had been written to by something else';
+        return length < size ? `was truncated to ${length} bytes` : 'was changed by another program';
       },
       publish: (parts) => {
         const body = compose(parts, memory);

@@ -57,7 +57,7 @@ export const privateDisk = (uuid: string, paths: PrivatePaths, options: PrivateD
     });
     held = { host, own: own?.xml };
     leftOut = chosen.leftOut;
-    const over = trouble === '' ? [] : [`${path} works again`];
+    const over = trouble === '' ? [] : [`${path} has recovered`];
     trouble = '';
     return {
       state: changed ? 'changed' : 'as it was',

@@ -61,14 +61,14 @@ export const openResilientDisk = (options: DiskOptions): ResilientDisk => {
     if (disk?.gone() === true) {
       disk.close();
       disk = undefined;
-      mended = [`${path} had been deleted or replaced and was opened anew. ${REOPENED}`];
+      mended = [`${path} was deleted or replaced, and has been made again. ${REOPENED}`];
     }
     if (disk === undefined) {
       disk = openDisk(options, sums);
       if (disk.taken !== undefined) mended = [...mended, disk.taken];
     }
     const damage = disk.repair();
-    if (damage !== undefined) mended = [`${path} ${damage} and was written anew`];
+    if (damage !== undefined) mended = [`${path} ${damage}; it has been rewritten`];
     return disk;
   };
 

@@ -52,7 +52,7 @@ const reportOf = (report: unknown): SinkReport => {
   }
   return {
     kind: 'warning',
-    message: `The sink reported something that is no report: ${escapeForLog(String(kind), 64)}`,
+    message: `The sink emitted an invalid report: ${escapeForLog(String(kind), 64)}`,
   };
 };
 
@@ -82,7 +82,7 @@ const nextLimited = (before: Limited, { value, timestamp: at }: Timestamp<SinkRe
   const report: SinkReport = isFailure ? { kind: 'failed', stage: 'open', message: value } : value;
   const allowed = Math.min(BURST, before.allowed + (at - before.at) / PAUSE);
   if (allowed < 1) return { allowed, at, leftOut: before.leftOut + 1, failure, reports: [] };
-  const message = `It reports too much: ${before.leftOut} reports are left out here`;
+  const message = `Too many reports: ${before.leftOut} were dropped`;
   const reports: readonly SinkReport[] = before.leftOut === 0 ? [report] : [{ kind: 'warning', message }, report];
   return { allowed: allowed - 1, at, leftOut: 0, failure, reports };
 };
@@ -119,7 +119,7 @@ export const sandboxed = (
       const frozen$ = snapshot$.pipe(map(frozen), tap({ complete: () => end$.next() }));
       // Its observables may be those of another copy of RxJS.
       const attempt$ = defer(() => from(run(frozen$))).pipe(endingQuietly, map(reportOf));
-      const endedByItself$ = throwError(() => new Error('The sink has ended by itself')).pipe(takeUntil(end$));
+      const endedByItself$ = throwError(() => new Error('The sink completed unexpectedly')).pipe(takeUntil(end$));
       return concat(attempt$, endedByItself$).pipe(
         retryWithBackoff({
           scheduler,

@@ -52,7 +52,7 @@ export const prometheus = ({ address, path, telemetry = () => [], ...options }: 
         return NEVER;
       }
       newest$.next(snapshot);
-      return of({ kind: 'written', snapshot, message: `Ready to be read at ${place}` });
+      return of({ kind: 'written', snapshot, message: `Available at ${place}` });
     };
     const warning = isLocal(address) ? '' : '; everyone who can reach this address can read them';
     return merge(

@@ -45,7 +45,7 @@ export const channelSetWarnings = (
   return [
     ...(before.over.length === 0 ? overflow(over, maxChannels) : []),
     ...(before.over.length > 0 && over.length === 0
-      ? [warning('No channel is left over by <max_channels> any more')]
+      ? [warning('No channel is excluded by <max_channels> any longer')]
       : []),
     ...shared.filter(({ key }) => !known.has(key)).map((wanted) => channelWarning(wanted, other)),
   ];

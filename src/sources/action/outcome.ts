@@ -18,6 +18,6 @@ export const outcome$ = (gone$: Observable<Printed>, ending$: Observable<Failure
     ),
     ending$.pipe(
       delay(GIVE_UP),
-      map((failure) => ({ ...failure, reason: `${failure.reason}, but it does not end` })),
+      map((failure) => ({ ...failure, reason: `${failure.reason}, but it has not ended` })),
     ),
   ).pipe(take(1));

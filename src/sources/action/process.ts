@@ -83,7 +83,7 @@ export const run$ = (command: Command, scheduler: SchedulerLike, release: Releas
     const cancelled$ = new Subject<Failure>();
     const ending$ = merge(
       timer(command.timeout, scheduler).pipe(
-        map(() => failed('run', `no end after ${command.timeout / 1000} s; killed`)),
+        map(() => failed('run', `not finished after ${command.timeout / 1000} s; killed`)),
         takeUntil(exited$),
       ),
       output$.pipe(

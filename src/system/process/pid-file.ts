@@ -56,7 +56,7 @@ const claim = (path: string): (() => void) => {
   }
   const owner = Number(content);
   if (owner > 0 && owner !== process.pid && runsVhostmd(owner)) {
-    throw new Error(`vhostmd runs already as process ${owner}, says the pid file ${path}; stop it first`);
+    throw new Error(`vhostmd is already running as process ${owner} (pid file ${path}); stop it first`);
   }
   const draft = `${path}.${process.pid}`;
   try {

@@ -188,7 +188,7 @@ describe('vhostmd attach --live', () => {
     const { code, stderr } = attach('web1', '-f', VIRTIO(), '--live');
     expect(stderr).toContain('The channel cannot be attached to the running domain: virDomainAttachDeviceFlags: ');
     expect(stderr).toContain('The running domain has no virtio-serial controller, and libvirt cannot plug one in');
-    expect(stderr).toContain('With --config the domain has it from its next start on');
+    expect(stderr).toContain('--config attaches it for the next start of the domain');
     expect(code).toBe(1);
   });
 
@@ -237,7 +237,7 @@ describe('vhostmd attach --live', () => {
     expect(stderr.match(/No more available PCI/g)).toHaveLength(1);
     expect(stderr).toContain('cannot be attached to the running domain, for the same reason');
     expect(stderr.match(/has no free PCI port: add some/g)).toHaveLength(1);
-    expect(stderr.match(/With --config the domain has it/g)).toHaveLength(1);
+    expect(stderr.match(/--config attaches it for the next start/g)).toHaveLength(1);
   });
 
   it('CASE E6: advises to start libvirt where nobody answers', () => {

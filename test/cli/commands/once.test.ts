@@ -45,7 +45,7 @@ describe('vhostmd once', () => {
       'Slow=slow',
     ]);
     expect(stderr.trimEnd().split('\n')).toEqual([
-      expect.stringMatching(/"Hangs" \(.*:1\) has no value for the host: no end after 3 s; killed$/),
+      expect.stringMatching(/"Hangs" \(.*:1\) has no value for the host: not finished after 3 s; killed$/),
       expect.stringMatching(/"Wrong" \(.*:1\) has no value for the host: "abc" is not a number for int32$/),
       expect.stringMatching(/"Fails" \(.*:1\) has no value for the host: .*3.*why/),
     ]);

@@ -153,7 +153,7 @@ describe('vhostmd status', () => {
     const env = { RUNTIME_DIRECTORY: directory };
     const first = await run(HOST, { env });
     const second = await run(HOST, { env });
-    await second.daemon.printed('Nobody can ask this daemon for its status');
+    await second.daemon.printed('The status socket is not available');
     expect(second.daemon.output()).toContain('status.sock is in use: another program listens there');
     expect(json().pid).toBe(first.daemon.child.pid);
     await second.daemon.stop();
@@ -175,7 +175,7 @@ describe('vhostmd status', () => {
   it('is not kept from its work by a runtime directory that cannot be made', async () => {
     const { run } = stage();
     const { daemon } = await run(HOST, { env: { RUNTIME_DIRECTORY: '/proc/nowhere' } });
-    await daemon.printed(/Nobody can ask this daemon for its status: .*\/proc\/nowhere/);
+    await daemon.printed(/The status socket is not available: .*\/proc\/nowhere/);
   });
 
   it.runIf(process.getuid?.() === 0)(

@@ -105,7 +105,7 @@ describe('the status of a daemon', () => {
   it('says that a disk is full', () => {
     const last = { at: NOW, of: NOW, message: '', leftOut: 7 };
     expect(troubles({ sinks: [sink({ last })] })).toEqual([
-      '  sink "metrics disk" is full: 7 metrics are left out; give it a larger <size>',
+      '  sink "metrics disk" is full: 7 metrics do not fit; raise its <size>',
     ]);
   });
 

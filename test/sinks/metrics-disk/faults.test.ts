@@ -169,7 +169,7 @@ describe('a file that others have changed', () => {
     disk.stop();
     expect(plain(documentOn(path))).toBe(xmlOf(two));
     expect(disk.said('warning')).toEqual([
-      `${path} had been deleted or replaced and was opened anew. ` +
+      `${path} was deleted or replaced, and has been made again. ` +
         'VMs that have the old file open see the new one when it is attached to them again',
     ]);
   });
@@ -211,7 +211,7 @@ describe('a file that others have changed', () => {
     disk.publish(one);
     disk.stop();
     expect(plain(documentOn(path))).toBe(xmlOf(one));
-    expect(disk.said('warning')).toEqual([`${path} had been cut to ${length} bytes and was written anew`]);
+    expect(disk.said('warning')).toEqual([`${path} was truncated to ${length} bytes; it has been rewritten`]);
   });
 
   it('FAULTS 44: overwritten in place: it is written anew, with a warning', () => {
@@ -222,7 +222,7 @@ describe('a file that others have changed', () => {
     disk.publish(one);
     disk.stop();
     expect(plain(documentOn(path))).toBe(xmlOf(one));
-    expect(disk.said('warning')).toEqual([`${path} had been written to by something else and was written anew`]);
+    expect(disk.said('warning')).toEqual([`${path} was changed by another program; it has been rewritten`]);
   });
 });
 

@@ -70,7 +70,7 @@ describe('a private disk that cannot be had', () => {
       disks.publish(tick(4, domains));
       disks.stop();
       expect(documentOn(disks.pathOf(1))).toContain('tick 4');
-      expect(disks.said('warning').slice(1)).toEqual([`Private disk of "vm1": ${disks.pathOf(1)} works again`]);
+      expect(disks.said('warning').slice(1)).toEqual([`Private disk of "vm1": ${disks.pathOf(1)} has recovered`]);
     },
   );
 
@@ -109,7 +109,7 @@ describe('a private disk that cannot be had', () => {
       expect(disks.said('warning')[0]).toContain('cannot be made 65536 bytes long: ENOSPC');
       for (const number of [3, 4, 5]) disks.publish(tick(number, domains.slice(1)));
       disks.stop();
-      expect(disks.said('warning').at(-1)).toBe(`Private disk of "vm4": ${disks.pathOf(4)} works again`);
+      expect(disks.said('warning').at(-1)).toBe(`Private disk of "vm4": ${disks.pathOf(4)} has recovered`);
       for (const id of [2, 3, 4]) expect(documentOn(disks.pathOf(id))).toContain('tick 5');
     });
   });
@@ -148,8 +148,8 @@ describe('a private disk that cannot be had', () => {
     disks.stop();
     for (const id of [1, 2, 3]) expect(documentOn(disks.pathOf(id))).toContain('tick 2');
     expect(disks.said('warning')).toHaveLength(2);
-    expect(disks.said('warning')[0]).toContain('had been deleted or replaced and was opened anew');
-    expect(disks.said('warning')[1]).toContain('had been cut to 100 bytes and was written anew');
+    expect(disks.said('warning')[0]).toContain('was deleted or replaced, and has been made again');
+    expect(disks.said('warning')[1]).toContain('was truncated to 100 bytes; it has been rewritten');
   });
 
   it('FAULTS 30: its domain has a hostile name, which is escaped and cut', () => {

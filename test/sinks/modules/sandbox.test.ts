@@ -41,7 +41,7 @@ describe("Somebody else's sink", () => {
       'thrown',
     ],
     ['fails', () => throwError(() => new Error('broken')), 'broken'],
-    ['ends by itself', () => EMPTY, 'The sink has ended by itself'],
+    ['ends by itself', () => EMPTY, 'The sink completed unexpectedly'],
     ['returns no observable', () => 7, 'You provided'],
   ])('that %s is told once, and run again with backoff', (_how, run, message) => {
     let runs = 0;
@@ -149,9 +149,9 @@ describe("Somebody else's sink", () => {
     [{ kind: 'opened', message: 'a\u001b[2Jb\nc' }, 'opened: a\\u{1b}[2Jb\\nc'],
     [{ kind: 'failed', stage: 'nonsense', message: 'm' }, 'failed: m'],
     [{ kind: 'warning', message: 7 }, 'warning: '],
-    [{ kind: 'written', message: 'of no snapshot' }, 'warning: The sink reported something that is no report: written'],
-    [{ kind: Symbol('s') }, 'warning: The sink reported something that is no report: Symbol(s)'],
-    [undefined, 'warning: The sink reported something that is no report: undefined'],
+    [{ kind: 'written', message: 'of no snapshot' }, 'warning: The sink emitted an invalid report: written'],
+    [{ kind: Symbol('s') }, 'warning: The sink emitted an invalid report: Symbol(s)'],
+    [undefined, 'warning: The sink emitted an invalid report: undefined'],
   ])('that reports %o is not believed', (report, said) => {
     const { seen } = stage(() => of(report, NEVER), 50);
     expect(seen[0]).toBe(`0 ${said}`);

@@ -216,7 +216,7 @@ describe('the virtio-serial sink', () => {
     expect(qemus[0]?.connected()).toBe(false);
     run.publish(snapshotOf([two, four]));
     await soon(() => expect(connections()).toEqual([1, 1, 1, 1]));
-    expect(run.said('warning')[1]).toBe('No channel is left over by <max_channels> any more');
+    expect(run.said('warning')[1]).toBe('No channel is excluded by <max_channels> any longer');
     expect(run.said('warning')).toHaveLength(2);
   });
 

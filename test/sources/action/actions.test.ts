@@ -100,7 +100,7 @@ describe('actions', () => {
     const queued = firstValueFrom(outcome$For(request('sleep 0.1; echo 3')));
     await until(() => lines('pids').length === 2);
     scheduler.flush();
-    expect((await Promise.all(running)).map(value)).toEqual(Array(2).fill('no end after 5 s; killed'));
+    expect((await Promise.all(running)).map(value)).toEqual(Array(2).fill('not finished after 5 s; killed'));
     expect(value(await queued)).toBe('3');
   });
 });
@@ -119,7 +119,7 @@ describe('an action that no signal ends', () => {
       });
       const next = firstValueFrom(outcome$For(request('echo next', true)));
       expect(value(await next)).toBe('next');
-      expect(seen).toEqual(['no end after 0.05 s; killed, but it does not end']);
+      expect(seen).toEqual(['not finished after 0.05 s; killed, but it has not ended']);
       // Who asks for the same again gets no second copy of it.
       expect(value(await firstValueFrom(outcome$For(stuck)))).toBe(seen[0]);
       expect(lines('pids')).toHaveLength(1);
@@ -197,7 +197,7 @@ describe('actions with the same text', () => {
         [100, 5000].map((timeout) => outcome$For({ metric: actionMetric(counting(), { timeout }), late: false })),
       ),
     );
-    expect(value(outcomes[0]!)).toBe('no end after 0.1 s; killed');
+    expect(value(outcomes[0]!)).toBe('not finished after 0.1 s; killed');
     expect(value(outcomes[1]!)).toBe('2');
   });
 });

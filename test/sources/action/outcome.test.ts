@@ -6,13 +6,13 @@ import type { Failure, Printed } from '../../../src/sources/action/results.ts';
 
 const printed: Printed = { ok: true, output: '12' };
 const failure = (reason: string): Failure => ({ ok: false, stage: 'run', reason });
-const late = failure('no end after 1 s; killed');
+const late = failure('not finished after 1 s; killed');
 
 const run = (gone: string, ending: string, expected: string): void => {
   const scheduler = new TestScheduler((actual, wanted) => expect(actual).toEqual(wanted));
   scheduler.run(({ hot, expectObservable }) => {
     const outcomes$ = outcome$(hot<Printed>(gone, { p: printed }), hot<Failure>(ending, { l: late }));
-    const unended = failure('no end after 1 s; killed, but it does not end');
+    const unended = failure('not finished after 1 s; killed, but it has not ended');
     expectObservable(outcomes$).toBe(expected, { p: printed, l: late, u: unended });
   });
 };

@@ -127,20 +127,20 @@ describe('a process', () => {
   it('FAULTS 20: that hangs is ended at its deadline with its whole group', async () => {
     const hang = run(`sleep 61 & echo $! > ${directory}/pids; sleep 62`, { timeout: 200 });
     const [sleeper] = await pidsOnce('pids', 1);
-    expect(await hang).toEqual(failure('run', 'no end after 0.2 s; killed'));
+    expect(await hang).toEqual(failure('run', 'not finished after 0.2 s; killed'));
     await until(() => !alive(sleeper!));
   });
 
   it('FAULTS 20: that prints for ever in small pieces is ended at its deadline', async () => {
     expect(await run('while :; do echo x; sleep 0.05; done', { timeout: 300 })).toEqual(
-      failure('run', 'no end after 0.3 s; killed'),
+      failure('run', 'not finished after 0.3 s; killed'),
     );
   });
 
   it('FAULTS 21: that ignores SIGTERM gets SIGKILL after the grace', async () => {
     const stubborn = run(`trap '' TERM; echo $$ > ${directory}/pids; while :; do sleep 0.1; done`, { timeout: 200 });
     const [shell] = await pidsOnce('pids', 1);
-    expect(await stubborn).toEqual(failure('run', 'no end after 0.2 s; killed'));
+    expect(await stubborn).toEqual(failure('run', 'not finished after 0.2 s; killed'));
     expect(alive(shell!)).toBe(false);
   });
 
@@ -153,7 +153,7 @@ describe('a process', () => {
   });
 
   it('FAULTS 21: that is stopped is ended too', async () => {
-    expect(await run('kill -STOP $$', { timeout: 100 })).toEqual(failure('run', 'no end after 0.1 s; killed'));
+    expect(await run('kill -STOP $$', { timeout: 100 })).toEqual(failure('run', 'not finished after 0.1 s; killed'));
   });
 
   it('FAULTS 22: that leaves a child on its output settles when it ends; the child ends with it', async () => {
@@ -179,7 +179,7 @@ describe('a process', () => {
     const outcome = run(command, { timeout: 300 });
     const [sleeper] = await pidsOnce('pids', 1);
     try {
-      expect(await outcome).toEqual(failure('run', 'no end after 0.3 s; killed'));
+      expect(await outcome).toEqual(failure('run', 'not finished after 0.3 s; killed'));
     } finally {
       process.kill(sleeper!, 'SIGKILL');
     }

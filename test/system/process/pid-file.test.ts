@@ -79,7 +79,7 @@ describe('FAULTS 55: the pid file', () => {
       const other = await pretender(`bin/${name}`);
       writeFileSync(file, `${other.pid}\n`);
       expect(() => claimPidFile(file)).toThrow(
-        `vhostmd runs already as process ${other.pid}, says the pid file ${file}; stop it first`,
+        `vhostmd is already running as process ${other.pid} (pid file ${file}); stop it first`,
       );
       expect(readFileSync(file, 'utf8')).toBe(`${other.pid}\n`);
       await other.end();
