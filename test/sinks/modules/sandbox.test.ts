@@ -125,7 +125,7 @@ describe("Somebody else's sink", () => {
     expect(seen).toEqual([
       ...[1, 2, 3, 4, 5].map((message) => `0 warning: ${message}`),
       '0 written: ok',
-      '60000 warning: It reports too much: 3 reports are left out here',
+      '60000 warning: Too many reports: 3 were dropped',
       '60000 warning: 9',
     ]);
   });
