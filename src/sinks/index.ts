@@ -11,34 +11,34 @@ import { loadModule } from './modules/load.ts';
 import { diagnostic, list, readOptions } from './options.ts';
 import type { Sink } from './sink.ts';
 
-/** A sink with what the configuration says of it. */
+/** A sink of the configuration. */
 export interface ConfiguredSink extends Sink {
-  /** Equal for sinks that are configured alike: over a reload such a sink stays open. */
+  /** Equal for sinks with equal configurations, which stay open over a reload. */
   readonly key: string;
-  /** Without it the daemon is of no use: if its first opening fails the start fails. */
+  /** True if the start fails when the sink cannot open its target. */
   readonly required: boolean;
 }
 
-// A module is asked for once: where the hooks for modules of others cannot be loaded, Node answers no import any more.
+// Each module is imported once: if the hooks for sink modules cannot be loaded, Node no longer answers imports.
 const once = <T>(load: () => Promise<T>): (() => Promise<T>) => {
   let loading: Promise<T> | undefined;
   return async () => await (loading ??= loadPart(load));
 };
 
-// Loaded as needed, but by the daemon, which loads all before it is ready.
+// Loaded when needed. The daemon loads all of them before it is ready.
 const TRANSPORTS = {
   virtio: once(async () => (await import('./virtio-serial/sink.ts')).virtioSerial),
   disk: once(async () => (await import('./metrics-disk/shared-disk-sink.ts')).metricsDisk),
   privateDisks: once(async () => (await import('./metrics-disk/private-disks-sink.ts')).privateDisks),
 };
 
-/** The list: a new sink is one file and one line here. Loaded as needed: a start takes the time of what it uses. */
+/** Types of `<sink>`: a new sink is one file and one line here. Loaded when needed, to start faster. */
 const KINDS: Readonly<Record<string, () => Promise<SinkDefinition>>> = {
   log: once(async () => (await import('./log.ts')).logDefinition),
   prometheus: once(async () => (await import('./prometheus/sink.ts')).prometheusDefinition),
 };
 
-/** Loads all that any configuration may ask for: later there may be no descriptor left, or another version in its place. */
+/** Loads the modules of all sinks, because later there may be no descriptor left, or another version installed. */
 export const loadSinks = async (): Promise<void> =>
   void (await Promise.all([...Object.values(TRANSPORTS), ...Object.values(KINDS)].map(async (load) => await load())));
 
@@ -67,10 +67,10 @@ const builtIn = async (sink: SinkConfig, context: SinkContext): Promise<Made> =>
   return wrong(place, `There is no sink type ${quote(type)}, only ${known}${didYouMean(type, Object.keys(KINDS))}`);
 };
 
-/** The end of a path tells most of it: it is not cut where a path of usual length ends. */
+/** Names a module in messages. The end of a path matters most, so usual lengths are not truncated. */
 const named = (module: string): string => `Sink module ${quote(module, 512)}`;
 
-/** Somebody else's: whatever it does, the others go on. */
+/** Makes the sink of a module, sandboxed so that it cannot affect other sinks. */
 const ofModule = async (module: string, file: string, sink: SinkConfig, context: SinkContext): Promise<Made> => {
   const { place } = sink;
   const loaded = await loadModule(module, file);
@@ -106,7 +106,7 @@ const transport = async (
     const metricsDisk = await TRANSPORTS.disk();
     return [required([name, path, size], metricsDisk({ path, size, scheduler, opened: () => opened(path) }))];
   }
-  // Private disks alone are a way to all VMs, too.
+  // Private disks alone also reach all VMs.
   if (vmDisk !== undefined) return [];
   return [wrong(place, 'Transport vbd needs a <disk> with a <path>, or a <vm_disk>; add one')];
 };
@@ -122,8 +122,8 @@ const oneOfEach = (used: readonly TransportConfig[]): readonly TransportConfig[]
   used.filter(({ name }, index) => used.findIndex((other) => other.name === name) === index);
 
 /**
- * The sinks that a configuration asks for; every mistake comes with its place. Modules are loaded, nothing is opened yet.
- * `opened` gives the shared disk that was opened while this process was root, once.
+ * Makes the sinks of a configuration, or reports every mistake with its place. Loads modules, but opens nothing.
+ * `opened` returns the shared disk that was opened while this process was root, once.
  */
 export const sinksFor = async (
   config: Config,

@@ -8,13 +8,13 @@ import type { Backoff } from '../rx/retry-with-backoff.ts';
 import { defineSink } from './definition.ts';
 import type { Sink } from './sink.ts';
 
-/** `json`: one object per snapshot. `lines`: one line per metric, for eyes and grep. */
+/** `json`: one object per snapshot. `lines`: one line per metric, for people and grep. */
 export const LOG_FORMATS = ['json', 'lines'] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
 export interface LogOptions {
   readonly format: LogFormat;
-  /** Takes one line, without its line break. */
+  /** Writes one line, given without its line break. */
   readonly write: (line: string) => void;
   readonly scheduler: SchedulerLike;
   readonly backoff?: Backoff;
@@ -39,7 +39,7 @@ const json = ({ cause, tick, host, domainMetrics }: Snapshot): string =>
     vms: domainMetrics.map(({ domain: { id, uuid, name }, samples }) => ({ id, uuid, name, metrics: samples })),
   });
 
-/** Writes every snapshot as text, to see what the guests would see. */
+/** Writes every snapshot as text, to show the metrics of the guests. */
 export const logSink = ({ format, write, ...options }: LogOptions): Sink =>
   deliverLatest(
     'log',

@@ -6,7 +6,7 @@ import type { OptionRule, OptionRules, OptionValues } from './definition.ts';
 
 type Value = string | number | boolean;
 
-/** Diagnostic at a place. */
+/** Makes a diagnostic at a place. */
 export const diagnostic = ({ file, line, column }: Place, message: string): Diagnostic => ({
   file,
   line,
@@ -14,7 +14,7 @@ export const diagnostic = ({ file, line, column }: Place, message: string): Diag
   message,
 });
 
-/** Names for a message: `"a", "b"`. */
+/** Lists names for a message: `"a", "b"`. */
 export const list = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
 
 const rangeText = (min: number | undefined, max: number | undefined): string => {
@@ -54,7 +54,7 @@ const read = (rule: OptionRule, text: string): Result<Value> => {
 const checked = (rule: OptionRule, text: string): Result<Value> => {
   const found = read(rule, text);
   if (!found.ok || rule.check === undefined) return found;
-  // The rule's own type of value, as `read` has made it.
+  // `read` has made a value of the rule's type.
   const wrong = (rule.check as (value: Value) => string | undefined)(found.value);
   return wrong === undefined ? found : failure(wrong);
 };
@@ -75,7 +75,7 @@ const optionErrors = (sink: string, rules: OptionRules, { name, value, place }: 
   return [diagnostic(place, message)];
 };
 
-/** Checks what a configuration gives for the options of a sink; `place` is that of the `<sink>`. */
+/** Checks the options of a sink in a configuration. `place`: that of the `<sink>`. */
 export const readOptions = <Rules extends OptionRules>(
   sink: string,
   rules: Rules,

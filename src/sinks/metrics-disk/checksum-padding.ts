@@ -1,37 +1,37 @@
 /**
- * Readers take a document for new only if its sum is new, and for whole if its sum did not change or is right. But the
- * sum is additive: `1234` and `4321` have the same, and so has a mixture of two documents with such values. So harmless
- * white space makes each sum differ from all of the latest ones: behind the last metric as much as is needed, and behind
- * `<metrics>` a fixed length, so that nothing moves. Both differ from those of the documents before: so neither the
- * start of one with the end of the next, nor the other way round, makes up the sum of either.
+ * Number of latest checksums from which the next one differs. For readers a document is new if its checksum is new, and
+ * whole if its checksum did not change or is right. But the checksum is a plain sum of bytes: `1234` and `4321` have
+ * the same, and so does a mixture of two such documents. So white space makes each checksum unique: after the last
+ * metric as much as needed, and after `<metrics>` a fixed length, so that nothing moves. Both differ between
+ * consecutive documents, so that no mixture of the start of one and the end of another has the checksum of either.
  */
 const REMEMBERED = 4096;
 const SPACE = 0x20;
 const TAB = 0x09;
 const TABS_MOST = 31;
 /**
- * A reader may be held up over many updates, where it has no processor for some ten milliseconds and the writer does not
- * pause: so many documents in a row have different ends.
+ * Number of consecutive documents with different ends: a reader may be delayed over many updates, if it gets no
+ * processor for ten milliseconds while the writer does not pause.
  */
 const ENDS = 1024;
 
-/** Most bytes that can be needed: up to 31 tabs among spaces give different sums each, 32 * 181 - 496 = 5,296 of them. */
+/** Most bytes of white space at the end: with 0 to 31 tabs it has 32 * 181 - 496 = 5,296 different sums. */
 export const PADDING_MOST = 180;
 
-/** Length of the white space behind `<metrics>`. */
+/** Length of the white space after `<metrics>`. */
 export const FRONT = 3;
 
-/** White space, and the sum that a document has with it. */
+/** White space, and the checksum of the document with it. */
 export interface Padding {
-  /** How many of the characters behind `<metrics>` are tabs; the others are spaces. */
+  /** Number of tabs after `<metrics>`; the other characters are spaces. */
   readonly front: number;
-  /** Behind the last metric: spaces, then tabs. */
+  /** Number of spaces after the last metric, before the tabs. */
   readonly spaces: number;
   readonly tabs: number;
   readonly sum: number;
 }
 
-/** All white space that may stand behind the last metric, in the order in which it is tried: the shortest first. */
+/** All candidates for the white space after the last metric, shortest first. */
 const CANDIDATES = Array.from({ length: PADDING_MOST + 1 }, (_, length) =>
   Array.from({ length: Math.min(length, TABS_MOST) + 1 }, (_, tabs) => ({ spaces: length - tabs, tabs })),
 ).flat();
@@ -40,7 +40,7 @@ const endOf = ({ spaces, tabs }: { readonly spaces: number; readonly tabs: numbe
 const CANDIDATE_ENDS = Uint16Array.from(CANDIDATES, endOf);
 const takenOffsets = new Uint8Array(PADDING_MOST * SPACE + 1);
 
-/** The latest numbers, at most `most`, in no order. Memory grows with them: there may be thousands of disks. */
+/** Keeps the latest numbers, at most `most`, unordered. Grows on demand, because there may be thousands of disks. */
 const ring = (most: number) => {
   let numbers = new Int32Array(16);
   let count = 0;
@@ -57,7 +57,7 @@ const ring = (most: number) => {
       position = (position + 1) % most;
     },
     has: (number: number): boolean => numbers.subarray(0, count).includes(number | 0),
-    /** Marks where the numbers lie behind `base`, as far as `marks` reaches. All is modulo 2^32: signed is faster. */
+    /** Marks the offsets of the numbers from `base` within `marks`. Arithmetic is modulo 2^32; signed is faster. */
     mark: (marks: Uint8Array, base: number): void => {
       const { length } = marks;
       for (let index = 0; index < count; index += 1) {
@@ -74,14 +74,14 @@ const firstFree = (): number => {
   return index;
 };
 
-/** Remembers the latest sums, and finds the shortest white space that makes a sum differ from all of them. */
+/** Keeps the latest checksums, and finds the shortest white space with which the next one differs from all of them. */
 export const uniqueSums = () => {
   const known = ring(REMEMBERED);
   const ends = ring(ENDS);
   let front = FRONT;
 
   const find = (base: number): Padding => {
-    // One pass over what is known, then one over the candidates, most of which are taken where a sum changes little.
+    // One pass over the known checksums, then one over the candidates, most of which are taken if little has changed.
     takenOffsets.fill(0);
     known.mark(takenOffsets, base | 0);
     ends.mark(takenOffsets, 0);
@@ -95,11 +95,11 @@ export const uniqueSums = () => {
   };
 
   return {
-    /** To be called with a sum that a reader may have seen already. */
+    /** Adds a checksum that a reader may have seen already. */
     seen: (sum: number): void => {
       if (!known.has(sum)) known.add(sum);
     },
-    /** White space for a document whose sum is `spaced` with spaces in front and none behind; its sum counts as used from now on. */
+    /** Returns the white space of a document whose checksum is `spaced` with only the front spaces, and records it. */
     next: (spaced: number): Padding => {
       front = (front + 1) % (FRONT + 1);
       return find(spaced - front * (SPACE - TAB));

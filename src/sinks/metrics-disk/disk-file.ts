@@ -22,21 +22,21 @@ import { MODE, takeFile, wrongOwner } from './ownership.ts';
 import { writeZeros } from './disk-writer.ts';
 import type { Pwrite } from './disk-writer.ts';
 
-/** An open, locked file that passed all checks; `dev` and `ino` tell whether the path still names it. */
+/** An open, locked file that passed all checks. `dev` and `ino` show if the path still names it. */
 export interface DiskFile {
   readonly fd: number;
   readonly size: number;
   readonly dev: number;
   readonly ino: number;
   readonly created: boolean;
-  /** It belonged to another user, or had another mode: for the log. */
+  /** Message for the log if the file belonged to another user or had another mode. */
   readonly taken?: string;
 }
 
-/** Another vhostmd has the disk open. */
+/** Thrown if another vhostmd has the disk open. */
 export class DiskInUse extends Error {}
 
-/** From <fcntl.h>; Node lacks it. What is opened so is looked at only: neither a fifo nor a device notices. */
+/** From <fcntl.h>; Node lacks it. Opens a file only for its metadata, without effect on a fifo or a device. */
 export const O_PATH = 0o10000000;
 const LOOK = O_PATH | constants.O_NOFOLLOW;
 const OPEN = constants.O_RDWR | constants.O_NONBLOCK;
@@ -61,7 +61,7 @@ const refuse = (path: string, stats: Stats, owner: Owner): void => {
   if (!isRoot() && stats.uid !== 0 && stats.uid !== owner.uid) throw wrongOwner(path, stats, owner);
 };
 
-/** The metadata of what a path names, links not followed; undefined if there is nothing. */
+/** Returns the metadata at a path without following links; undefined if there is nothing. */
 export const statPath = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false });
 
 const explain = (path: string, error: unknown, owner: Owner, found?: Stats): Error => {
@@ -80,7 +80,7 @@ const openToLook = (path: string, at: string, owner: Owner): number | undefined 
   }
 };
 
-/** Opens what is there, by way of a descriptor, so that it is the file that was looked at; undefined if there is nothing. */
+/** Opens an existing file through a descriptor, so that it is the one that was checked; undefined without a file. */
 const openThere = (path: string, at: string, owner: Owner): number | undefined => {
   const look = openToLook(path, at, owner);
   if (look === undefined) return undefined;
@@ -89,7 +89,7 @@ const openThere = (path: string, at: string, owner: Owner): number | undefined =
     refuse(path, found, owner);
     const real = `/proc/self/fd/${look}`;
     try {
-      // Of our own file that nobody may write to; root needs no leave.
+      // Our own file may be read-only; root can write to it anyway.
       if (!isRoot() && found.uid === owner.uid && (found.mode & 0o200) === 0) chmodSync(real, found.mode | MODE);
       return openSync(real, OPEN);
     } catch (error) {
@@ -116,7 +116,7 @@ const create = (path: string, owner: Owner): number => {
   }
 };
 
-/** Makes a file `size` bytes long and backed by storage throughout, so that a full file system is met here and now. */
+/** Extends a file to `size` bytes with real storage, so that a full file system shows now. */
 export const allocate = (pwrite: Pwrite, fd: number, size: number): void => {
   const stats = fstatSync(fd);
   if (stats.blocks * 512 < stats.size) {
@@ -131,8 +131,8 @@ export const allocate = (pwrite: Pwrite, fd: number, size: number): void => {
 };
 
 /**
- * Opens, makes or takes over the file of a metrics disk for the owner to be, without changing its content; locks it, and
- * grows it to `size` bytes. `at` is where it is opened if that is another way to `path`.
+ * Opens, makes or takes over the file of a metrics disk for `owner` without changing its content; locks it, and extends
+ * it to `size` bytes. `at`: another path to the same file, for opening it.
  */
 export const openFile = (path: string, size: number, owner: Owner, pwrite: Pwrite, at = path): DiskFile => {
   const there = openThere(path, at, owner);

@@ -7,14 +7,14 @@ import { CLOSING } from '../../model/metrics-xml.ts';
 import { PADDING_MOST } from './checksum-padding.ts';
 import type { UniqueSums } from './checksum-padding.ts';
 
-/** pwrite(2): may write less than asked, and returns how much; throws on an error. */
+/** pwrite(2): may write fewer bytes than requested, and returns their number; throws on an error. */
 export type Pwrite = (fd: number, bytes: Uint8Array, offset: number, length: number, position: number) => number;
 
 const ZEROS = Buffer.alloc(1 << 20);
 const BUSY = words(1);
 const NOT_BUSY = words(0);
 
-/** Writes all of some bytes at a position of a file, however many calls that takes. */
+/** Writes all bytes at a position of a file, in as many calls as necessary. */
 export const writeAll = (pwrite: Pwrite, fd: number, bytes: Uint8Array, length: number, position: number): void => {
   for (let done = 0; done < length;) {
     const written = pwrite(fd, bytes, done, length - done, position + done);
@@ -28,13 +28,13 @@ export const writeZeros = (pwrite: Pwrite, fd: number, from: number, to: number)
   for (let at = from; at < to; at += ZEROS.length) writeAll(pwrite, fd, ZEROS, Math.min(ZEROS.length, to - at), at);
 };
 
-/** Most bytes of an end: the white space that tells it from others, and the end tag on a line of its own. */
+/** Most bytes of an end: its unique white space, and the end tag on its own line. */
 const END_MOST = PADDING_MOST + CLOSING.length + 1;
 
-/** What stands on a disk after an update. */
+/** Content of a disk after an update. */
 export interface Published {
   readonly body: DocumentBuffer;
-  /** Of the content, as the header has them. */
+  /** Checksum of the content, as in the header. */
   readonly sum: number;
   readonly bytes: number;
 }
@@ -43,9 +43,9 @@ export interface Published {
 export const systemPwrite: Pwrite = writeSync;
 
 /**
- * Puts documents on an open disk, in place and in one synchronous run each: busy, the end, zeros over the rest of the
- * old document, what stands before the end, sum and length in one write, not busy. `size` is that of the file: the first
- * update clears all behind it.
+ * Writes documents to an open disk in place, each synchronously in this order: busy flag, end of the document, zeros
+ * over the rest of the old document, its start, checksum and length in one write, not busy. `size`: that of the file,
+ * which the first update clears to its end.
  */
 export const updater = (fd: number, size: number, sums: UniqueSums, pwrite: Pwrite) => {
   let end = size - HEADER_SIZE;
@@ -59,8 +59,8 @@ export const updater = (fd: number, size: number, sums: UniqueSums, pwrite: Pwri
     const old = end;
     write(BUSY, BUSY_OFFSET);
     end = Math.max(old, length);
-    // The end first, and by itself: who reads any of the rest as it is now reads this end, or a later one, and never one
-    // from before. What earlier ends leave behind goes in the same write: with it this end could have the sum of another.
+    // The end comes first, in its own write: a reader that gets any other new part also gets this end or a later one.
+    // The same write clears remains of earlier ends, with which this end could have the checksum of another.
     const cleared = Math.min(end, length + END_MOST);
     write(Buffer.concat([content.subarray(body.length)], cleared - body.length), HEADER_SIZE + body.length);
     writeZeros(pwrite, fd, HEADER_SIZE + cleared, HEADER_SIZE + old);
@@ -80,12 +80,12 @@ export const updater = (fd: number, size: number, sums: UniqueSums, pwrite: Pwri
   };
 
   return {
-    /** Makes a metrics disk of a file that is none (yet); readers wait until the next `put`. */
+    /** Makes the file a metrics disk; readers wait until the next `put`. */
     sign: (): void => write(words(SIGNATURE, 1), 0),
     put,
-    /** Lets readers read. */
+    /** Clears the busy flag. */
     release,
-    /** After a failed `put`: brings back the previous document, else the empty one; at the least no reader may spin. */
+    /** Restores the previous document after a failed `put`, else the empty one, else clears at least the busy flag. */
     putBack: (previous: DocumentBuffer | undefined): Published | undefined => {
       const restored =
         (previous === undefined ? undefined : attempt(() => put(previous))) ?? attempt(() => put(emptyBody()));

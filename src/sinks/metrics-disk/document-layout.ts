@@ -8,7 +8,7 @@ const HEAD = Buffer.from(OPENING.trimEnd(), 'latin1');
 const SPACED_OPENING = `${OPENING.trimEnd()}${' '.repeat(FRONT)}\n`;
 const TAIL = Buffer.from(`\n${CLOSING}`, 'latin1');
 
-/** What of a snapshot fits on a disk, and how many metrics do not. */
+/** The metrics of a snapshot that fit on a disk, and the number of the others. */
 export interface Selection {
   readonly parts: readonly string[];
   readonly hostCount: number;
@@ -24,9 +24,9 @@ const wholeMetrics = (xml: string, room: number): string => {
 };
 
 /**
- * Chooses what to publish on a disk of `size` bytes: the host first (if need be only its first metrics), then whole
- * domains in their order up to the first that does not fit. None behind that one is taken, even if it is smaller: so
- * it depends on the domains before it only whether a domain is in, and a far one does not come and go with the others.
+ * Selects the metrics for a disk of `size` bytes: the host first (or as many of its metrics as fit), then whole domains
+ * in their order up to the first that does not fit. Later ones are left out even if they are smaller, so that a domain
+ * depends only on those before it and does not come and go with later ones.
  */
 export const select = ({ host, hostCount, domainMetrics }: MetricsXml, size: number): Selection => {
   const room = size - RESERVED - PADDING_MOST - SPACED_OPENING.length - CLOSING.length;
@@ -46,11 +46,11 @@ export const select = ({ host, hostCount, domainMetrics }: MetricsXml, size: num
   };
 };
 
-/** A document up to where its white space goes; `bytes` has room behind `length` for that and for the end. */
+/** A document up to its final white space. `bytes` has room after `length` for that and for the end. */
 export interface DocumentBuffer {
   readonly bytes: Buffer;
   readonly length: number;
-  /** The sum of the document with spaces in front and nothing behind. */
+  /** Checksum of the document with spaces in front and no white space at the end. */
   readonly sum: number;
 }
 
@@ -62,10 +62,10 @@ const body = (bytes: Buffer, length: number): DocumentBuffer => ({
   sum: (sumOf(bytes, 0, length) + sumOf(TAIL, 0, TAIL.length)) >>> 0,
 });
 
-// An eighth more than is needed now: lengths of values vary, and there may be thousands of disks with some KiB each.
+// An eighth more than needed now, because lengths vary; not more, because there may be thousands of disks.
 const roomFor = (needed: number): number => Math.ceil((needed * 1.125) / 1024) * 1024;
 
-/** Puts the parts together, in the given memory if that is large enough. */
+/** Joins the parts, in the given memory if it is large enough. */
 export const compose = (parts: readonly string[], memory: Buffer): DocumentBuffer => {
   const needed = parts.reduce((sum, part) => sum + part.length, SPACED_OPENING.length + ROOM);
   const bytes = memory.length < needed ? Buffer.allocUnsafeSlow(roomFor(needed)) : memory;
@@ -74,12 +74,12 @@ export const compose = (parts: readonly string[], memory: Buffer): DocumentBuffe
   return body(bytes, at - 1);
 };
 
-/** The document without metrics. */
+/** Makes the document without metrics. */
 export const emptyBody = (): DocumentBuffer => compose([], Buffer.alloc(SPACED_OPENING.length + ROOM));
 
 const isBlank = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x09;
 
-/** Takes a document apart that stands on a disk; undefined if it has not the form of a document. */
+/** Parses the document on a disk; undefined if it does not have the form of a document. */
 export const decompose = (content: Buffer): DocumentBuffer | undefined => {
   let start = HEAD.length;
   let end = content.length - TAIL.length;
@@ -87,12 +87,12 @@ export const decompose = (content: Buffer): DocumentBuffer | undefined => {
   while (isBlank(content[start])) start += 1;
   if (content[start] !== 0x0a) return undefined;
   while (isBlank(content[end - 1])) end -= 1;
-  // Without metrics the white space in front is all that there is, and the line break behind it that of the end.
+  // Without metrics only the front white space remains, and the line break after it belongs to the end.
   const metrics = start < end ? content.toString('latin1', start + 1, end + 1) : '';
   return compose([metrics], Buffer.alloc(SPACED_OPENING.length + metrics.length + ROOM));
 };
 
-/** Completes a document with its white space. */
+/** Completes a document with its white space and its end. */
 export const withPadding = ({ bytes, length }: DocumentBuffer, { front, spaces, tabs }: Padding): Buffer => {
   const end = length + spaces + tabs;
   bytes.fill(' ', HEAD.length, HEAD.length + FRONT - front);
@@ -103,7 +103,7 @@ export const withPadding = ({ bytes, length }: DocumentBuffer, { front, spaces, 
   return bytes.subarray(0, end + TAIL.length);
 };
 
-/** Whether two documents are the same but for that white space. */
+/** True if two documents are equal except for that white space. */
 export const sameBody = (one: DocumentBuffer, other: DocumentBuffer): boolean =>
   one.length === other.length &&
   one.bytes.compare(other.bytes, HEAD.length + FRONT, other.length, HEAD.length + FRONT, one.length) === 0;

@@ -6,14 +6,14 @@ const IN_MEMORY: ReadonlySet<number> = new Set([0x01021994, 0x858458f6, 0x958458
 
 const typeOf = (path: string): number | undefined => {
   try {
-    // Wide numbers come with their sign on some machines.
+    // Some machines return large numbers as negative ones.
     return statfsSync(path).type >>> 0;
   } catch {
     return path === dirname(path) ? undefined : typeOf(dirname(path));
   }
 };
 
-/** What to know of a disk whose file system is on a device or a server, which may hang; undefined if it is in memory. */
+/** Returns a warning if the file system of a disk is on a device or a server, which may hang; else undefined. */
 export const hangsNotice = (path: string): string | undefined => {
   const type = typeOf(path);
   if (type === undefined || IN_MEMORY.has(type)) return undefined;

@@ -21,8 +21,10 @@ const denied = (path: string, owner: Owner): Error => {
 };
 
 /**
- * Makes something at a path as the owner to be. Where that one may not, root does it, but only where nobody else decides
- * what the path leads to. Throws a clear message.
+ * Makes something at a path as `owner`. If `owner` lacks the rights, root does it, but only if nobody else can change
+ * where the path leads.
+ *
+ * @throws Error with a message for the log.
  */
 export const byOwnerOrRoot = <T>(path: string, owner: Owner, make: () => T): T => {
   try {
@@ -38,7 +40,7 @@ export const byOwnerOrRoot = <T>(path: string, owner: Owner, make: () => T): T =
   }
 };
 
-/** Makes the folder of a path for the owner, if it is the only one that is missing; QEMU's user gets through. */
+/** Makes the folder of a path for `owner` if only that one is missing, with a mode that lets QEMU's user pass. */
 export const makeFolder = (path: string, owner: Owner): void => {
   const folder = dirname(path);
   if (statSync(folder, { throwIfNoEntry: false }) !== undefined) return;

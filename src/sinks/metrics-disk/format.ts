@@ -2,11 +2,11 @@
 export const SIGNATURE = 0x6d766264;
 export const BUSY_OFFSET = 4;
 export const SUM_OFFSET = 8;
-/** Where the content starts. */
+/** Offset of the content. */
 export const HEADER_SIZE = 16;
-/** A disk is a whole number of chunks, because readers read whole chunks past the page cache. */
+/** The size of a disk is a multiple of this, because readers bypass the page cache and read whole chunks. */
 export const CHUNK = 65_536;
-/** Readers demand that the length of the content is at most the size of the disk less this. */
+/** Readers require that the content is at least this much shorter than the disk. */
 export const RESERVED = 24;
 
 export interface Header {
@@ -16,7 +16,7 @@ export interface Header {
   readonly length: number;
 }
 
-/** Reads the header off the first 16 bytes of a disk. */
+/** Parses the header in the first 16 bytes of a disk. */
 export const parseHeader = (bytes: Buffer): Header => ({
   signature: bytes.readUInt32BE(0),
   busy: bytes.readUInt32BE(BUSY_OFFSET),
@@ -24,14 +24,14 @@ export const parseHeader = (bytes: Buffer): Header => ({
   length: bytes.readUInt32BE(12),
 });
 
-/** Big-endian uint32 numbers in a row, as the header has them. */
+/** Encodes numbers as big-endian uint32, as in the header. */
 export const words = (...numbers: readonly number[]): Buffer => {
   const bytes = Buffer.alloc(4 * numbers.length);
   numbers.forEach((number, index) => bytes.writeUInt32BE(number, 4 * index));
   return bytes;
 };
 
-/** The sum of the bytes from `start` to `end`, unsigned, modulo 2^32. */
+/** Returns the checksum: the sum of the bytes from `start` to `end`, modulo 2^32. */
 export const sumOf = (bytes: Uint8Array, start: number, end: number): number => {
   let sum = 0;
   for (let at = start; at < end; at += 1) sum = (sum + (bytes[at] ?? 0)) | 0;

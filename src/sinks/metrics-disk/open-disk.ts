@@ -17,39 +17,39 @@ export interface DiskOptions {
   readonly path: string;
   /** Bytes; rounded up to whole chunks of 64 KiB. A longer file keeps its length. */
   readonly size: number;
-  /** The user whom the file is to belong to; by default the one that the daemon runs as. */
+  /** Owner of the file; default: the user of the daemon. */
   readonly owner?: Owner;
-  /** The file, if it was opened before root was given up; asked once. */
+  /** Returns the file if it was opened before the privileges were dropped; called once. */
   readonly opened?: () => DiskFile | undefined;
-  /** How to write; for tests of failing writes. */
+  /** Replaces pwrite(2) in tests of failing writes. */
   readonly pwrite?: Pwrite;
 }
 
 export interface Publication {
   /** Length of the document. */
   readonly bytes: number;
-  /** It was not there already. */
+  /** True if the document was not on the disk already. */
   readonly changed: boolean;
 }
 
-/** An open metrics disk. All is synchronous: nothing else of this process runs within an update. */
+/** An open metrics disk. Everything is synchronous, so that nothing else of this process runs during an update. */
 export interface Disk {
   readonly size: number;
-  /** What stood there at opening. */
+  /** Content of the file when it was opened. */
   readonly found: 'nothing' | 'a valid document' | 'no valid document';
-  /** It belonged to another user, or had another mode: for the log. */
+  /** Message for the log if the file belonged to another user or had another mode. */
   readonly taken?: string;
-  /** Whether the path names another file by now, or none. */
+  /** True if the path now names another file, or none. */
   readonly gone: () => boolean;
-  /** Mends what others did to the file, for the next `publish` to write it anew; says what that was. */
+  /** Detects damage by others, which the next `publish` repairs, and describes it. */
   readonly repair: () => string | undefined;
-  /** Puts a document on the disk, or only touches the file if it is there already. */
+  /** Writes a document to the disk, or only touches the file if the disk has it already. */
   readonly publish: (parts: readonly string[]) => Publication;
-  /** Leaves what is published. */
+  /** Closes the file; its document stays. */
   readonly close: () => void;
 }
 
-// One for all disks: it is filled and looked at in one go.
+// Shared by all disks, because it is filled and read synchronously.
 const headerBytes = Buffer.alloc(HEADER_SIZE);
 
 const readHeader = (fd: number): Header => {
@@ -77,7 +77,7 @@ const isGone = (path: string, { dev, ino }: DiskFile): boolean => {
     const stats = statPath(path);
     return stats === undefined || stats.dev !== dev || stats.ino !== ino;
   } catch {
-    // In a folder that only root may enter, where it was opened before root was given up.
+    // The file was opened as root, in a folder that this user may not enter.
     return false;
   }
 };
@@ -85,15 +85,15 @@ const isGone = (path: string, { dev, ino }: DiskFile): boolean => {
 const unusable = (path: string, error: unknown): Error =>
   new Error(`${path} cannot be written: ${causeOf(error)}`, { cause: error });
 
-/** Opens a metrics disk. A valid old document stays; otherwise the empty one is published at once. */
+/** Opens a metrics disk. A valid document stays; otherwise the empty one is published at once. */
 export const openDisk = (options: DiskOptions, sums: UniqueSums): Disk => {
   const { path, owner = ownUser(), pwrite = systemPwrite } = options;
   const file = options.opened?.() ?? openFile(path, options.size, owner, pwrite);
   const { fd, size } = file;
   const update = updater(fd, size, sums, pwrite);
-  /** What is on the disk, if that is known. */
+  /** Document on the disk, if known. */
   let published: Published | undefined;
-  /** The latest good document, kept in case that the next one cannot be written. */
+  /** The last good document, kept in case the next one cannot be written. */
   let last: DocumentBuffer | undefined;
   let memory: Buffer = Buffer.alloc(0);
 
@@ -117,7 +117,7 @@ export const openDisk = (options: DiskOptions, sums: UniqueSums): Disk => {
     try {
       futimesSync(fd, now, now);
     } catch {
-      // The file may be written but belongs to another: a write that changes nothing does it, too.
+      // utimes(2) needs the owner of the file; a write that changes nothing has the same effect.
       update.release();
     }
   };

@@ -5,8 +5,8 @@ import { statPath } from './disk-file.ts';
 import { SIGNATURE } from './format.ts';
 
 /**
- * In milliseconds. The hook makes a disk before libvirt tells of the domain, and a big VM takes its time to start;
- * disks in use are touched all the time.
+ * Milliseconds without a write after which a disk is stale. The hook makes a disk before libvirt reports the domain,
+ * and a big VM starts slowly; disks in use are touched at every tick.
  */
 const YOUNG = 300_000;
 
@@ -32,16 +32,16 @@ const hasSignature = (fd: number): boolean => {
   return nlink === 1 && readSync(fd, bytes, 0, 4, 0) === 4 && bytes.readUInt32BE(0) === SIGNATURE;
 };
 
-/** Whether a file is a metrics disk, its document valid or not. */
+/** True if a file is a metrics disk, with a valid document or not. */
 export const isMetricsDisk = (path: string): boolean => withFile(path, hasSignature) === true;
 
-/** Whether nobody has written to or touched a file for long, or there is none. */
+/** True if a file has not been written or touched for long, or does not exist. */
 export const isStale = (path: string): boolean => {
   const stats = statPath(path);
   return stats === undefined || Date.now() - stats.mtimeMs > YOUNG;
 };
 
-/** Removes a metrics disk that nobody keeps, and tells whether it did: nothing else, none in use and no young one. */
+/** Removes a file if it is a stale metrics disk that is not in use. Returns true if it did. */
 export const removeOrphan = (path: string): boolean =>
   withFile(path, (fd) => {
     if (!hasSignature(fd) || !isStale(path) || !tryLock(fd)) return false;

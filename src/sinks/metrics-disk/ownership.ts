@@ -7,14 +7,14 @@ import { shellWord, userText } from '../../system/path-trust.ts';
 import { reasonOf } from '../../model/reason.ts';
 import { SIGNATURE } from './format.ts';
 
-/** Mode of a disk: QEMU, another user, must read it. */
+/** Mode of a disk, which QEMU reads as another user. */
 export const MODE = 0o644;
 const MODE_BITS = 0o7777;
 
-// The longest that a configuration can ask for, in bytes.
+// Largest size in a configuration, in bytes.
 const LONGEST = 256 << 20;
 
-// Of QEMU as Debian and RHEL number it, for hosts where the account is missing.
+// Uids of QEMU in Debian and RHEL, for hosts without the account.
 const QEMU_UIDS: ReadonlySet<number> = new Set([64_055, 107]);
 const QEMU_NAME = /^(?:libvirt-)?qemu$/;
 
@@ -31,7 +31,7 @@ const seclabel = (uid: number): string =>
       "put <seclabel model='dac' relabel='no'/> into the <source> of that disk (virsh edit VM)"
     : '';
 
-/** A file that belongs to a user from whom this process cannot take it. */
+/** Makes the error for a file of another user that this process cannot take over. */
 export const wrongOwner = (path: string, { uid }: Stats, owner: Owner, code?: string): Error => {
   const to = userName(owner.uid) === undefined ? `${owner.uid}:${owner.gid}` : `${userName(owner.uid)}:`;
   return new Error(
@@ -40,7 +40,7 @@ export const wrongOwner = (path: string, { uid }: Stats, owner: Owner, code?: st
   );
 };
 
-// Nobody's letter is to be lost, nor given to another user, because a path is wrong.
+// Guards against a wrong path: no other file may be overwritten, or given to another user.
 const isDiskOrBlank = (fd: number, { size }: Stats): boolean => {
   const head = Buffer.alloc(64);
   const length = readSync(fd, head, 0, head.length, 0);
@@ -48,7 +48,7 @@ const isDiskOrBlank = (fd: number, { size }: Stats): boolean => {
   return head.every((byte) => byte === 0) || (length >= 4 && head.readUInt32BE(0) === SIGNATURE);
 };
 
-// A mode that an administrator has chosen stays, if QEMU may read the file by it.
+// Keeps a mode that an administrator has chosen, if QEMU can read the file with it.
 const modeFor = (mode: number, foreign: boolean): number =>
   foreign || (mode & 0o044) === 0 ? MODE : (mode & MODE_BITS) | 0o600;
 
@@ -63,14 +63,14 @@ const change = (fd: number, path: string, stats: Stats, owner: Owner, mode: numb
 };
 
 /**
- * Makes an open, locked file the owner's, with a mode that lets QEMU read it. Only root can take a file from another
- * user. Returns what had to be changed, for the log.
+ * Gives an open, locked file to `owner`, with a mode that lets QEMU read it. Only root can take over a file of another
+ * user. Returns a message about the change, for the log.
  */
 export const takeFile = (fd: number, path: string, owner: Owner): string | undefined => {
   const stats = fstatSync(fd);
   const foreign = stats.uid !== owner.uid;
   const mode = modeFor(stats.mode, foreign);
-  // Another user's disk that this one may write to, as is: only root can do more.
+  // Without root, another user's disk to which this one may write stays as it is.
   if (foreign ? !isRoot() : mode === (stats.mode & MODE_BITS)) return undefined;
   if (foreign && !isDiskOrBlank(fd, stats))
     throw new Error(

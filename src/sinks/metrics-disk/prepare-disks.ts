@@ -20,7 +20,7 @@ export interface DiskPlace {
   readonly size: number;
 }
 
-/** What was done, and what could not be done; both for the administrator. */
+/** Changes and failures, as messages for the administrator. */
 export interface Prepared {
   readonly notes: readonly string[];
   readonly problems: readonly string[];
@@ -28,7 +28,7 @@ export interface Prepared {
 
 const NOTHING: Prepared = { notes: [], problems: [] };
 
-/** Runs one step. A disk that a running daemon keeps needs nothing. */
+/** Runs one step. A disk that a running daemon has open needs nothing. */
 const step = (work: () => readonly (string | undefined)[]): Prepared => {
   try {
     return { notes: work().filter((note) => note !== undefined), problems: [] };
@@ -42,25 +42,29 @@ const all = (steps: readonly Prepared[]): Prepared => ({
   problems: steps.flatMap(({ problems }) => problems),
 });
 
-/** Opens a disk for the owner to be; an empty document is published if no valid one is there. */
+/** Opens a disk for `owner`. Publishes the empty document if there is no valid one. */
 const settle = ({ path, size }: DiskPlace, owner: Owner): readonly (string | undefined)[] => {
   const disk = openDisk({ path, size, owner }, uniqueSums());
   disk.close();
   return [disk.found === 'nothing' ? `${path} was made for ${userText(owner.uid)}` : undefined, disk.taken];
 };
 
-/** Makes the shared disk, or takes it over, and closes it. */
+/** Makes or takes over the shared disk, and closes it. */
 export const prepareShared = (place: DiskPlace, owner: Owner): Prepared => step(() => settle(place, owner));
 
-/** Opens the shared disk for a daemon that is about to become another user. Throws a clear message. */
+/**
+ * Opens the shared disk for a daemon that is about to become another user.
+ *
+ * @throws Error with a message for the log.
+ */
 export const openEarly = ({ path, size }: DiskPlace, owner: Owner): DiskFile =>
   openFile(path, size, owner, systemPwrite);
 
 const FOLDER = O_PATH | constants.O_DIRECTORY;
 
 /**
- * Root takes a private disk from whom it belongs to (QEMU's user, root). The folder is the owner's, who can put anything
- * there at any time: every step goes by a descriptor and follows no link.
+ * Takes over a private disk of another user (QEMU's, root) as root. The folder belongs to `owner`, who can change it at
+ * any time, so every step uses descriptors and follows no link.
  */
 const takeBack = (path: string, folder: string, size: number, owner: Owner): string | undefined => {
   const open = [openSync(folder, FOLDER)];
@@ -73,7 +77,7 @@ const takeBack = (path: string, folder: string, size: number, owner: Owner): str
     }
     const at = here(basename(path));
     const stats = lstatSync(at, { throwIfNoEntry: false });
-    // What is the owner's, or is no file, is for the owner to open, or to refuse.
+    // The owner itself opens or refuses its own files, and anything that is not a file.
     if (stats?.isFile() !== true || stats.uid === owner.uid) return undefined;
     const file = openFile(path, size, owner, systemPwrite, at);
     closeSync(file.fd);
@@ -84,8 +88,8 @@ const takeBack = (path: string, folder: string, size: number, owner: Owner): str
 };
 
 /**
- * Makes the folder of the private disks and takes over the disks in it, as root for the owner to be; then makes those of
- * the domains with these UUIDs, with the rights of the owner.
+ * Makes the folder of the private disks and takes over the disks in it, as root for `owner`; then makes those of the
+ * domains with these UUIDs, with the rights of `owner`.
  */
 export const preparePrivate = ({ path, size }: DiskPlace, owner: Owner, uuids: readonly string[]): Prepared => {
   const paths = privatePaths(path, owner);

@@ -9,14 +9,14 @@ import type { PrivatePaths } from './private-paths.ts';
 import { removeOrphan } from './orphans.ts';
 
 /**
- * Milliseconds that the disk of a domain that has gone stays: one that is started again at once finds it there, where
- * the hook has seen it and left it alone.
+ * Milliseconds for which the disk of an ended domain stays: if the domain starts again at once, the hook has already
+ * found the disk in place.
  */
 const GRACE = 3000;
-/** Milliseconds between two looks for disks that nobody needs. */
+/** Milliseconds between two searches for orphans. */
 const SWEEP = 60_000;
 
-/** What a snapshot came to on all disks. */
+/** Result of a snapshot on all disks. */
 export interface UpdateSummary {
   readonly count: number;
   readonly changed: number;
@@ -27,10 +27,10 @@ export interface UpdateSummary {
   readonly warnings: readonly string[];
 }
 
-/** The work of a snapshot, step by step, for others to have turns in between. */
+/** Work of a snapshot in steps, so that the event loop gets turns in between. */
 export interface Updates {
   readonly keeping: readonly (() => void)[];
-  /** To be asked for when the disks are kept. */
+  /** Steps for orphans; to be called after the updates. */
   readonly strays: () => readonly (() => void)[];
   readonly round: UpdateSummary;
 }
@@ -38,20 +38,20 @@ export interface Updates {
 interface Entry {
   readonly uuid: string;
   readonly disk: PrivateDisk;
-  /** For messages; hostile. */
+  /** Hostile text, for messages. */
   name: string;
   /** `adopted`: found on start, not reported by libvirt yet; `gone`: no longer reported. */
   role: 'adopted' | 'known' | 'gone';
-  /** Since when it is gone, by the clock of the snapshots. */
+  /** Time when it was gone, on the clock of the snapshots. */
   since: number;
-  /** Why it cannot be removed; told on change only. */
+  /** Reason why it cannot be removed, to report changes only. */
   stuck: string;
 }
 
-/** All private disks: which there are follows what libvirt knows. */
+/** The set of private disks, which follows the domains that libvirt knows. */
 export const privateDiskSet = (paths: PrivatePaths, options: PrivateDiskOptions) => {
   const entries = new Map<string, Entry>();
-  /** Texts that are no UUID, told once each. */
+  /** Invalid UUIDs, each of which is reported once. */
   const refused = new Set<string>();
   let domains: readonly KnownDomain[] | undefined;
   let lastTick = -1;
@@ -84,13 +84,13 @@ export const privateDiskSet = (paths: PrivatePaths, options: PrivateDiskOptions)
 
   return {
     count: () => entries.size,
-    /** Takes over the disk of a domain that libvirt may or may not speak of. */
+    /** Takes over the disk of a domain that libvirt may or may not report. */
     adopt: (uuid: string): void => {
       if (!add(uuid, 'adopted').disk.adopt()) entries.delete(uuid);
     },
     steps: (snapshot: Snapshot): Updates => {
       const { at } = snapshot;
-      // One tick may give way to a newer snapshot before it gets here.
+      // A newer snapshot may have replaced a tick.
       const tick = snapshot.cause === 'tick' || snapshot.tick !== lastTick;
       lastTick = snapshot.tick;
       const xml = metricsXml(snapshot);

@@ -8,37 +8,37 @@ import { isStale, isMetricsDisk } from './orphans.ts';
 import { openResilientDisk } from './resilient-disk.ts';
 import type { ResilientDisk } from './resilient-disk.ts';
 
-/** What became of one disk at one snapshot. */
+/** Result of a snapshot on one disk. */
 export interface UpdateResult {
   readonly state: 'as it was' | 'changed' | 'failed';
-  /** Written bytes of content. */
+  /** Bytes of content written. */
   readonly bytes: number;
-  /** Metrics of this domain and the host that do not fit. */
+  /** Number of metrics of this domain and the host that do not fit. */
   readonly leftOut: number;
   readonly warnings: readonly string[];
 }
 
-/** The disk of one domain. Its troubles are values; each different one is told once, and once when it is over. */
+/** The disk of one domain. Its failures are values; each distinct one is reported once, and its end once. */
 export interface PrivateDisk {
-  /** Takes over what lies there, if it is a metrics disk. A trouble shows at the next `keep`. */
+  /** Takes over an existing metrics disk. A failure shows at the next `keep`. */
   readonly adopt: () => boolean;
-  /** Brings it up to date. Between ticks one that is up to date, or in trouble, is left alone. */
+  /** Updates the disk. Between ticks a disk that is up to date or failing is skipped. */
   readonly keep: (host: MetricsXml, own: DomainXml | undefined, tick: boolean) => UpdateResult;
-  /** Whether nobody has kept it for long. */
+  /** True if the disk has not been written for long. */
   readonly leftBehind: () => boolean;
-  /** Removes the file, if it is still the one that was kept here, and tells whether; throws if it cannot be removed. */
+  /** Removes the file if it is still the same; returns true if it did, and throws if it cannot be removed. */
   readonly remove: () => boolean;
-  /** Leaves what is published. */
+  /** Closes the file; its document stays. */
   readonly close: () => void;
 }
 
 export type PrivateDiskOptions = Omit<DiskOptions, 'path'>;
 
-/** Keeps the disk of the domain with this UUID; nothing is opened yet. */
+/** Makes the disk of the domain with this UUID. Opens nothing yet. */
 export const privateDisk = (uuid: string, paths: PrivatePaths, options: PrivateDiskOptions): PrivateDisk => {
   const path = paths.pathOf(uuid);
   let target: ResilientDisk | undefined;
-  /** What the disk holds. */
+  /** Content of the disk. */
   let held: { readonly host: string; readonly own: string | undefined } | undefined;
   let leftOut = 0;
   let trouble = '';

@@ -14,13 +14,13 @@ import { inTimeSlices$ } from '../../rx/in-time-slices.ts';
 import { number } from './resilient-disk.ts';
 
 export interface PrivateDisksOptions extends PrivateDiskOptions {
-  /** Where the disk of a domain lies; the token `UUID` stands for its UUID. */
+  /** Path of the disk of a domain; the token `UUID` is replaced by its UUID. */
   readonly path: string;
   readonly scheduler: SchedulerLike;
   readonly backoff?: Backoff;
 }
 
-/** So many warnings of one snapshot are told; a trouble that all disks share must not flood the log. */
+/** Most warnings of one snapshot: a problem that all disks share must not flood the log. */
 const TOLD = 10;
 
 const warnings = (all: readonly string[]): readonly SinkReport[] => {
@@ -42,8 +42,8 @@ const reports = (snapshot: Snapshot, round: UpdateSummary): readonly SinkReport[
 };
 
 /**
- * One metrics disk for each domain that libvirt knows, with the metrics of the host and of that domain only. What is
- * wrong with one disk is a warning and touches no other; the sink fails only where the folder of all is not to be had.
+ * One metrics disk for each domain that libvirt knows, with only the metrics of the host and of that domain. A failure
+ * of one disk is a warning and does not affect others; the sink fails only if the folder of all disks is not usable.
  */
 export const privateDisks = ({ path, scheduler, backoff, ...options }: PrivateDisksOptions): Sink => {
   const paths = privatePaths(path, options.owner);

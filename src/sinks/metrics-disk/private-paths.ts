@@ -5,51 +5,51 @@ import type { Owner } from '../../system/process/privileges.ts';
 import { distrusted, isTrustedFolder } from '../../system/path-trust.ts';
 import { causeOf } from '../../model/reason.ts';
 
-/** Stands in the pattern for the UUID of a domain. */
+/** Token in the pattern for the UUID of a domain. */
 const TOKEN = 'UUID';
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 const WHOLE = new RegExp(`^${UUID}$`);
 const MODE = 0o755;
 
-/** Whether a text is a UUID as libvirt prints it: nothing else may get into a path. */
+/** True for a UUID in libvirt's notation. Nothing else may become part of a path. */
 export const isUuid = (text: string): boolean => WHOLE.test(text);
 
-/** Where private disks lie. */
+/** Paths of private disks. */
 export interface PrivatePaths {
-  /** The folder of all of them: the last one before the token. */
+  /** Folder of all disks: the last one before the token. */
   readonly folder: string;
   readonly pathOf: (uuid: string) => string;
-  /** UUIDs for which there is something, be it a disk or not. Throws if the folder cannot be read. */
+  /** Returns the UUIDs for which anything exists, disk or not. Throws if the folder cannot be read. */
   readonly found: () => readonly string[];
-  /** Makes the folder, if there is none. Throws a clear message, also if others than the owner and root may change it. */
+  /** Makes a missing folder. Throws a message for the log, also if others than `owner` and root can change it. */
   readonly makeFolder: () => void;
-  /** Whether the folder of the disk is there, and nobody else can put a link on the way to it, in a sticky folder such as /dev/shm. */
+  /** True if the folder of the disk exists, and nobody else can put a link on the way to it (as in /dev/shm). */
   readonly isTrusted: (uuid: string) => boolean;
-  /** Makes what folders of its own a disk needs, and removes them when it has gone. */
+  /** Makes the folders that only this disk needs. */
   readonly makeOwnFolder: (uuid: string) => void;
   readonly removeOwnFolder: (uuid: string) => void;
 }
 
-/** Throws unless nobody but root and the owner can change what lies there: whoever can, decides what VMs read. */
+/** Throws unless only root and `owner` can change the folder: anyone else could decide what VMs read. */
 const trust = (folder: string, owner?: Owner): void => {
   const wrong = distrusted(folder, owner);
   if (wrong !== undefined) throw new Error(`Private disks cannot be kept in ${folder}: ${wrong.reason}`);
 };
 
-/** Step by step, each in a folder that is there and trusted: what others put in the way is not gone through. */
+/** Makes folders one by one, each in an existing trusted folder, so that links of others are not followed. */
 const makeFolders = (folder: string, owner?: Owner): void => {
   if (isTrustedFolder(folder, owner)) return;
   trust(folder, owner);
   makeFolders(dirname(folder), owner);
   mkdirSync(folder, MODE);
-  // Whatever the umask: QEMU of another user must get through.
+  // Independent of the umask, because QEMU must pass as another user.
   chmodSync(folder, MODE);
 };
 
-/** The last part of a pattern behind which no folder has the token. */
+/** Returns the topmost part of a pattern that contains the token. */
 const topOf = (pattern: string): string => (dirname(pattern).includes(TOKEN) ? topOf(dirname(pattern)) : pattern);
 
-/** Removes a folder and those above it, up to that of all private disks. */
+/** Removes a folder and its parents, up to the folder of all private disks. */
 const removeFolders = (own: string, folder: string): void => {
   if (own === folder) return;
   rmdirSync(own);
@@ -58,7 +58,7 @@ const removeFolders = (own: string, folder: string): void => {
 
 const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 
-/** Takes the pattern of a `<vm_disk>` apart: the token stands in the name of the file or of a folder, or in several. */
+/** Parses the pattern of a `<vm_disk>`. The token may occur in the name of the file, of folders, or in several. */
 export const privatePaths = (pattern: string, owner?: Owner): PrivatePaths => {
   const top = topOf(pattern);
   const folder = dirname(top);
@@ -91,7 +91,7 @@ export const privatePaths = (pattern: string, owner?: Owner): PrivatePaths => {
       try {
         removeFolders(dirname(pathOf(uuid)), folder);
       } catch {
-        // Something else is in it, or it has gone.
+        // The folder is not empty, or gone.
       }
     },
   };

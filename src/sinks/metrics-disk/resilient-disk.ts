@@ -5,25 +5,25 @@ import { openDisk } from './open-disk.ts';
 import type { Disk, DiskOptions, Publication } from './open-disk.ts';
 import { uniqueSums } from './checksum-padding.ts';
 
-/** What an update came to; `warnings` are about the file and what fits on it. */
+/** Result of an update. `warnings`: about the file, and metrics that do not fit. */
 export interface Update extends Publication {
   readonly chosen: Selection;
   readonly warnings: readonly string[];
 }
 
-/** A file that is kept as a metrics disk, whatever others do to it. */
+/** A metrics disk that is repaired after any damage by others. */
 export interface ResilientDisk {
   readonly opened: string;
-  /** What stood there at opening. */
+  /** Content of the file when it was opened. */
   readonly found: Disk['found'];
-  /** Whether the path names another file by now, or none. */
+  /** True if the path now names another file, or none. */
   readonly gone: () => boolean;
-  /** Publishes what fits; throws if that was not possible, and the file holds the last document then. */
+  /** Publishes the metrics that fit. Throws on failure; then the file keeps the last document. */
   readonly write: (xml: MetricsXml) => Update;
   readonly close: () => void;
 }
 
-/** A number with separators, as messages have it. */
+/** Formats a number with thousands separators, for messages. */
 export const number = (value: number): string => value.toLocaleString('en-US');
 
 const FOUND: Readonly<Record<Disk['found'], string>> = {
@@ -32,7 +32,7 @@ const FOUND: Readonly<Record<Disk['found'], string>> = {
   'no valid document': 'held no valid document, so an empty one was published',
 };
 
-/** Says on change only whether all metrics fit. */
+/** Reports a change between all metrics fitting and not. */
 const overflow = (path: string) => {
   let over = false;
   return ({ leftOut, domains, hostCount }: Selection, all: MetricsXml): readonly string[] => {
@@ -47,14 +47,14 @@ const overflow = (path: string) => {
 
 const REOPENED = 'VMs that have the old file open see the new one when it is attached to them again';
 
-/** Opens a metrics disk and keeps it: one that was deleted or replaced is opened anew, one that was damaged is mended. */
+/** Opens a metrics disk and maintains it: makes a deleted or replaced one again, repairs a damaged one. */
 export const openResilientDisk = (options: DiskOptions): ResilientDisk => {
   const { path } = options;
   const sums = uniqueSums();
   const overflowed = overflow(path);
   const first = openDisk(options, sums);
   let disk: Disk | undefined = first;
-  /** What happened to the file, to be said when it has been mended. */
+  /** Warnings about repairs, for the next update. */
   let mended: readonly string[] = first.taken === undefined ? [] : [first.taken];
 
   const usable = (): Disk => {

@@ -20,7 +20,7 @@ const contentOf = ({ hostCount, domainCount, domains }: Selection, bytes: number
 
 const warning = (message: string): SinkReport => ({ kind: 'warning', message });
 
-/** The metrics disk that all guests share: a raw file that is updated in place, locked as long as it is open. */
+/** The metrics disk that all guests share: a raw file that is updated in place and locked while it is open. */
 export const metricsDisk = (options: MetricsDiskOptions): Sink => {
   const { path } = options;
   const open$ = new Observable<Writer>((subscriber) => {
