@@ -16,9 +16,9 @@ export interface SinkView {
     readonly at: number;
     readonly of: number;
     readonly message: string;
-    readonly bytes?: number;
-    readonly leftOut?: number;
-    readonly trouble?: string;
+    readonly bytes?: number | undefined;
+    readonly leftOut?: number | undefined;
+    readonly trouble?: string | undefined;
   };
   readonly warning?: { readonly at: number; readonly message: string };
   /** From the publication of a snapshot to its write. */
@@ -55,14 +55,7 @@ const withWritten = (
     ...(isNewest ? {} : { waiting: newest.at }),
     write: publishedAt === undefined ? sink.write : withDuration(sink.write, at - publishedAt),
     latency: { ...sink.latency, [cause]: withDuration(sink.latency[cause], at - snapshot.at) },
-    last: {
-      at,
-      of: snapshot.at,
-      message,
-      ...(bytes === undefined ? {} : { bytes }),
-      ...(leftOut === undefined ? {} : { leftOut }),
-      ...(trouble === undefined ? {} : { trouble }),
-    },
+    last: { at, of: snapshot.at, message, bytes, leftOut, trouble },
   };
 };
 
