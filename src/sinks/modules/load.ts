@@ -9,7 +9,7 @@ import { failure, type Result, success } from '../../model/result.ts';
 import { SINK_API, type OptionRule, type SinkDefinition } from '../definition.ts';
 import { resolve } from './resolve-hook.ts';
 
-/** A loaded sink, or what is wrong: a message goes on behind `Sink module ".." `. */
+/** A loaded sink, or a message that continues `Sink module ".." `. */
 export type LoadedModule = Result<SinkDefinition>;
 
 /** Milliseconds that a module may take to load. */
@@ -29,7 +29,7 @@ const ruleError = ([name, rule]: readonly [string, unknown]): string | undefined
   return undefined;
 };
 
-/** What is wrong with the default export of a module, if anything is. */
+/** Returns the error in the shape of a module's default export, or undefined. */
 const shapeError = (exported: unknown): string | undefined => {
   if (exported === undefined) return 'has no default export; it must be what defineSink returns';
   if (!isRecord(exported))
@@ -48,7 +48,7 @@ const shapeError = (exported: unknown): string | undefined => {
 let hooked = false;
 const hook = (): void => {
   if (hooked) return;
-  // Newer than the types: Node 22.15.
+  // Since Node 22.15, which the types do not cover.
   const { registerHooks } = nodeModule as {
     readonly registerHooks?: (hooks: { readonly resolve: unknown }) => void;
   };
@@ -57,7 +57,7 @@ const hook = (): void => {
   hooked = true;
 };
 
-// Where in the module it happened: a syntax error has that in front of its stack only.
+// Place of a syntax error in the module, which only the first line of its stack has.
 const lineOf = (error: unknown, url: string): string => {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
   const [, line] = stack.split(`${url}:`);
@@ -68,14 +68,14 @@ const load = async (url: string): Promise<LoadedModule> => {
   const waiting = new AbortController();
   try {
     hook();
-    // It keeps the process alive, which at the start has nothing else to do.
+    // The timer also keeps the process alive, which has nothing else to do at the start.
     const late = sleep(PATIENCE, undefined, { signal: waiting.signal }).catch(() => undefined);
     const loaded: unknown = await Promise.race([import(url), late]);
     if (loaded === undefined)
       return failure(`does not load within ${PATIENCE / 1000} s: does it await something at its top level?`);
     const exported = isRecord(loaded) ? loaded['default'] : undefined;
     const error = shapeError(exported);
-    // Its shape has just been looked at.
+    // `shapeError` has checked the shape.
     return error === undefined ? success(exported as SinkDefinition) : failure(error);
   } catch (error) {
     return failure(`fails when it is loaded: ${reasonOf(error)}${lineOf(error, url)}`);
@@ -84,12 +84,12 @@ const load = async (url: string): Promise<LoadedModule> => {
   }
 };
 
-// A module is looked at once, also because after --user its file may be out of reach.
+// Each module is loaded once, also because its file may be inaccessible after --user.
 const known = new Map<string, Promise<LoadedModule>>();
 const failures = new Map<string, number>();
 
 /**
- * Loads the module of a `<sink module="..">`: a path (from the folder of the configuration, if it is not absolute), or the
+ * Loads the module of a `<sink module="..">`: an absolute path, one relative to the folder of the configuration, or the
  * name of a package that is installed beside this one.
  */
 export const loadModule = async (name: string, configuration: string): Promise<LoadedModule> => {
@@ -99,12 +99,12 @@ export const loadModule = async (name: string, configuration: string): Promise<L
   const before = known.get(url);
   if (before !== undefined) return await before;
   if (isPath && !existsSync(file)) return failure(`cannot be found: there is no ${file}`);
-  // Node remembers for ever what has failed at a URL.
+  // Node caches failures by URL forever, so another try needs another URL.
   const failed = failures.get(url) ?? 0;
   const loading = load(failed === 0 || !isPath ? url : `${url}?${failed}`);
   known.set(url, loading);
   const loaded = await loading;
-  // What could not be loaded may be mended by the next reload.
+  // A module that could not be loaded may be fixed before the next reload.
   if (!loaded.ok) {
     known.delete(url);
     failures.set(url, failed + 1);
@@ -114,8 +114,8 @@ export const loadModule = async (name: string, configuration: string): Promise<L
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-// Whose code an error has come out of: the file of the innermost frame that is neither Node's nor the daemon's nor RxJS's. Frames
-// of ES modules have URLs, those of others paths.
+// Returns the file of the innermost frame of an error that is neither Node's nor the daemon's nor RxJS's. Frames of ES
+// modules have URLs, others have paths.
 const culprit = (error: unknown): string | undefined => {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
   const files = stack.split('\n').flatMap((line) => {
@@ -127,11 +127,11 @@ const culprit = (error: unknown): string | undefined => {
 };
 
 /**
- * The loaded module out of whose code an error has come, or a file or package beside it, as `<sink module="..">` or its URL
- * names it; undefined if it is none of them.
+ * Returns the loaded module whose code, or a file or package beside it, has thrown an error: the name in
+ * `<sink module="..">`, or its URL. Undefined if there is none.
  */
 export const moduleOf = (error: unknown): string | undefined => {
-  // RxJS gathers what the ends of streams throw.
+  // RxJS collects errors of teardowns in `errors`.
   const inner: unknown = isRecord(error) ? error['errors'] : undefined;
   const errors = [error, ...(Array.isArray(inner) ? (inner as readonly unknown[]) : [])];
   const files = errors.map(culprit).filter((file) => file !== undefined);

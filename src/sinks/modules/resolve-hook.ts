@@ -1,5 +1,5 @@
-// A module of somebody else's may lie anywhere, where neither this package nor RxJS is found by their names. Both are ours
-// for it, so that there is one copy of each. Loaded on Node's thread for hooks where those are asynchronous.
+// Resolves `vhostmd` and `rxjs` to our copies for sink modules, which may be in any folder, so that there is one copy
+// of each. Runs on Node's thread for hooks if those are asynchronous.
 const OURS = /^(?:vhostmd|rxjs)(?:\/|$)/;
 
 interface Context {

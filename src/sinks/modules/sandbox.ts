@@ -24,7 +24,7 @@ import type { Sink, SinkReport } from '../sink.ts';
 const DEFAULT_BACKOFF: Backoff = { first: 1000, most: 30_000 };
 const MESSAGE = 512;
 
-/** Freezes a value and all that it holds; what is frozen already is taken to be so throughout. */
+/** Freezes a value deeply. A frozen object counts as frozen deeply. */
 const frozen = <T>(value: T): T => {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
   for (const part of Object.values(value)) frozen(part);
@@ -34,7 +34,7 @@ const frozen = <T>(value: T): T => {
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null;
 
-// What comes from others may be anything; the log and the daemon rely on the shape.
+// A module may emit anything; the log and the daemon rely on the shape.
 const reportOf = (report: unknown): SinkReport => {
   const { kind, message, snapshot, stage, bytes, leftOut } = isRecord(report) ? report : {};
   const text = escapeForLog(typeof message === 'string' ? message : '', MESSAGE);
@@ -43,7 +43,7 @@ const reportOf = (report: unknown): SinkReport => {
   if (kind === 'written' && isRecord(snapshot) && typeof snapshot['at'] === 'number') {
     return {
       kind,
-      // Its own snapshot, as it was given to it.
+      // The sink's own snapshot, as it got it.
       snapshot: snapshot as unknown as Snapshot,
       message: text,
       ...(typeof bytes === 'number' ? { bytes } : {}),
@@ -56,23 +56,23 @@ const reportOf = (report: unknown): SinkReport => {
   };
 };
 
-/** Reports that pass at once, and milliseconds until one more may pass. */
+/** Number of reports that pass at once, and milliseconds before another one may pass. */
 const BURST = 5;
 const PAUSE = 60_000;
 
 interface Limited {
-  /** How many reports may pass at `at`. */
+  /** Number of reports that may pass at `at`. */
   readonly allowed: number;
   readonly at: number;
   readonly leftOut: number;
-  /** Why the sink failed last, until it has written something. */
+  /** Last failure of the sink, until it has written something. */
   readonly failure: string;
   readonly reports: readonly SinkReport[];
 }
 
 /**
- * Takes a report of the sink, or the text of its own failure, of which each is reported once. Limits their rate, so that
- * a faulty sink cannot flood the log. `written` passes: it is logged at debug level only.
+ * Processes a report of the sink, or the text of its failure, each of which is reported once. Limits the rate, so that
+ * a faulty sink cannot flood the log. `written` always passes, because it is logged at debug level only.
  */
 const nextLimited = (before: Limited, { value, timestamp: at }: Timestamp<SinkReport | string>): Limited => {
   const isFailure = typeof value === 'string';
@@ -99,14 +99,14 @@ const endingQuietly = <T>(value$: Observable<T>): Observable<T> =>
       try {
         subscription.unsubscribe();
       } catch {
-        // It is closed, as far as it can be.
+        // The sink is closed as far as possible.
       }
     };
   });
 
 /**
- * Somebody else's sink, from which nothing gets out: it sees frozen snapshots, its reports are checked, and if it throws,
- * fails or ends by itself it is reported and run again with backoff.
+ * Isolates the sink of a module: it gets frozen snapshots, its reports are checked, and if it throws, errors or
+ * completes too early, that is reported and it is run again with backoff.
  */
 export const sandboxed = (
   { name, run }: Sink,
@@ -117,7 +117,7 @@ export const sandboxed = (
     defer(() => {
       const end$ = new ReplaySubject<void>(1);
       const frozen$ = snapshot$.pipe(map(frozen), tap({ complete: () => end$.next() }));
-      // Its observables may be those of another copy of RxJS.
+      // A module may return an observable of another copy of RxJS.
       const attempt$ = defer(() => from(run(frozen$))).pipe(endingQuietly, map(reportOf));
       const endedByItself$ = throwError(() => new Error('The sink completed unexpectedly')).pipe(takeUntil(end$));
       return concat(attempt$, endedByItself$).pipe(

@@ -1,14 +1,14 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-// Milliseconds for taking an answer; whoever needs longer is no scraper.
+// Milliseconds for reading an answer; a scraper is faster.
 const TAKING = 30_000;
-// Connections at a time: one more, and the oldest is closed. So nobody can keep a scraper out by holding them.
+// Connections at a time. Another one closes the oldest, so that idle connections cannot lock a scraper out.
 const MOST = 32;
-// Requests that may wait behind the one that is being answered; each costs some KiB.
+// Requests that may wait for an earlier answer; each costs some KiB.
 const WAITING = 8;
 
-/** Answers a request; it returns before the answer is sent. */
+/** Answers a request. Returns before the answer is sent. */
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
 interface Connection {
@@ -16,7 +16,7 @@ interface Connection {
   readonly waiting: (() => void)[];
 }
 
-/** Limits the connections of a server, and answers one request of a connection at a time. Returns what closes all. */
+/** Limits the connections of a server, each with one request at a time. Returns a function that closes all. */
 export const limited = (server: Server, answer: Answer): (() => void) => {
   const connections = new Map<Socket, Connection>();
   server.on('connection', (socket) => {
@@ -28,7 +28,7 @@ export const limited = (server: Server, answer: Answer): (() => void) => {
   server.on('request', (request, response) => {
     const { socket } = request;
     const connection = connections.get(socket);
-    // All requests of one packet arrive here, those behind a closed connection, too.
+    // All requests of one packet arrive here, even after the connection was closed.
     if (connection === undefined || socket.destroyed) return;
     const begin = (): void => {
       connection.busy = true;

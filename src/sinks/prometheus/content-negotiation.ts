@@ -1,4 +1,4 @@
-/** How a page is written. */
+/** Format and compression of a page. */
 export interface Variant {
   readonly format: 'text' | 'openmetrics';
   readonly gzip: boolean;
@@ -7,11 +7,11 @@ export interface Variant {
 interface Choice {
   readonly name: string;
   readonly parameters: ReadonlyMap<string, string>;
-  /** 0 to 1; 0 refuses it. */
+  /** From 0 to 1; 0 means not acceptable. */
   readonly q: number;
 }
 
-// A header is bounded by the server; this bounds the work for one.
+// Most choices that are read. The server limits the header; this limits the work.
 const MOST = 32;
 
 const qOf = (text: string | undefined): number => {
@@ -19,7 +19,7 @@ const qOf = (text: string | undefined): number => {
   return /^(0(\.\d*)?|1(\.0*)?)$/.test(text) ? Number(text) : 0;
 };
 
-/** The choices of an `Accept` or `Accept-Encoding` header (RFC 9110, 12.4.2). */
+/** Parses the choices of an `Accept` or `Accept-Encoding` header (RFC 9110, 12.4.2). */
 const choicesOf = (header: string): readonly Choice[] =>
   header
     .toLowerCase()
@@ -35,7 +35,7 @@ const choicesOf = (header: string): readonly Choice[] =>
       return { name, parameters, q: qOf(parameters.get('q')) };
     });
 
-/** The q of the first of the names that is there; the names go from the exact one to the widest. */
+/** Returns the q of the first name among the choices. The names go from the most specific to the most general. */
 const weight = (choices: readonly Choice[], ...names: readonly string[]): number | undefined => {
   for (const name of names) {
     const found = choices.filter((choice) => choice.name === name);
@@ -47,7 +47,7 @@ const weight = (choices: readonly Choice[], ...names: readonly string[]): number
 const isOurs = ({ name, parameters }: Choice): boolean =>
   name !== 'application/openmetrics-text' || ['1.0.0', undefined].includes(parameters.get('version'));
 
-/** What a client takes best. The text format without compression serves whoever does not ask for anything. */
+/** Returns the variant that a client prefers; by default the text format without compression. */
 export const variantOf = (accept = '', encoding = ''): Variant => {
   const types = choicesOf(accept).filter(isOurs);
   const openmetrics = weight(types, 'application/openmetrics-text') ?? 0;

@@ -10,12 +10,12 @@ export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
   openmetrics: Registry.OPENMETRICS_CONTENT_TYPE,
 };
 
-/** What ends a whole page. */
+/** End of a page. */
 export const END: Readonly<Record<Format, string>> = { text: '', openmetrics: '# EOF\n' };
 
-// A page is looked at in terminals, too: no controls, no marks that turn the direction of writing, no lone surrogates.
+// Terminals may show a page: no control characters, no marks that change the direction of text, no lone surrogates.
 const UNWANTED = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu;
-// Most texts have none of it, and this is faster by far.
+// Fast path for most texts.
 const PLAIN = /^[ -~]*$/;
 const MOST = 512;
 
@@ -25,20 +25,20 @@ const shown = (text: string): string => {
   return characters.length > MOST ? `${characters.slice(0, MOST - 1).join('')}…` : visible;
 };
 
-/** Any text as the value of a label: in one line, without controls, 512 characters at most. */
+/** Converts any text to the value of a label: one line without control characters, at most 512 characters. */
 export const labelText = (text: string): string => (text.length <= MOST && PLAIN.test(text) ? text : shown(text));
 
 const labelTexts = (labels: Labels): Labels =>
   Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, labelText(value)]));
 
-// OpenMetrics escapes a quotation mark in HELP, which prom-client does not, and calls untyped metrics unknown.
+// OpenMetrics escapes quotation marks in HELP, which prom-client does not, and uses `unknown` instead of `untyped`.
 const described = ({ help, type }: Family, format: Format) =>
   format === 'text'
     ? { help: shown(help), type }
     : { help: shown(help).replaceAll('"', "'"), type: type === 'untyped' ? 'unknown' : type };
 
-// A registry asks its metrics for their values. Those of prom-client count by themselves; what is shown here has been
-// counted already. For OpenMetrics it writes `_total` behind each value of a counter, and not into the name of the family.
+// A registry gets the values of its metrics from them. prom-client's own metrics count; these have counted values.
+// For OpenMetrics the registry appends `_total` to each value of a counter, but not to the name of the family.
 const metricOf = (family: Family, format: Format): Metric => {
   const { type, series } = family;
   const name = format === 'openmetrics' && type === 'counter' ? family.name.replace(/_total$/, '') : family.name;
@@ -52,7 +52,7 @@ const metricOf = (family: Family, format: Format): Metric => {
   return { name, get } as unknown as Metric;
 };
 
-/** Whole families as text, without the end of a page; those without a series are left out. */
+/** Renders families as text, without the end of a page and without families that have no series. */
 export const familiesText = async (families: readonly Family[], format: Format = 'text'): Promise<string> => {
   const registry = new Registry();
   if (format === 'openmetrics') registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);

@@ -5,17 +5,17 @@ import { Observable } from 'rxjs';
 import { reasonOf } from '../../model/reason.ts';
 import { type Listening, unixListening$ } from '../../system/unix-socket.ts';
 
-/** Where a server listens. */
+/** Address of a server. */
 export type Address =
-  /** Without `host` on all addresses of the machine, IPv6 and IPv4. */
+  /** Without `host`: all addresses of the machine, IPv6 and IPv4. */
   | { readonly kind: 'tcp'; readonly host?: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
-/** What `listen` may be, for a message. */
+/** Description of valid values of `listen`, for a message. */
 export const LISTEN =
   'an address and a port like 127.0.0.1:9177, localhost:9177 or [::1]:9177, for all addresses [::]:9177, :9177 or 9177, or unix:/path';
 
-/** Takes what `LISTEN` names, and `*:9177`; undefined if it is none. */
+/** Parses an address as in `LISTEN`, or `*:9177`; undefined if it is invalid. */
 export const addressOf = (text: string): Address | undefined => {
   const path = /^unix:(\/.*[^/])$/s.exec(text)?.[1];
   if (path !== undefined) return { kind: 'unix', path };
@@ -27,11 +27,11 @@ export const addressOf = (text: string): Address | undefined => {
   return { kind: 'tcp', port, ...(host === undefined ? {} : { host }) };
 };
 
-/** The host of an address as in a URL; `*` for all addresses. */
+/** Formats the host of an address as in a URL; `*` for all addresses. */
 export const hostText = ({ host = '*' }: { readonly host?: string }): string =>
   host.includes(':') ? `[${host}]` : host;
 
-/** Whether programs of this machine only can reach it. */
+/** True if only programs of this machine can reach the address. */
 export const isLocal = (address: Address): boolean =>
   address.kind === 'unix' || /^(127\.[\d.]+|::1|localhost)$/i.test(address.host ?? '');
 
@@ -52,11 +52,11 @@ const explained = (error: NodeJS.ErrnoException, where: string): string => {
   }
 };
 
-/** Lets a server listen until it is unsubscribed; emits once, errors if it cannot or cannot any more. */
+/** Lets a server listen until it is unsubscribed; emits once. Errors if it cannot listen, or stops listening. */
 export const listening$ = (server: Server, address: Address): Observable<Listening> => {
   if (address.kind === 'unix') return unixListening$(server, address.path, 0o660);
   const { port } = address;
-  // Without a host Node listens on IPv6 and IPv4, where the kernel has no IPv6 on IPv4 only.
+  // Without a host Node listens on IPv6 and IPv4, or only on IPv4 if the kernel has no IPv6.
   const where = address.host === undefined ? { port } : { host: address.host, port };
   return new Observable((subscriber) => {
     const fail = (error: NodeJS.ErrnoException): void =>

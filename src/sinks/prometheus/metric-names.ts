@@ -3,22 +3,22 @@ import { type Steady, statisticKind } from './statistic-kinds.ts';
 import { type Unit, unitOf } from './unit-names.ts';
 import { snakeCase, withoutStutter, withoutTotal, withUnit } from './snake-case.ts';
 
-/** How one metric of the configuration is shown. */
+/** Name, unit and conversion of one metric of the configuration. */
 export interface Shown {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'untyped';
   readonly help: string;
   /** Multiplies a value into the base unit. */
   readonly factor: number;
-  /** How a counter is kept from falling where its source may fall. */
+  /** Set for a counter whose source may fall: how to prevent that. */
   readonly steady?: Steady;
-  /** A text: it becomes the label `value` of a series that is always 1. */
+  /** True for a text, which becomes the label `value` of a series that is always 1. */
   readonly isText: boolean;
 }
 
 type Described = Pick<Sample, 'name' | 'type' | 'unit'>;
 
-// Endings that mean something to Prometheus; what merely happens to have one gets another.
+// Suffixes with a meaning for Prometheus; any other name with one of them is changed.
 const RESERVED = /_(total|info|count|sum|bucket|created)$/;
 
 interface Origin {
@@ -28,13 +28,13 @@ interface Origin {
   readonly steady?: Steady;
 }
 
-// A statistic's own unit is certain; that of the configuration is what somebody wrote there.
+// The unit of a statistic is certain; that of the configuration may be wrong.
 const originOf = (context: Context, unit: string | undefined, metric: MetricDefinition | undefined): Origin => {
   if (metric?.source.kind === 'stat') {
     const { stat, scale = 1 } = metric.source;
     const kind = statisticKind(context, stat);
     const base = unitOf(kind.unit ?? unit);
-    // The page has the statistic in its own unit, whatever the scale; without a unit it has what is published.
+    // A statistic is shown in its own unit, without the scale; one without a unit as it is published.
     const factor = kind.unit === undefined ? base.factor : base.factor / scale;
     const scaled = scale === 1 || kind.unit !== undefined ? '' : ` x ${scale}`;
     return {
@@ -57,7 +57,7 @@ const named = (context: Context, base: string, { type, unit }: Origin, isText: b
   return prefix + (RESERVED.test(`_${name}`) && !allowed ? `${name}_value` : name);
 };
 
-// OpenMetrics has `_total` behind the values of a counter only, and not in the name of the family.
+// In OpenMetrics only the values of a counter have `_total`, not the name of the family.
 const familyOf = (name: string): string => name.replace(/_total$/, '');
 
 const helpOf = (name: string, { unit, text }: Origin, isText: boolean): string => {
@@ -68,12 +68,12 @@ const helpOf = (name: string, { unit, text }: Origin, isText: boolean): string =
 const keyOf = (context: Context, { name, type, unit }: Described): string =>
   JSON.stringify([context, name, type === 'string', unit ?? '']);
 
-/** Finds how a sample is shown. */
+/** Returns the name, unit and conversion of a sample. */
 export type Naming = (context: Context, sample: Described) => Shown;
 
 /**
- * The rules: prefix by context, the configured name in snake case, the base unit, `_total` for counters, `_info` for
- * texts. If two metrics of a context come to the same name the later one gets `_2`, and so on.
+ * Names metrics: prefix of the context, the configured name in snake case, the base unit, `_total` for counters,
+ * `_info` for texts. If two metrics of a context result in the same name, the later one gets `_2`, and so on.
  */
 export const naming = (definitions: readonly MetricDefinition[]): Naming => {
   const taken = new Set<string>();
@@ -113,7 +113,7 @@ export const naming = (definitions: readonly MetricDefinition[]): Naming => {
       if (!known.has(key)) known.set(key, add(taken, context, sample, metric));
     }
   }
-  // Names that an action prints are not kept: there may be others each time.
+  // Names that actions print are dropped when there are 1,000, because they may be different each time.
   const printed = new Map<string, Shown>();
   const printedNames = new Set<string>();
   const all = {

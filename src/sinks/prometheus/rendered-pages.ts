@@ -9,12 +9,12 @@ import { steadiedCounters } from './steady-counters.ts';
 import { END, familiesText, type Format } from './exposition.ts';
 
 const compressed = promisify(gzip);
-// Own figures change all the time; so many milliseconds they are good for every scrape.
+// Milliseconds for which scrapes share a page with the daemon's own figures, which change all the time.
 const FRESH = 1000;
 
 const NONE = { families: [], leftOut: 0 };
 
-// Rendered at the scrape: a metric that cannot be shown is no failure of a write.
+// Rendered at the scrape, so metrics that cannot be shown are a figure, not a failed write.
 const unshown = (value: number): Family => ({
   name: 'vhostmd_prometheus_unshown_values',
   help: 'Values of the snapshot that are not on this page: a second one of the same name, or no number',
@@ -22,7 +22,7 @@ const unshown = (value: number): Family => ({
   series: [{ value }],
 });
 
-/** Makes each thing at most once, and only when it is asked for. */
+/** Makes the value of each key at most once, on the first call. */
 const once = <Key, T>(make: (key: Key) => Promise<T>): ((key: Key) => Promise<T>) => {
   const made = new Map<Key, Promise<T>>();
   return (key) => {
@@ -40,8 +40,8 @@ interface Sources {
 }
 
 /**
- * The page, the same bytes for all who ask: of a snapshot each format is rendered once at most, and the page with the
- * own figures is made, and compressed, once a second at most.
+ * Renders the page, with the same bytes for all clients: each format of a snapshot at most once, the page with the own
+ * figures and its compression at most once per second.
  */
 export const answers = ({ newest, telemetry, now }: Sources): ((variant: Variant) => Promise<Buffer>) => {
   const steadied = steadiedCounters();
@@ -60,7 +60,7 @@ export const answers = ({ newest, telemetry, now }: Sources): ((variant: Variant
     );
     return { at: now(), part, bytes: ({ format, gzip: isSmall }: Variant) => (isSmall ? small : plain)(format) };
   };
-  // The page of the latest scrape, for those that follow within a second: no stream, since scrapes pull.
+  // The page of the latest scrape, for those that follow within a second. Not a stream, because scrapes pull.
   let page: ReturnType<typeof whole> | undefined;
   return async (variant) => {
     const snapshot = newest();

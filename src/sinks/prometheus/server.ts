@@ -10,13 +10,13 @@ import { type Variant, variantOf } from './content-negotiation.ts';
 import { limited } from './connections.ts';
 import { CONTENT_TYPES } from './exposition.ts';
 
-/** What is served: at `path`, made when it is asked for. */
+/** The served page: made at each request for `path`. */
 export interface Pages {
   readonly path: string;
   readonly render: (variant: Variant) => Promise<Buffer>;
 }
 
-// Whoever needs longer than this to ask is no scraper. Milliseconds.
+// Milliseconds for sending a request; a scraper is faster.
 const ASKING = 5000;
 const IDLE = 60_000;
 const HEADERS = 8192;
@@ -38,7 +38,7 @@ const send = (
 const TEXT = { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' };
 const HTML = { 'Content-Type': 'text/html; charset=utf-8' };
 
-// The path has letters of a path only: the option is checked.
+// The path needs no escaping, because the option is checked.
 const landing = (path: string): string =>
   `<!doctype html>\n<html lang="en"><title>vhostmd</title><h1>vhostmd</h1><p><a href="${path}">Metrics</a></p></html>\n`;
 
@@ -51,7 +51,7 @@ const answer = ({ path, render }: Pages, request: IncomingMessage, response: Ser
   if (method !== 'GET' && method !== 'HEAD') {
     return said(405, 'The metrics can only be read', { Allow: 'GET, HEAD' });
   }
-  // A body is not read, so nothing behind it can be understood.
+  // A body is not read, so later requests of the connection cannot be parsed.
   const last = hasBody(request) ? { Connection: 'close' } : {};
   if (asked !== path) return send(request, response, 200, Buffer.from(landing(path)), { ...HTML, ...last });
   const variant = variantOf(headers.accept, headers['accept-encoding']);
@@ -65,7 +65,7 @@ const answer = ({ path, render }: Pages, request: IncomingMessage, response: Ser
   });
 };
 
-/** A server for one page that no client can hold up or make large; it listens nowhere yet. */
+/** Makes a server for one page, whose memory and time no client can exhaust. It does not listen yet. */
 export const pageServer = (pages: Pages): { readonly server: Server; readonly closeAll: () => void } => {
   const server = createServer({
     maxHeaderSize: HEADERS,

@@ -24,11 +24,11 @@ import { pageServer } from './server.ts';
 
 export interface PrometheusOptions {
   readonly address: Address;
-  /** Where the page is, such as `/metrics`. */
+  /** Path of the page, such as `/metrics`. */
   readonly path: string;
   readonly scheduler: SchedulerLike;
   readonly backoff?: Backoff;
-  /** The daemon's own figures, shown on the same page. */
+  /** Returns the daemon's own figures for the same page. */
   readonly telemetry?: () => readonly Family[];
 }
 
@@ -68,7 +68,7 @@ export const prometheus = ({ address, path, telemetry = () => [], ...options }: 
   return deliverLatest('prometheus', open$, options);
 };
 
-/** What the daemon gives to this sink besides what every sink gets. */
+/** Services of the daemon for this sink besides those for every sink. */
 export interface PrometheusContext extends SinkContext {
   readonly telemetry?: () => readonly Family[];
 }

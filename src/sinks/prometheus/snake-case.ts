@@ -4,7 +4,7 @@ import { nameOf } from './unit-names.ts';
 
 const MOST = 120;
 
-/** A name in the style of Prometheus: `TotalCPUTime` is `total_cpu_time`, `NumCPUs` is `num_cpus`. */
+/** Converts a name to the style of Prometheus: `TotalCPUTime` to `total_cpu_time`, `NumCPUs` to `num_cpus`. */
 export const snakeCase = (name: string): string => {
   const words = name
     .replaceAll(/([KMGT])iB(?![a-z])/g, '$1ib')
@@ -16,10 +16,10 @@ export const snakeCase = (name: string): string => {
 
 const joined = (words: readonly string[], otherwise: string): string => words.join('_') || otherwise;
 
-// Names of types, which TYPE says (promtool refuses them in a name).
+// Names of types, which belong in TYPE; promtool rejects them in a name.
 const TYPES = /^(counter|gauge|histogram|summary|untyped)$/;
 
-/** Without the words that the prefix or TYPE says, and none twice in a row: `host_name` of the host is `name`. */
+/** Removes words of the prefix and of TYPE, and repeated words: `host_name` of the host becomes `name`. */
 export const withoutStutter = (context: Context, name: string): string => {
   const words = name.split('_').filter((word, at, all) => word !== all[at - 1] || /^\d+$/.test(word));
   const from = words[0] === 'vhostmd' ? 1 : 0;
@@ -28,18 +28,18 @@ export const withoutStutter = (context: Context, name: string): string => {
   return joined(untyped, joined(rest, words.join('_')));
 };
 
-/** Without `total`, which ends the name of a counter. */
+/** Removes `total`, the suffix of counters. */
 export const withoutTotal = (name: string): string =>
   joined(
     name.split('_').filter((word) => word !== 'total'),
     'count',
   );
 
-// `min` is the least of something, too, and a single letter anything.
+// `min` may also mean the minimum, and a single letter anything.
 const isUnitWord = (word: string, unit: string): boolean =>
   word.length > 1 && word !== 'min' && baseUnit(word)?.base === unit;
 
-/** With the unit at its end, and no other unit before it: `poll_max_ns` in seconds is `poll_max_seconds`. */
+/** Appends the unit in place of any other unit: `poll_max_ns` in seconds becomes `poll_max_seconds`. */
 export const withUnit = (name: string, unit: string): string => {
   if (unit === '') return name;
   const [amount = '', per = ''] = unit.split(/_?(per_second)$/);

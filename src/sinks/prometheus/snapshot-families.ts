@@ -4,10 +4,10 @@ import { type Naming, naming, type Shown } from './metric-names.ts';
 import { HOST, type Steadied, steadiedCounters } from './steady-counters.ts';
 import { labelText } from './exposition.ts';
 
-/** A snapshot as Prometheus knows metrics. */
+/** A snapshot as families of Prometheus. */
 export interface Page {
   readonly families: readonly Family[];
-  /** Values that are not shown: two of one name, or no number. */
+  /** Number of values that are not shown, because of a repeated name or because they are not numbers. */
   readonly leftOut: number;
 }
 
@@ -30,13 +30,13 @@ const numberOf = (value: string, factor: number): number | undefined => {
 interface Group {
   readonly shown: Shown;
   readonly series: Series[];
-  /** The target whose series came last: of two with the same name the first is shown. */
+  /** Target of the last series: of two with the same name only the first is shown. */
   last: object | undefined;
 }
 
 /**
- * All values of a snapshot: the host's, and those of each VM with the labels `domain` (its name) and `uuid`. `steadied`
- * remembers the counters of one sink.
+ * Converts all values of a snapshot: those of the host, and those of each VM with the labels `domain` (its name) and
+ * `uuid`. `steadied` keeps the counters of one sink.
  */
 export const snapshotFamilies = (snapshot: Snapshot, steadied: Steadied = steadiedCounters()): Page => {
   const { host, domainMetrics, metrics = NONE } = snapshot;

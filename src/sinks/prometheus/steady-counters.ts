@@ -1,9 +1,9 @@
 import { domainRunKey, type Snapshot } from '../../model/metric.ts';
 import type { Steady } from './statistic-kinds.ts';
 
-/** Counters of one sink, as they were shown last. */
+/** Last shown counters of one sink. */
 export interface Steadied {
-  /** What is shown of a counter of a run of a domain, or of the host. */
+  /** Returns the value to show for a counter of a run of a domain, or of the host. */
   readonly value: (run: string, name: string, value: number, how: Steady) => number;
   /** Forgets runs that have ended. */
   readonly forget: (snapshot: Snapshot) => void;
@@ -16,7 +16,7 @@ interface Counter {
 
 export const HOST = 'host';
 
-// A greater fall of the host's counters, and to less than half, is a new start. In base units (seconds, bytes).
+// A host counter that falls by more than this, and to less than half, has restarted. In base units (seconds, bytes).
 const JITTER = 10;
 
 const held = (before: Counter, value: number): Counter =>
@@ -29,7 +29,7 @@ const carried = (before: Counter, value: number): Counter => ({
   carried: before.carried + Math.max(0, before.value - value),
 });
 
-/** Remembers counters whose sources may fall, so that what is shown never does, but when it starts anew. */
+/** Keeps counters whose sources may fall, so that the shown values fall only at a restart. */
 export const steadiedCounters = (): Steadied => {
   const runs = new Map<string, Map<string, Counter>>();
   return {

@@ -1,8 +1,8 @@
 import { baseUnit } from '../../model/units.ts';
 
-/** A unit of Prometheus (base units only) and what a value must be multiplied with to be in it. */
+/** A base unit of Prometheus, and the factor that converts a value to it. */
 export interface Unit {
-  /** Ending of the metric's name; empty: none. */
+  /** Suffix of the metric's name; empty for none. */
   readonly name: string;
   readonly factor: number;
 }
@@ -10,7 +10,7 @@ export interface Unit {
 export const NO_UNIT: Unit = { name: '', factor: 1 };
 const MOST = 30;
 
-/** Text as a part of a metric's name: lower case, digits and single underscores. */
+/** Converts text to a part of a metric's name: lower case, digits and single underscores. */
 export const nameOf = (text: string): string =>
   text
     .toLowerCase()
@@ -23,7 +23,7 @@ const amountOf = (text: string): Unit => {
   return { name: nameOf(text).slice(0, MOST).replace(/_+$/, ''), factor: 1 };
 };
 
-/** The unit that a `unit` attribute means; one that is not known becomes the ending of the name as it is. */
+/** Looks up the unit of a `unit` attribute; an unknown one becomes the suffix of the name as it is. */
 export const unitOf = (text: string | undefined): Unit => {
   if (text === undefined) return NO_UNIT;
   const amount = /^(.*)\/s(?:ec)?$/is.exec(text.trim())?.[1];

@@ -19,16 +19,16 @@ import type { Found, Paths } from './socket-discovery.ts';
 import { EMPTY_SET, reconcile } from './reconcile.ts';
 import type { ChannelSet } from './reconcile.ts';
 
-/** Which channels there are to be, or directories that cannot be read, of which each text comes once. */
+/** A new set of channels, or a message about directories that cannot be read, each distinct one once. */
 export type ChannelSetChange = { readonly channelSet: ChannelSet } | { readonly unreadable: string };
 
-/** What is known of the domains and their sockets. */
+/** State of the domains and their sockets. */
 export interface Discovery {
   readonly domains: readonly KnownDomain[];
-  /** Sockets that were found for domains whose XML names none. */
+  /** Sockets found for domains whose XML names none. */
   readonly paths: Paths;
   readonly channelSet: ChannelSet;
-  /** Domains whose sockets are to be looked for now. */
+  /** Domains whose sockets must be searched now. */
   readonly pathless: readonly KnownDomain[];
   readonly unreadable: string;
 }
@@ -41,7 +41,7 @@ export const NOTHING_KNOWN: Discovery = {
   unreadable: '',
 };
 
-/** Takes a snapshot, or the sockets that were found. A tick always counts: a socket may have been replaced since. */
+/** Returns the state after a snapshot or a search. A tick always counts, because a socket may have been replaced. */
 export const nextDiscovery =
   (maxChannels: number) =>
   (before: Discovery, event: Snapshot | Found): Discovery => {
@@ -64,7 +64,7 @@ export const nextDiscovery =
   };
 
 /**
- * Follows the domains of the snapshots. Sockets that no XML names are looked for with every tick, until they are found.
+ * Follows the domains of the snapshots. Searches for sockets that no XML names at every tick until they are found.
  * `snapshot$` is hot.
  */
 export const channelSets$ = (

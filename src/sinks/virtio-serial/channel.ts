@@ -22,13 +22,13 @@ export interface ChannelOptions {
 /** First waits after a disconnect without a message: the VM may be shutting down. */
 const SILENT_WAITS = 10;
 
-/** A channel so far. Times are in milliseconds, undefined if they do not apply. */
+/** History of a channel. Times are in milliseconds, undefined if they do not apply. */
 export interface ChannelHistory {
   readonly state: ChannelState;
   readonly connectedAt: number | undefined;
-  /** Start of the trouble, which a short connection does not end; -Infinity if there never was a connection. */
+  /** Start of the failure, which a short connection does not end; -Infinity if there never was a connection. */
   readonly troubledSince: number | undefined;
-  /** The trouble of the latest message. */
+  /** Failure of the latest message. */
   readonly reported: string | undefined;
 }
 
@@ -40,8 +40,8 @@ export const NEW_CHANNEL: ChannelHistory = {
 };
 
 /**
- * Takes an event of a channel: a connection, whose `value` is undefined, or the trouble that prevents or ends one. A
- * connection that has lived for the longest wait ends all trouble. Each different trouble has one message.
+ * Returns the history after an event: a connection (`value` is undefined), or the failure that prevents or ends one. A
+ * connection that has lasted for the longest wait ends the failure. Each distinct failure has one message.
  */
 export const nextHistory =
   ({ first, most }: Backoff) =>
@@ -59,7 +59,7 @@ export const nextHistory =
     };
   };
 
-/** The channel of one domain, for ever: connects, answers, and connects again with backoff. */
+/** Serves the channel of one domain: connects, replies, and reconnects with backoff. Never completes. */
 export const channel$ = ({ path, reply, scheduler, backoff }: ChannelOptions): Observable<ChannelState> =>
   connection$(path, { allowance: allowance(scheduler), reply, scheduler }).pipe(
     map((): string | undefined => undefined),

@@ -5,19 +5,19 @@ import { tokenBucket } from './token-bucket.ts';
 import { INVALID_REQUEST } from './reply.ts';
 import { readRequest, START } from './request.ts';
 
-/** What one guest may cost. It outlives a connection, so that a new connection gives a guest nothing. */
+/** Budget of one guest. It outlives a connection, so that a guest gains nothing by reconnecting. */
 export interface Allowance {
   readonly replies: Bucket;
   readonly bytes: Bucket;
 }
 
-/** Replies of any kind to one guest. */
+/** Replies of any kind to one guest per second. */
 const REPLIES_PER_SECOND = 1;
 const REPLY_BURST = 5;
-/** Bytes from one guest: a megabyte of garbage goes at once, an endless flood costs next to nothing. */
+/** Bytes from one guest per second: a megabyte of garbage passes at once, an endless flood costs little. */
 const BYTES_PER_SECOND = 64 * 1024;
 const BYTE_BURST = 2 * 1024 * 1024;
-/** Bytes that are taken in one go after a pause. */
+/** Bytes that are read at once after a pause. */
 const BYTE_STEP = 16 * 1024;
 
 export const allowance = (scheduler: SchedulerLike): Allowance => ({
@@ -25,24 +25,24 @@ export const allowance = (scheduler: SchedulerLike): Allowance => ({
   bytes: tokenBucket(BYTES_PER_SECOND, BYTE_BURST, () => scheduler.now()),
 });
 
-/** The socket as the session sees it. */
+/** Interface of the socket for a session. */
 export interface Line {
-  /** False if the kernel has not taken it all. `session.drained` is to be called when it has, and may be at other times. */
+  /** Returns false if the kernel has not taken all bytes. `session.drained` must be called when it has. */
   readonly write: (text: string) => boolean;
-  /** Reading goes on after `received` has said to pause. */
+  /** Resumes reading after `received` has returned false. */
   readonly resume: () => void;
 }
 
 export interface Session {
-  /** Takes bytes, which are only valid during the call. False: read no more until told to resume. */
+  /** Processes bytes, which are valid during the call only. Returns false to pause reading until `resume`. */
   readonly received: (bytes: Uint8Array, length: number) => boolean;
   readonly drained: () => void;
   readonly close: () => void;
 }
 
 /**
- * Answers the requests of one connection in their order. What is beyond the rate waits, and so does everything while
- * a reply has not been taken: nothing is read meanwhile, so what the guest sends stays on its side.
+ * Replies to the requests of one connection in their order. Requests beyond the rate wait, and so does everything while
+ * the guest has not read a reply: nothing is read meanwhile, so that further bytes stay on the guest's side.
  */
 export const session = (
   { replies, bytes: budget }: Allowance,
@@ -52,7 +52,7 @@ export const session = (
 ): Session => {
   let reading = START;
   let due: string | undefined;
-  /** What came behind a request that waits for its answer. */
+  /** Bytes after a request that waits for its reply. */
   let rest: Uint8Array | undefined;
   let writing = false;
   let timer: Subscription | undefined;
@@ -64,7 +64,7 @@ export const session = (
     }, delay);
   };
 
-  /** True if all was read and answered; if not, something has been arranged that goes on later. */
+  /** Returns true if all bytes were processed, else false; then a timer or an event continues later. */
   const work = (bytes: Uint8Array, from: number, to: number): boolean => {
     let at = from;
     for (;;) {

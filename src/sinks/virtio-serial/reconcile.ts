@@ -2,7 +2,7 @@ import { domainRunKey, type KnownDomain } from '../../model/metric.ts';
 import { identityOf } from './socket-identity.ts';
 import type { Paths } from './socket-discovery.ts';
 
-/** A channel that is to be connected: one run of a domain with one path. */
+/** A channel to connect: one run of a domain, with one path. */
 export interface DesiredChannel {
   readonly key: string;
   readonly domain: KnownDomain;
@@ -10,12 +10,12 @@ export interface DesiredChannel {
   readonly path: string;
 }
 
-/** Which channels there are to be. */
+/** The set of channels to connect. */
 export interface ChannelSet {
   readonly channels: ReadonlyMap<string, DesiredChannel>;
-  /** Those that are too many, in the order in which they come next. */
+  /** Channels beyond the limit, in the order in which they come next. */
   readonly over: readonly DesiredChannel[];
-  /** Those that name the socket of another one: whose metrics it would get cannot be known. */
+  /** Channels that share a socket, so that the reader of the metrics would be unknown. */
   readonly shared: readonly DesiredChannel[];
 }
 
@@ -33,7 +33,7 @@ const desiredOf = (domain: KnownDomain, path: string | undefined): readonly Desi
   return [wanted];
 };
 
-/** Those of which another one names the same socket, by whatever path. */
+/** Returns the channels whose socket another one also names, by any path. */
 export const sharedOf = (all: readonly DesiredChannel[]): ReadonlySet<DesiredChannel> => {
   const users = new Map<string, DesiredChannel[]>();
   for (const wanted of all) {
@@ -43,7 +43,7 @@ export const sharedOf = (all: readonly DesiredChannel[]): ReadonlySet<DesiredCha
   return new Set([...users.values()].filter(({ length }) => length > 1).flat());
 };
 
-/** Reconciles the channels with the domains that are known now; what is connected stays, new ones take free places. */
+/** Reconciles the channels with the known domains: connected ones stay, new ones take free places. */
 export const reconcile = (
   { channels: before }: ChannelSet,
   domains: readonly KnownDomain[],
@@ -51,7 +51,7 @@ export const reconcile = (
   maxChannels: number,
 ): ChannelSet => {
   const paths = new Map([...before.values()].map(({ domain, path }) => [domainRunKey(domain), path]));
-  // While it is not known what the XML says, what is connected stays so.
+  // A connected channel stays until the XML is known.
   const unknown = (domain: KnownDomain): string | undefined =>
     (domain.channel === undefined ? paths.get(domainRunKey(domain)) : undefined) ?? found.get(domainRunKey(domain));
   const all = domains.flatMap((domain) => desiredOf(domain, domain.channel ?? unknown(domain)));

@@ -1,17 +1,17 @@
 import { CLOSING, metricsXml, OPENING } from '../../model/metrics-xml.ts';
 import type { Snapshot } from '../../model/metric.ts';
 
-/** In the place of metrics that there are none of: before they are collected, or when they are too old. */
+/** Comments in place of missing metrics: before the first collection, or if they are too old. */
 export const NO_HOST = '<!-- host metrics not available -->\n';
 export const NO_VM = '<!-- VM metrics not available -->\n';
 
-/** The answer to whatever is not a request for the metrics. */
+/** Reply to anything but a request for the metrics. */
 export const INVALID_REQUEST = 'INVALID REQUEST\n\n';
 
-/** Ends every reply with metrics; what is before it holds no blank line. */
+/** End of every reply with metrics, which has no other blank line. */
 export const REPLY_END = `${CLOSING}\n`;
 
-/** The answer to one domain: the host's metrics and its own. All others' are taken away before any text is made. */
+/** Makes the reply for one domain: the metrics of the host and its own. Removes all others before making any text. */
 export const metricsReply = (snapshot: Snapshot | undefined, uuid: string, id: number): string => {
   if (snapshot === undefined) return OPENING + NO_HOST + NO_VM + REPLY_END;
   const own = snapshot.domainMetrics.filter(({ domain }) => domain.uuid === uuid && domain.id === id);

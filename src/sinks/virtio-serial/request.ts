@@ -1,29 +1,29 @@
-/** What a guest asked: for the metrics, or for something that does not exist. */
+/** Request of a guest: for the metrics, or for anything else. */
 export type Request = 'metrics' | 'invalid';
 
-/** How far a request has come; its bytes themselves are not kept. */
+/** State of a partial request, without its bytes. */
 export interface Reading {
-  /** Bytes of the request so far. */
+  /** Number of bytes so far. */
   readonly length: number;
-  /** They are the start of the request with LF, or of that with CR LF, as line ends. */
+  /** True if the bytes are a start of the request with LF (`lf`) or with CR LF (`crlf`) as line ends. */
   readonly lf: boolean;
   readonly crlf: boolean;
   readonly line: 'empty' | 'cr' | 'text';
-  /** It has been too long, and is skipped up to the next blank line. */
+  /** True if the request is too long, and is skipped up to the next blank line. */
   readonly skipping: boolean;
 }
 
-/** A request that is complete, or none if the bytes came to their end; `at` is the first byte that was not read. */
+/** A complete request, or none at the end of the bytes. `at`: index of the first unread byte. */
 export interface Step {
   readonly reading: Reading;
   readonly at: number;
   readonly request?: Request;
 }
 
-/** Longer than this without a blank line it is no request. */
+/** Most bytes of a request without a blank line. */
 export const LONGEST_REQUEST = 512;
 
-/** What a guest sends, and all that is understood. */
+/** The only valid request. */
 export const REQUEST = 'GET /metrics/XML\n\n';
 const WITH_LF = Buffer.from(REQUEST);
 const WITH_CRLF = Buffer.from(REQUEST.replaceAll('\n', '\r\n'));
@@ -31,10 +31,10 @@ const WITH_CRLF = Buffer.from(REQUEST.replaceAll('\n', '\r\n'));
 const LF = 10;
 const CR = 13;
 
-/** Before the first byte of a request. */
+/** State before the first byte of a request. */
 export const START: Reading = { length: 0, lf: true, crlf: true, line: 'empty', skipping: false };
 
-/** Reads on to the end of the next request. Blank lines before a request mean nothing and get no answer. */
+/** Reads up to the end of the next request. Blank lines before a request are ignored. */
 export const readRequest = (reading: Reading, bytes: Uint8Array, from = 0, to = bytes.length): Step => {
   let { length, lf, crlf, line, skipping } = reading;
   for (let at = from; at < to; at += 1) {

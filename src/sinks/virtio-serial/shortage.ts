@@ -7,8 +7,8 @@ import type { SinkReport } from '../sink.ts';
 import { OUT_OF_DESCRIPTORS } from './socket-path.ts';
 
 /**
- * Says of all channels together that the process has no descriptor for them, and that this is over: from how many there
- * are, each time that may have changed. At most once a minute where that comes and goes.
+ * Converts the number of channels without a descriptor to warnings about the start and the end of the shortage, one for
+ * all channels. At most one per minute while it comes and goes.
  */
 export const shortageWarnings =
   (scheduler: SchedulerLike): OperatorFunction<number, SinkReport> =>

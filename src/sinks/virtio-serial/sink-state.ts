@@ -14,23 +14,23 @@ export type SinkEvent =
 
 interface ChannelStatus {
   readonly connected: boolean;
-  /** Behind the path of the channel. */
+  /** Text that follows the path of the channel. */
   readonly trouble: string | undefined;
-  /** There was no descriptor for it, and it has not been well since. */
+  /** True from a lack of descriptors until the channel is connected. */
   readonly isShort: boolean;
 }
 
-/** What the sink knows, and what it reports of the latest event. */
+/** State of the sink, and its reports about the latest event. */
 export interface SinkState {
   readonly channelSet: ChannelSet;
-  /** By the key of the channel. */
+  /** Statuses by the key of the channel. */
   readonly statuses: ReadonlyMap<string, ChannelStatus>;
   readonly reports: readonly SinkReport[];
 }
 
 export const NO_CHANNELS: SinkState = { channelSet: EMPTY_SET, statuses: new Map(), reports: [] };
 
-/** How many channels are short of a descriptor. */
+/** Returns the number of channels that lack a descriptor. */
 export const shortOf = ({ statuses }: SinkState): number =>
   [...statuses.values()].filter(({ isShort }) => isShort).length;
 
@@ -66,12 +66,12 @@ const withChannel = (before: SinkState, channel: DesiredChannel, { connected, me
   return {
     ...before,
     statuses: new Map([...before.statuses, [key, { connected, trouble, isShort }]]),
-    // Its domain may have been renamed.
+    // The domain may have been renamed.
     reports: isSilent ? [] : [channelWarning(before.channelSet.channels.get(key) ?? channel, message)],
   };
 };
 
-/** Takes an event. */
+/** Returns the state after an event. */
 export const nextSinkState =
   (maxChannels: number) =>
   (before: SinkState, event: SinkEvent): SinkState => {

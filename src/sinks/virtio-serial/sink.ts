@@ -28,12 +28,12 @@ import { nextSinkState, NO_CHANNELS, shortOf } from './sink-state.ts';
 import type { SinkEvent } from './sink-state.ts';
 
 export interface VirtioSerialOptions {
-  /** Where to look for sockets of domains whose XML names none; by default where libvirt puts them. */
+  /** Folder of sockets of domains whose XML names none; default: the folders of libvirt. */
   readonly channelPath?: string;
   readonly maxChannels: number;
-  /** Milliseconds after which metrics are too old to be given out. */
+  /** Milliseconds after which metrics are too old to be sent. */
   readonly expirationTime: number;
-  /** The clock of the snapshots. */
+  /** Clock of the snapshots. */
   readonly scheduler: SchedulerLike;
   readonly backoff?: Backoff;
 }
@@ -41,8 +41,9 @@ export interface VirtioSerialOptions {
 const DEFAULT_BACKOFF: Backoff = { first: 100, most: 10_000 };
 
 /**
- * Answers the guests that ask for metrics through a virtio-serial port. QEMU listens on a socket for each domain, and
- * this connects to all of them, each on its own. Nothing is sent unasked: a snapshot is only kept until the next one.
+ * Replies to guests that request metrics through a virtio-serial port. QEMU listens on a socket for each domain, and
+ * this sink connects to each of them independently. It sends nothing without a request, and keeps only the newest
+ * snapshot.
  */
 export const virtioSerial = (options: VirtioSerialOptions): Sink => {
   const { channelPath, maxChannels, expirationTime, scheduler, backoff = DEFAULT_BACKOFF } = options;
@@ -50,12 +51,12 @@ export const virtioSerial = (options: VirtioSerialOptions): Sink => {
   const fresh = (newest: Snapshot | undefined): Snapshot | undefined =>
     newest !== undefined && scheduler.now() - newest.at <= expirationTime ? newest : undefined;
 
-  /** Which channels there are to be, and the states of these channels. `newest` is asked when a guest asks. */
+  /** Sets of channels, and the states of these channels. `newest` is called for each request of a guest. */
   const channelEvents$ = (snapshot$: Observable<Snapshot>, newest: () => Snapshot | undefined): Observable<SinkEvent> =>
     channelSets$(snapshot$, channelPaths, maxChannels).pipe(
       connect((change$) =>
         merge(
-          // Where libvirt puts its sockets by default is nobody's choice, and may well be closed to this user.
+          // libvirt's default folders were not configured, and may be inaccessible to this user, so no warning.
           change$.pipe(filter((change) => 'channelSet' in change || channelPath !== undefined)),
           change$.pipe(
             filter((change) => 'channelSet' in change),

@@ -6,22 +6,22 @@ import { domainRunKey, type KnownDomain } from '../../model/metric.ts';
 import { causeOf } from '../../model/reason.ts';
 import { CHANNEL_NAME } from './socket-path.ts';
 
-/** Where libvirt makes the sockets of channels without a path of their own: up to 9.6, and since. */
+/** Folders of libvirt for sockets of channels without a path: up to 9.6, and since. */
 export const DEFAULT_CHANNEL_PATHS = ['/var/lib/libvirt/qemu/channel/target', '/run/libvirt/qemu/channel'];
 
-/** libvirt cuts names there, so that paths do not become too long for a socket. */
+/** Length to which libvirt truncates names in these paths, which would be too long for a socket. */
 const NAME_LENGTH = 20;
 
-/** Paths of sockets by run of a domain, as `domainRunKey` names it. */
+/** Paths of sockets by run of a domain (`domainRunKey`). */
 export type Paths = ReadonlyMap<string, string>;
 
-/** The sockets that were found, and the directories that could not be read, each with the reason. */
+/** Sockets that were found, and directories that could not be read, with the reasons. */
 export interface Found {
   readonly paths: Paths;
   readonly unreadable: readonly string[];
 }
 
-/** The directories that libvirt may have made for a domain: `domain-<id>-<name>`, without `domain-` since 9.7. */
+/** Returns the possible directories of a domain: `domain-<id>-<name>`, without `domain-` since libvirt 9.7. */
 export const directoriesOf = ({ id, name }: KnownDomain): readonly string[] => {
   if (id === undefined || name === '' || name === '..' || /[/\0]/.test(name)) return [];
   const short = `${id}-${[...name].slice(0, NAME_LENGTH).join('')}`;
@@ -43,8 +43,8 @@ const listing$ = (path: string): Observable<Listing> =>
     });
   });
 
-// Synchronous, because it is a hundred times cheaper, and the directory above has just been read. What is there
-// besides a socket is for the channel to complain about.
+// Synchronous, because it is a hundred times cheaper, and the parent directory has just been read. The channel reports
+// a file that is not a socket.
 const exists = (path: string): boolean => {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
@@ -53,7 +53,7 @@ const exists = (path: string): boolean => {
   }
 };
 
-/** Looks for the sockets of domains in the directory layouts; all of them cost one look at each directory. */
+/** Searches for the sockets of domains in the directory layouts; reads each directory once for all domains. */
 export const lookForChannels$ = (domains: readonly KnownDomain[], channelPaths: readonly string[]): Observable<Found> =>
   forkJoin(channelPaths.map(listing$)).pipe(
     map((listings) => {

@@ -9,10 +9,10 @@ const idOf = (path: string, follow: boolean): string | undefined => {
   }
 };
 
-/** How far a path leads: to a folder that is there, and beyond it. */
+/** Existing part of a path, and the rest. */
 interface Walk {
   readonly there: string;
-  /** Of that folder. */
+  /** Identity of the deepest existing folder. */
   readonly identity: string;
   readonly missing: readonly string[];
 }
@@ -25,9 +25,9 @@ const step = ({ there, identity, missing }: Walk, part: string): Walk => {
 };
 
 /**
- * What a path names, whatever it is called: device and inode of the socket, or as long as that is not there, of the
- * folder that is, with the rest of the path. Two paths with one identity lead to one socket: by `..`, links, hard links
- * or mounts. A link in the place of the socket is not followed, as it is not when the channel is connected.
+ * Returns the identity of a socket, whatever its path: its device and inode, or while it does not exist those of the
+ * deepest existing folder with the rest of the path. Two paths with one identity lead to the same socket, by `..`,
+ * links, hard links or mounts. A link in place of the socket is not followed, as for the connection of a channel.
  */
 export const identityOf = (path: string): string => {
   const whole = idOf(path, false);

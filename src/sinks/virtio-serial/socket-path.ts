@@ -12,13 +12,13 @@ const LONGEST_PATH = 107;
 
 const SHOWN = 200;
 
-/** Hostile text for a message, quoted. */
+/** Quotes hostile text for a message. */
 export const quoted = (text: string): string => `"${escapeForLog(text, SHOWN)}"`;
 
-/** The other end has closed a connection. */
+/** Failure after the other end has closed a connection. */
 export const CLOSED = 'was closed by QEMU; it is connected again when it can be';
 
-/** The trouble of the process, not of a channel. */
+/** Failure of the process, not of a channel. */
 export const OUT_OF_DESCRIPTORS =
   'cannot be opened: vhostmd has too many files open; raise LimitNOFILE of its service, or lower <max_channels>';
 
@@ -33,7 +33,7 @@ const MEND: Readonly<Record<string, string>> = {
   EMFILE: OUT_OF_DESCRIPTORS,
 };
 
-/** Why a socket is of no use, and what to do; the path comes before it. */
+/** Describes why a socket cannot be used, and what to do. The text follows the path. */
 export const socketTrouble = (error: unknown, path: string): string => {
   const code = codeOf(error);
   if (isDenied(error)) return `${permissionTrouble(path)} (${code})`;
@@ -42,10 +42,10 @@ export const socketTrouble = (error: unknown, path: string): string => {
   return error instanceof Error ? error.message : `cannot be used: ${code ?? String(error)}`;
 };
 
-/** Whether a trouble, as `socketTrouble` names it, is that of the whole process. */
+/** True if a text of `socketTrouble` is about the whole process. */
 export const isShortage = (trouble: string): boolean => trouble.startsWith(OUT_OF_DESCRIPTORS);
 
-/** Why this text cannot be the path of a socket; undefined if it can. */
+/** Describes why a text cannot be the path of a socket; undefined if it can. */
 export const pathTrouble = (path: string): string | undefined => {
   if (!path.startsWith('/') || path.includes('\0')) return 'is not an absolute path; mend it in the XML of the domain';
   const bytes = Buffer.byteLength(path);
@@ -53,7 +53,7 @@ export const pathTrouble = (path: string): string | undefined => {
   return `has ${bytes} bytes, and the path of a socket at most ${LONGEST_PATH}; give the channel a shorter one`;
 };
 
-/** Looks whether the path itself, not what a link points to, is a socket, and calls back with the trouble if not. */
+/** Checks that a path itself, not the target of a link, is a socket; calls back with the failure if not. */
 export const checkSocket = (path: string, checked: (trouble?: string) => void): void => {
   const trouble = pathTrouble(path);
   if (trouble !== undefined) return checked(trouble);

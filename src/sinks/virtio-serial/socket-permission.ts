@@ -8,7 +8,7 @@ const SHOWN = 200;
 const GROUP_MAY_CONNECT = 0o020;
 const GROUP_MAY_ENTER = 0o010;
 
-/** The deepest part of a path that can be looked at: what forbids the rest. */
+/** Returns the deepest accessible part of a path, which denies access to the rest. */
 const barrierOf = (path: string): { readonly at: string; readonly stats: Stats } | undefined => {
   try {
     return { at: path, stats: statSync(path) };
@@ -17,7 +17,7 @@ const barrierOf = (path: string): { readonly at: string; readonly stats: Stats }
   }
 };
 
-/** Name of a group of this host; its number where another service has the names. */
+/** Returns the name of a group in /etc/group, or its number if another service has the names. */
 const groupName = (gid: number): string => {
   try {
     const lines = readFileSync('/etc/group', 'utf8').split('\n');
@@ -35,7 +35,7 @@ const ownName = (): string => {
   }
 };
 
-/** Why this user may not use a socket, and the command that changes it; the path comes before it. */
+/** Describes why this user may not use a socket, and the command that fixes it. The text follows the path. */
 export const permissionTrouble = (path: string): string => {
   const barrier = barrierOf(path);
   const user = ownName();

@@ -1,12 +1,12 @@
-/** A token bucket on an injected clock. Without a timer: it is looked at when somebody wants to spend. */
+/** A token bucket on an injected clock, without a timer: it is updated on use. */
 export interface Bucket {
-  /** Milliseconds until so many tokens are there; 0 if they are. */
+  /** Returns the milliseconds until so many tokens are available, or 0. */
   readonly wait: (tokens: number) => number;
-  /** Takes tokens, also such as are not there yet. */
+  /** Spends tokens, even if they are not available yet. */
   readonly spend: (tokens: number) => void;
 }
 
-/** `perSecond` tokens come in, up to `burst`; it starts full. `now` in milliseconds. */
+/** Makes a full bucket, to which `perSecond` tokens are added up to `burst`. `now`: clock in milliseconds. */
 export const tokenBucket = (perSecond: number, burst: number, now: () => number): Bucket => {
   let tokens = burst;
   let at = now();

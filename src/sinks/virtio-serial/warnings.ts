@@ -6,15 +6,15 @@ const number = (value: number): string => value.toLocaleString('en-US');
 
 const warning = (message: string): SinkReport => ({ kind: 'warning', message });
 
-/** A warning about one channel; `message` goes on behind its path. */
+/** Makes a warning about one channel. `message` follows its path. */
 export const channelWarning = ({ domain, path }: DesiredChannel, message: string): SinkReport =>
   warning(`The channel of domain ${quoted(domain.name)}, ${quoted(path)}, ${message}`);
 
-/** How many of the channels are connected. */
+/** Formats the number of connected channels. */
 export const connectedOf = (connected: number, { channels, over, shared }: ChannelSet): string =>
   `${number(connected)} ${connected === 1 ? 'channel' : 'channels'} connected, ${number(channels.size + over.length + shared.length - connected)} not`;
 
-/** What is wrong with the first of these channels, and how many more there are. */
+/** Describes the failure of the first of these channels, and the number of others. */
 export const troubleOf = (
   { channels }: ChannelSet,
   troubles: readonly (readonly [key: string, trouble: string])[],
@@ -34,7 +34,7 @@ const overflow = (over: readonly DesiredChannel[], maxChannels: number): readonl
     return channelWarning(wanted, `is not connected${others}: ${why}`);
   });
 
-/** What is new in a set: channels that are too many, and sockets that another domain names, too. */
+/** Makes warnings about a new set: channels beyond the limit, and shared sockets. */
 export const channelSetWarnings = (
   before: ChannelSet,
   { over, shared }: ChannelSet,
