@@ -181,6 +181,25 @@ describe('the status of a daemon', () => {
     expect(statusLines(status({ sinks: Array.from({ length: 30 }, () => sink()) }))).toHaveLength(10);
   });
 
+  it('gives each sink in JSON with its ages in seconds, and no key without a value', () => {
+    const failing = { since: NOW - 2000, stage: 'write', message: 'No space' } as const;
+    const warning = { at: NOW - 3000, message: 'slow' };
+    const { last: _, ...unwritten } = sink({ name: 'new' });
+    const counts = { writes: 4, failures: { open: 0, write: 0 }, warnings: 0, write: none, latency: sink().latency };
+    const state = status({ sinks: [sink({ failing, warning, waiting: NOW - 500 }), unwritten] });
+    expect((JSON.parse(asciiJson(state)) as Status).sinks).toStrictEqual([
+      {
+        ...counts,
+        name: 'metrics disk',
+        failing: { sinceSeconds: 2, stage: 'write', message: 'No space' },
+        waitingSeconds: 0.5,
+        lastWrite: { ageSeconds: 0.39, lagSeconds: 0.4, message: '/d: 1 host metric', bytes: 100, leftOut: 0 },
+        lastWarning: { ageSeconds: 3, message: 'slow' },
+      },
+      { ...counts, name: 'new' },
+    ]);
+  });
+
   it('shows no control characters and no lines of guests and actions, also in JSON', () => {
     const hostile = 'a\u001b[2J\n  Well: \u202e\u009b31m"';
     const state = status({

@@ -296,6 +296,29 @@ describe("the daemon's own names", () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
+  it('tell counters and histograms from gauges', () => {
+    const { telemetry } = setup();
+    const families = ownFamilies(telemetry.view(), processView(), '1');
+    const namesOf = (kind: string) => families.filter(({ type }) => type === kind).map(({ name }) => name);
+    expect(namesOf('counter')).toEqual([
+      'process_cpu_seconds_total',
+      'vhostmd_ticks_total',
+      'vhostmd_skipped_ticks_total',
+      'vhostmd_snapshots_total',
+      'vhostmd_outcomes_total',
+      'vhostmd_sink_writes_total',
+      'vhostmd_sink_failures_total',
+      'vhostmd_sink_warnings_total',
+      'vhostmd_libvirt_reconnects_total',
+    ]);
+    expect(namesOf('histogram')).toEqual([
+      'vhostmd_stage_duration_seconds',
+      'vhostmd_sink_write_duration_seconds',
+      'vhostmd_sink_latency_seconds',
+    ]);
+    expect(namesOf('gauge')).toHaveLength(families.length - 12);
+  });
+
   it('tell of this process what /proc tells', async () => {
     const { residentBytes, descriptors, cpu, startTime } = processView();
     expect(residentBytes).toBeGreaterThan(10e6);
