@@ -40,6 +40,18 @@ describe('values', () => {
     expect(known.view(1, true).samples).not.toBe(before.samples);
   });
 
+  it.each([{ name: 'other' }, { type: 'int32' }, { unit: 'KiB' }] as const)(
+    'are new objects where the same number has another name, type or unit: %j',
+    (change) => {
+      const sample = { name: 'n', type: 'uint32', value: '1' } as const;
+      const known = values([first]);
+      known.put({ metric: first, outcome: { ok: true, samples: [sample] } }, 0);
+      known.view(0, true);
+      known.put({ metric: first, outcome: { ok: true, samples: [{ ...sample, ...change }] } }, 1);
+      expect(known.view(1, true).samples).toEqual([{ ...sample, ...change }]);
+    },
+  );
+
   it('name what failed and why, and the value is gone', () => {
     const known = values([first, second]);
     known.put({ metric: first, outcome: ok('1') }, 0);

@@ -1,4 +1,4 @@
-import { map, NEVER, type Observable, of, Subject, take, timer, VirtualTimeScheduler } from 'rxjs';
+import { concat, map, NEVER, type Observable, of, Subject, take, timer, VirtualTimeScheduler } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import type { Domain, DomainEvent, MetricDefinition, Outcome, Reading, Snapshot } from '../../src/model/metric.ts';
@@ -194,11 +194,45 @@ describe('snapshots', () => {
     ]);
   });
 
+  it('ask a collector for nothing while none of its metrics is due, and for no domain that has not answered yet', () => {
+    const stat = { kind: 'stat', stat: 'cpu.time' } as const;
+    const asked = (every: number, answer$: Observable<readonly Reading[]>): readonly string[] => {
+      const each = metric(0, { context: 'vm', source: stat, every });
+      const calls: string[] = [];
+      play(3900, [each], [[0, { kind: 'sync', domains: [vm('a', 1)] }]], {
+        domainCollectors: [
+          {
+            metrics: [each],
+            collect$: (domains) => {
+              calls.push(domains.map(({ uuid }) => uuid).join());
+              return answer$;
+            },
+          },
+        ],
+      });
+      return calls;
+    };
+    expect(asked(2, of([]))).toEqual(['a', 'a']);
+    expect(asked(1, NEVER)).toEqual(['a']);
+  });
+
+  it('ask the domains in the order of their ids, which the published ones have too', () => {
+    const asked: (string | undefined)[] = [];
+    play(10, [cpu], [[0, { kind: 'sync', domains: [vm('a', 10), vm('b', 9), vm('c', 2)] }]], {
+      action$: ({ domain }) => {
+        asked.push(domain?.uuid);
+        return of(one('1'));
+      },
+    });
+    expect(asked).toEqual(['c', 'b', 'a']);
+  });
+
   it('say to an action that it was late, until it is prompt again', () => {
     const scheduler = { late: [] as boolean[] };
-    const lengths = [700, 10, 10];
+    // Half a period is too long already.
+    const lengths = [700, 500, 10, 10];
     const load = metric(0, {});
-    const virtual = new VirtualTimeScheduler(undefined, 3500);
+    const virtual = new VirtualTimeScheduler(undefined, 4500);
     const requests = ({ late }: ActionRequest): Observable<Outcome> => {
       scheduler.late.push(late);
       return timer(lengths[scheduler.late.length - 1] ?? 0, virtual).pipe(map(() => one('1')));
@@ -214,7 +248,88 @@ describe('snapshots', () => {
     const subscription = snapshot$(sources, [load], PERIOD, virtual).subscribe();
     virtual.flush();
     subscription.unsubscribe();
-    expect(scheduler.late).toEqual([false, true, false, false]);
+    expect(scheduler.late).toEqual([false, true, true, false, false]);
+  });
+
+  it('hold no domain for slow that was so before it stopped, also where it runs under its old id again', () => {
+    const late: boolean[] = [];
+    const scheduler = new VirtualTimeScheduler(undefined, 1700);
+    const sources: Partial<Sources> = {
+      action$: (request) => {
+        late.push(request.late);
+        return timer(700, scheduler).pipe(map(() => one('1')));
+      },
+    };
+    const events: readonly (readonly [number, DomainEvent])[] = [
+      [0, { kind: 'sync', domains: [vm('a', 1)] }],
+      [1500, { kind: 'gone', uuid: 'a' }],
+      [1600, { kind: 'running', domain: vm('a', 1) }],
+    ];
+    play(1700, [cpu], events, sources, scheduler);
+    expect(late).toEqual([false, true, false]);
+  });
+
+  it('wait for no source that has ended without an answer', () => {
+    const stat = metric(0, { context: 'vm', source: { kind: 'stat', stat: 'cpu.time' } });
+    let calls = 0;
+    const seen = play(
+      1500,
+      [stat],
+      [
+        [0, { kind: 'sync', domains: [vm('a', 1), vm('b', 2)] }],
+        [1100, { kind: 'gone', uuid: 'b' }],
+      ],
+      {
+        domainCollectors: [
+          {
+            metrics: [stat],
+            collect$: (domains) => {
+              calls += 1;
+              return of(
+                calls > 1 ? [] : domains.map((domain): Reading => ({ metric: stat, domain, outcome: one('1') })),
+              );
+            },
+          },
+        ],
+      },
+    );
+    expect(seen.map(({ cause, domainMetrics }) => [cause, domainMetrics.length])).toEqual([
+      ['tick', 2],
+      ['tick', 2],
+      ['change', 1],
+    ]);
+  });
+
+  it('never ask twice at the same time for a domain, also where an earlier question is answered for all at last', () => {
+    const stat = metric(0, { context: 'vm', source: { kind: 'stat', stat: 'cpu.time' } });
+    const asked: string[] = [];
+    const scheduler = new VirtualTimeScheduler(undefined, 2900);
+    play(
+      2900,
+      [stat],
+      [[0, { kind: 'sync', domains: [vm('a', 1), vm('b', 2)] }]],
+      {
+        domainCollectors: [
+          {
+            metrics: [stat],
+            collect$: (domains) => {
+              asked.push(domains.map(({ uuid }) => uuid).join(' '));
+              if (asked.length > 1) return NEVER;
+              // The first domain answers at once, the second after 1.5 s.
+              return concat(
+                ...domains.map((domain, index) =>
+                  timer(index * 1500, scheduler).pipe(
+                    map((): readonly Reading[] => [{ metric: stat, domain, outcome: one('1') }]),
+                  ),
+                ),
+              );
+            },
+          },
+        ],
+      },
+      scheduler,
+    );
+    expect(asked).toEqual(['a b', 'a', 'b']);
   });
 
   it('FAULTS 37: mix nothing where an id is used again by another domain', () => {
