@@ -1,4 +1,4 @@
-/** A value, or why there is none: by default text for the user. */
+/** A value, or the reason of a failure: by default text for the user. */
 export type Result<T, E = string> = Success<T> | Failure<E>;
 
 interface Success<T> {

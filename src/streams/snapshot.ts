@@ -189,8 +189,8 @@ const published = (scheduler: SchedulerLike): OperatorFunction<Due, Snapshot> =>
 };
 
 /**
- * From the sources to the stream of snapshots; `period` is that of the ticks, in milliseconds. The first snapshot is whole,
- * so that a reader of the disk loses nothing at a restart, unless a value takes longer than `start`.
+ * From the sources to the stream of snapshots; `period` is that of the ticks, in milliseconds. The first snapshot is
+ * whole, so that a reader of the disk loses nothing at a restart, unless a value takes longer than `start`.
  */
 export const snapshot$ = (
   sources: Sources,

@@ -5,15 +5,19 @@ import type * as Koffi from 'koffi';
 import { reasonOf } from '../model/reason.ts';
 import { once } from './once.ts';
 
-/** The bridge to C libraries cannot be loaded on this machine. */
+/** Thrown if koffi, the bridge to C libraries, cannot be loaded on this machine. */
 export class NoBridge extends Error {
   override readonly name = 'NoBridge';
 }
 
-// For which koffi has calling conventions at all, by Node's names.
+// Architectures that koffi supports, by Node's names.
 const ARCHITECTURES: readonly string[] = ['x64', 'ia32', 'arm', 'arm64', 'riscv64', 'loong64', 'ppc64'];
 
-/** The bridge to C libraries; loaded at the first use only (some 30 ms). Throws `NoBridge` where it has no binary for this machine. */
+/**
+ * Loads koffi, the bridge to C libraries, at the first use (30 ms).
+ *
+ * @throws NoBridge if it has no binary for this machine.
+ */
 export const bridge = (): typeof Koffi => {
   try {
     return createRequire(import.meta.url)('koffi') as typeof Koffi;
@@ -29,7 +33,7 @@ export const bridge = (): typeof Koffi => {
   }
 };
 
-/** The C library and the bridge to it. */
+/** Loads the C library of this process. */
 export const cLibrary = (): { readonly koffi: typeof Koffi; readonly self: Koffi.LibraryHandle } => {
   const koffi = bridge();
   return { koffi, self: koffi.load(null) };
@@ -49,13 +53,13 @@ interface Libc {
   readonly wouldBlock: number | undefined;
 }
 
-// From <sys/file.h> and <fcntl.h>; the same on every architecture of Linux that Node runs on but s390.
+// From <sys/file.h> and <fcntl.h>; equal on all architectures of Node on Linux except s390.
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const POSIX_FADV_DONTNEED = 4;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
-// From <bits/confname.h> of glibc, and the same in musl.
+// From <bits/confname.h> of glibc; equal in musl.
 const SC_CLK_TCK = 2;
 const SC_PAGESIZE = 30;
 
@@ -77,7 +81,7 @@ const libc = once((): Libc => {
   };
 });
 
-/** Takes the exclusive flock(2) of a file without waiting: false if another holds it. Closing the file releases it. */
+/** Takes the exclusive flock(2) of a file without waiting; false if another process has it. Closing releases it. */
 export const tryLock = (fd: number): boolean => {
   const { flock, errno, wouldBlock } = libc();
   if (flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
@@ -86,18 +90,17 @@ export const tryLock = (fd: number): boolean => {
   throw new Error(`flock failed with errno ${code}`);
 };
 
-/** Drops what the kernel holds of a file or device, so that the next read sees what is there now (posix_fadvise(3)). */
+/** Drops the page cache of a file or device, so that the next read gets the current content (posix_fadvise(3)). */
 export const dropCache = (fd: number): void => {
   libc().posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 };
 
-/** Keeps a file open in this process only: programs that it starts do not get it. */
+/** Sets close-on-exec, so that programs that this process starts do not inherit the file. */
 export const closeOnExec = (fd: number): void => {
   libc().fcntl(fd, F_SETFD, FD_CLOEXEC);
 };
 
-// Constants of a running system, so each is asked once; /proc/self/auxv has them too, but not for a user to which the
-// process has changed.
+// Constants of the system, each read once. /proc/self/auxv also has them, but is unreadable after a change of user.
 const sysconf = (name: number, what: string): (() => number) =>
   once(() => {
     const value = libc().sysconf(name);
@@ -111,7 +114,7 @@ export const pageSize = sysconf(SC_PAGESIZE, 'the size of a page');
 /** Ticks of a second in the times of /proc/stat (proc(5)). */
 export const clockTicks = sysconf(SC_CLK_TCK, 'the ticks of a second');
 
-/** Ends the process at once, whatever its worker threads are waiting for (_exit(2)). */
+/** Ends the process at once, without waiting for its worker threads (_exit(2)). */
 export const exitNow = (status: number): void => libc()._exit(status);
 
 const UNCHANGED = 0xffffffff;
@@ -122,8 +125,9 @@ const ids = (call: (libc: Libc) => number, what: string): void => {
 };
 
 /**
- * setgroups(2), setresgid(2) and setresuid(2), of all threads; without `real` the effective ids only. Node's own are shut
- * where it cannot know whether io_uring is used (Debian 13), because requests that wait there keep the former user's rights.
+ * setgroups(2), setresgid(2) and setresuid(2) of all threads; without `real` only the effective ids. Node disables its
+ * own functions if io_uring may be in use (Debian 13), because pending requests there keep the rights of the former
+ * user.
  */
 export const setGroups = (groups: readonly number[]): void =>
   ids((c) => c.setgroups(groups.length, Uint32Array.from(groups)), 'setgroups');

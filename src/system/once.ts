@@ -1,4 +1,4 @@
-/** A value that is made at the first use, and then kept. What `make` throws is not kept. */
+/** Makes a value at the first use and caches it. Errors of `make` are not cached. */
 export const once = <T>(make: () => T): (() => T) => {
   let made: { readonly value: T } | undefined;
   return () => (made ??= { value: make() }).value;

@@ -16,7 +16,7 @@ const histogram = ({ counts, sum, count }: Histogram, labels: Labels = {}): read
   return [...buckets, { suffix: '_sum', labels, value: sum }, { suffix: '_count', labels, value: count }];
 };
 
-// The name of a counter ends in `_total`, that of a histogram of durations in `_duration_seconds` or `_latency_seconds`.
+// Names of counters end in `_total`, those of histograms in `_duration_seconds` or `_latency_seconds`.
 const typeOf = (name: string): Family['type'] => {
   if (name.endsWith('_total')) return 'counter';
   return /_(?:duration|latency)_seconds$/.test(name) ? 'histogram' : 'gauge';

@@ -8,10 +8,10 @@ import { checkSocket, CLOSED, socketTrouble } from './socket-path.ts';
 import type { Allowance } from './guest-session.ts';
 import { session } from './guest-session.ts';
 
-/** All sockets read into this one: what is read is looked at before the next one reads. */
+/** Read buffer of all sockets: each read is processed before the next one. */
 const shared = new Uint8Array(4096);
 
-/** A socket that is being connected, and how it ends: with a trouble, whose text goes on behind the path. */
+/** Connects a socket. Its failure has a text that follows the path. */
 const open = (
   path: string,
   { allowance, reply, scheduler }: ConnectionOptions,
@@ -26,7 +26,7 @@ const open = (
     socket.write(text, 'latin1', (error) => {
       if (socket.writableLength === 0 && (error === undefined || error === null)) talk.drained();
     });
-    // What the kernel has taken at once is no longer in Node's buffer.
+    // Bytes that the kernel has taken are no longer in Node's buffer.
     return socket.writableLength === 0;
   };
   const talk = session(allowance, { write, resume: () => socket.resume() }, reply, scheduler);
@@ -43,14 +43,14 @@ const open = (
 
 export interface ConnectionOptions {
   readonly allowance: Allowance;
-  /** The answer to a request for the metrics, made when it is due. */
+  /** Makes the reply to a request for the metrics, when it is due. */
   readonly reply: () => string;
   readonly scheduler: SchedulerLike;
 }
 
 /**
- * One connection to a channel. Emits once, when it is connected; an error, whose text goes on behind the path, when it
- * cannot be made or has ended. Unsubscribing closes it, also in mid-write.
+ * One connection to a channel. Emits once, when it is connected. Errors with a text that follows the path when it
+ * cannot be made or has ended. Unsubscribing closes it, also during a write.
  */
 export const connection$ = (path: string, options: ConnectionOptions): Observable<'connected'> =>
   new Observable((subscriber) => {

@@ -8,7 +8,7 @@ const koffi = bridge();
 /** Address of a native object; never leaves this folder. */
 export type Pointer = bigint;
 
-/** What virDomainGetInfo fills in; sizes in KiB, `cpuTime` in ns. */
+/** Result of virDomainGetInfo; sizes in KiB, `cpuTime` in ns. */
 export interface NativeDomainInfo {
   state: number;
   maxMem: number | bigint;
@@ -34,7 +34,7 @@ type CloseCallback = (conn: Pointer, reason: number, opaque: Pointer | null) => 
 type ErrorCallback = (opaque: Pointer | null, error: Pointer) => void;
 type TimeoutCallback = (timer: number, opaque: Pointer | null) => void;
 
-// One function for each entry point that is used, with the C declaration that libvirt's headers give it.
+// One function for each used entry point, with its C declaration from libvirt's headers.
 const bind = () => {
   const lib = koffi.load('libvirt.so.0');
   for (const handle of ['virConnect', 'virDomain']) koffi.opaque(handle);
@@ -63,7 +63,7 @@ const bind = () => {
   koffi.proto('void CloseCallback(void *conn, int reason, void *opaque)');
   koffi.proto('void ErrorCallback(void *opaque, void *error)');
   koffi.proto('void TimeoutCallback(int timer, void *opaque)');
-  // koffi types every function `any`; the declared TypeScript type of each stands beside its C declaration.
+  // koffi types every function `any`, so each C declaration needs a TypeScript type beside it.
   const func = <T extends (...args: never[]) => unknown>(definition: string): KoffiFunc<T> =>
     lib.func(definition) as KoffiFunc<T>;
   return {
@@ -86,7 +86,7 @@ const bind = () => {
     open: func<(uri: string | null, auth: Pointer, flags: number) => Pointer | null>(
       'virConnect *virConnectOpenAuth(const char *uri, void *auth, uint flags)',
     ),
-    // A variable, which holds the address of libvirt's own callbacks.
+    // A variable with the address of libvirt's own callbacks.
     defaultAuth: koffi.decode(lib.symbol('virConnectAuthPtrDefault'), 'void *') as Pointer,
     close: func<(conn: Pointer) => number>('int virConnectClose(virConnect *conn)'),
     capabilities: func<(conn: Pointer) => Pointer | null>('void *virConnectGetCapabilities(virConnect *conn)'),
@@ -153,7 +153,7 @@ const bind = () => {
 
 export type Library = ReturnType<typeof bind>;
 
-/** The libvirt C library, loaded at first use. Throws with what to install where it is missing. */
+/** The libvirt C library, loaded at first use. Throws an Error that names the missing package. */
 export const libvirt = once((): Library => {
   try {
     return bind();
@@ -164,13 +164,13 @@ export const libvirt = once((): Library => {
   }
 });
 
-/** libvirt asks at the terminal for what auth.conf does not give. */
+/** Credentials of auth.conf; libvirt asks at the terminal for missing ones. */
 export const terminalAuth = (): Pointer => libvirt().defaultAuth;
 
 // libvirt-host.h: VIR_CRED_AUTHNAME, VIR_CRED_PASSPHRASE, VIR_CRED_REALM.
 const CREDENTIALS = [2, 5, 8];
 
-/** libvirt has these credentials from auth.conf or not at all: without a callback it asks nobody. */
+/** Credentials of auth.conf only: without a callback libvirt does not ask. */
 export const fileAuth = once((): Pointer => {
   libvirt();
   // Never freed: libvirt keeps the address with the connection.
@@ -181,7 +181,7 @@ export const fileAuth = once((): Pointer => {
   return auth;
 });
 
-/** Native callbacks live until `unregister` is called with what this returns. */
+/** Registers native callbacks, which live until `unregister` is called with the returned value. */
 export const callback = {
   lifecycle: (handler: LifecycleCallback): Pointer => koffi.register(handler, 'LifecycleCallback *'),
   device: (handler: DeviceCallback): Pointer => koffi.register(handler, 'DeviceCallback *'),
@@ -191,26 +191,26 @@ export const callback = {
   unregister: (pointer: Pointer): void => koffi.unregister(pointer),
 };
 
-/** Number and text of a virError; the pointer is valid inside the error callback only. */
+/** Reads number and text of a virError. The pointer is valid inside the error callback only. */
 export const errorAt = (error: Pointer): { readonly code: number; readonly message: string } => {
   const { code, message } = koffi.decode(error, 'virErrorHead') as { code: number; message: string | null };
   return { code, message: message ?? 'unknown error' };
 };
 
-/** A C array of pointers. */
+/** Reads a C array of pointers. */
 export const pointers = (array: Pointer, count: number): readonly Pointer[] =>
   count === 0 ? [] : (koffi.decode(array, 'void *', count) as Pointer[]);
 
 export const statsRecord = (record: Pointer): { dom: Pointer; params: Pointer; nparams: number } =>
   koffi.decode(record, 'virDomainStatsRecord') as { dom: Pointer; params: Pointer; nparams: number };
 
-/** A copy of native memory. */
+/** Copies native memory. */
 export const bytesAt = (pointer: Pointer, length: number): Buffer =>
   Buffer.from(new Uint8Array(koffi.view(pointer, length)));
 
 export const stringAt = (pointer: Pointer): string => koffi.decode.string(pointer);
 
-/** A C string that libvirt has allocated for us; frees it. */
+/** Reads a C string that libvirt has allocated for the caller, and frees it. */
 export const takeString = (pointer: Pointer): string => {
   const text = stringAt(pointer);
   koffi.free(pointer);

@@ -36,7 +36,8 @@ type AsyncFunction<Args extends unknown[], Result> = {
 
 /**
  * Calls libvirt on a worker thread, for every call that may wait for the hypervisor. `finish` converts the native
- * result to a value, or throws; it always runs, on the main thread, even after unsubscription. Errors with LibvirtError.
+ * result to a value, or throws; it always runs, on the main thread, even after unsubscription. Errors with
+ * LibvirtError.
  */
 export const call$ = <Args extends unknown[], Result, Value>(
   what: string,

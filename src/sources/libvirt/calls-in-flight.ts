@@ -1,17 +1,17 @@
 import { AsyncSubject, BehaviorSubject, defer, filter, finalize, type Observable, take } from 'rxjs';
 
-/** How many calls have not come back, and how many have since the connection was opened. */
+/** Number of pending calls, and of calls that have returned since the connection was opened. */
 export interface CallCounts {
   readonly onTheWay: number;
   readonly answered: number;
 }
 
-/** The calls of a connection that have not come back. */
+/** Pending calls of a connection. */
 export interface CallsInFlight {
-  /** Counts a call until it comes back, whether or not anyone still listens. It emits once. */
+  /** Counts a call, which emits once, until it returns, even after unsubscription. */
   readonly counted: <T>(call$: Observable<T>) => Observable<T>;
   readonly counts: () => CallCounts;
-  /** Emits once, when no call is left. */
+  /** Emits once, when no call is pending. */
   readonly idle$: Observable<unknown>;
 }
 
@@ -22,7 +22,7 @@ export const callsInFlight = (): CallsInFlight => {
   return {
     counted: <T>(call$: Observable<T>) =>
       defer(() => {
-        // A subject of its own: unsubscribing from the answer takes no call back.
+        // A subject of its own, because unsubscribing from the answer must not end the count.
         const answer$ = new AsyncSubject<T>();
         change(1, 0);
         call$.pipe(finalize(() => change(-1, 1))).subscribe(answer$);

@@ -47,8 +47,8 @@ const close$ = (conn: Pointer): Observable<unknown> =>
   );
 
 /**
- * Opens a read-only connection (uri null: libvirt's default). Emits it once; fails with a LibvirtError if it
- * cannot be opened or when it is lost. Unsubscribing closes it, once the calls on their way have come back.
+ * Opens a read-only connection (uri null: libvirt's default). Emits it once; errors with a LibvirtError if it cannot be
+ * opened or is lost. Unsubscribing closes it after all pending calls have returned.
  */
 export const connect$ = (uri: string | null): Observable<Connection> =>
   new Observable<Connection>((subscriber) => {
@@ -59,7 +59,7 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
     const lifecycle = new Subject<LifecycleEvent>();
     const devices = new Subject<string>();
     const inFlight = callsInFlight();
-    // What takes back what has been done, in this order.
+    // Steps of the teardown, in this order.
     const closing: Observable<unknown>[] = [];
     const counted = <T>(call$: Observable<T>): Observable<T> =>
       defer(() =>
@@ -82,7 +82,7 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
       closing.push(end$, close$(conn));
       return { conn, begin$, reports };
     });
-    // One call after the other: when one fails, none of this connection is on its way.
+    // One call after the other, so that none is pending when one fails.
     const ready$ = opened$.pipe(
       concatMap(({ conn, begin$, reports }) =>
         subscriber.closed

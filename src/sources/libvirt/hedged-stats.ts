@@ -39,10 +39,10 @@ export interface HedgeOptions {
 
 /**
  * Collects bulk statistics in spite of frozen domains, with hedged requests. A bulk call hangs as long as the QEMU of
- * one of its domains does not answer, and holds that QEMU's monitor. So a second call (NOWAIT) skips the frozen domain and
- * answers for all others; the first one has the frozen domain's answer when it returns. With `mostCalls` calls pending
- * there are no further ones until one returns. A domain whose monitor another call holds answers in part. It is asked
- * again, and over several collections if it had more before, until it counts as having fewer statistics.
+ * one of its domains does not answer, and holds that QEMU's monitor. So a second call (NOWAIT) skips the frozen domain
+ * and answers for all others; the first one has the frozen domain's answer when it returns. With `mostCalls` calls
+ * pending there are no further ones until one returns. A domain whose monitor another call holds answers in part. It is
+ * asked again, and over several collections if it had more before, until it counts as having fewer statistics.
  */
 export const hedgedStats = ({
   groups,

@@ -15,14 +15,14 @@ import type { CallCounts } from './calls-in-flight.ts';
 
 // Milliseconds between two checks.
 const CHECK = 5000;
-// Checks in a row without any answer, and with calls on the way, after which a connection is given up.
+// Consecutive checks with pending calls and without an answer after which a connection is given up.
 const CHECKS = 4;
 
 /**
- * Errors when a connection has answered nothing for 15 to 20 s although calls are on the way, one of which, `probe$`, any
- * libvirtd answers at once. A call that hangs with a frozen domain is no sign, nor are seconds in which we did not run.
- * libvirt's own keepalive is not used: with several calls on the way it ends one of them, and up to libvirt 10.2 the others
- * then use memory that has been given back (CVE-2024-4418).
+ * Errors when a connection has answered nothing for 15 to 20 s although calls are pending, including `probe$`, which
+ * any libvirtd answers at once. A call that hangs with a frozen domain does not count, nor does time in which this
+ * process did not run. libvirt's own keepalive is not used: with several pending calls it ends one of them, and up to
+ * libvirt 10.2 the others then use freed memory (CVE-2024-4418).
  */
 export const lostWhenSilent$ = (
   counts: () => CallCounts,

@@ -10,32 +10,32 @@ import { probeDescriptors, SPARE_DESCRIPTORS } from '../../system/process/descri
 import { openProcess, type QemuProcess } from './qemu-process.ts';
 import type { Connection, DomainStats } from './types.ts';
 
-// Milliseconds. Each domain is asked once in this time although nothing has told of a change.
+// Milliseconds between calls for a domain without a known change.
 const REFRESH = 60_000;
-// Refreshes on the way: where libvirt is slow they do not pile up.
+// Most pending refreshes, so that they do not pile up if libvirt is slow.
 const REFRESHES = 4;
-// Milliseconds. Two changes within one tick of the kernel's clock (up to 10 ms) leave the same time on a file.
+// Milliseconds. Two changes within one tick of the kernel's clock (up to 10 ms) give a file the same time.
 const SETTLED = 20;
-// Domains that appear together are not refreshed together: their first refreshes are spread by the golden ratio.
+// Golden ratio, which spreads the first refreshes of domains that appear together.
 const SPREAD = 0.618_034;
-// Nanoseconds: libvirt and we read CPU time with this grain.
+// Nanoseconds: resolution of the CPU time here and in libvirt.
 const GRAIN = 10_000_000;
 
-/** What the latest call told of one run of a domain, and where its CPU time is read. */
+/** Latest answer about one run of a domain, and the source of its CPU time. */
 interface Known {
   readonly domain: Domain;
   readonly process: QemuProcess;
   readonly fields: DomainStats['fields'];
-  /** Version of its status file when it was asked; empty if it may have changed since within the grain of the clock. */
+  /** Version of its status file at the call; empty if it may have changed since, within the clock's resolution. */
   readonly status: string;
-  /** Version of the folder at which the status file was last compared. */
+  /** Version of the folder when the status file was last compared. */
   folder: string;
   refreshAt: number;
 }
 
 export interface LocalInfo {
   readonly info$: Connection['info$'];
-  /** Forgets a domain that has gone. */
+  /** Forgets a domain that is gone. */
   readonly drop: (uuid: string) => void;
   /** Forgets all but these. */
   readonly retain: (domains: readonly Domain[]) => void;
@@ -49,10 +49,10 @@ const versionOf = (file: string): string => {
 };
 
 /**
- * virDomainGetInfo of the local QEMU driver, mostly without a call. CPU time is that of QEMU's process. All else changes
- * only when libvirt writes the status file of the domain, which changes the time of the folder: one look at that says that
- * nothing has changed for any of them. What cannot be had so is asked for: before the first answer, after a change, where
- * /proc hides the process, and where its CPU time is not what libvirt calls so.
+ * virDomainGetInfo of the local QEMU driver, mostly without a call. The CPU time is that of QEMU's process. All else
+ * changes only when libvirt writes the status file of the domain, which changes the time of the folder, so one stat
+ * shows that nothing has changed for any domain. Calls libvirt before the first answer, after a change, if /proc hides
+ * the process, and if its CPU time differs from libvirt's.
  */
 export const localInfo = (
   folder: string,
@@ -68,7 +68,7 @@ export const localInfo = (
   let appeared = 0;
   let shortUntil = -Infinity;
   let closed = false;
-  /** Version of the folder, looked at once for all domains of a collection. */
+  /** Version of the folder, read once for all domains of a collection. */
   let looked: string | undefined;
 
   const folderVersion = (): string => {
@@ -101,7 +101,7 @@ export const localInfo = (
     if (process === undefined) unfit.add(domain);
     return process;
   };
-  // The process is the right one if it has used what libvirt said, and no more since than a host can give.
+  // The process is the right one if its CPU time is that of libvirt, plus at most what the host can give since then.
   const agrees = (process: QemuProcess, fields: DomainStats['fields'], elapsed: number): boolean => {
     const more = Number(process.cpuTime() ?? -1n) - Number(fields.get('cpu.time'));
     return more >= 0 && more <= elapsed * 1e6 * cpus().length + 2 * GRAIN;
@@ -145,7 +145,7 @@ export const localInfo = (
     entry.refreshAt = scheduler.now() + REFRESH;
     ask$(entry.domain)
       .pipe(finalize(() => (refreshes -= 1)))
-      // A failure is not told here: the next collection meets it.
+      // The next collection reports the failure.
       .subscribe({ error: () => drop(entry.domain.uuid) });
   };
 

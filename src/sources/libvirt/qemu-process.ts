@@ -1,20 +1,20 @@
 import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
 
-/** The process of a domain that runs. */
+/** The process of a running domain. */
 export interface QemuProcess {
-  /** CPU time since it started, in ns with a grain of 10 ms; undefined if it has ended. */
+  /** Returns the CPU time since its start, in ns with a resolution of 10 ms; undefined if it has ended. */
   readonly cpuTime: () => bigint | undefined;
   readonly close: () => void;
 }
 
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-// proc(5), /proc/PID/stat: utime and stime are fields 14 and 15, in 1/100 s; the name, field 2, may hold anything.
+// proc(5), /proc/PID/stat: utime and stime are fields 14 and 15, in 1/100 s; the name, field 2, may be any text.
 const AFTER_NAME = 2;
 const UTIME = 14 - 1 - AFTER_NAME;
 const TICK_NS = 10_000_000n;
 const buffer = Buffer.alloc(1024);
 
-/** utime + stime of the text of a /proc/PID/stat, in ns. */
+/** Returns utime + stime of a /proc/PID/stat in ns. */
 export const cpuTimeOf = (stat: string): bigint | undefined => {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ', UTIME + 2);
   const [utime, stime] = fields.slice(UTIME);
@@ -33,8 +33,8 @@ const pidIn = (file: string): string | undefined => {
 };
 
 /**
- * The process whose number the pid file holds, if it is the QEMU of that UUID. The descriptor belongs to the process: once
- * that has ended it reads nothing, also if its number is used again. Undefined where /proc does not show the process.
+ * Opens the process of a pid file if it is the QEMU of that UUID. The descriptor belongs to the process: after its end
+ * nothing can be read, even if the pid is reused. Undefined if /proc does not show the process.
  */
 export const openProcess = (pidFile: string, uuid: string, proc = '/proc'): QemuProcess | undefined => {
   let fd: number | undefined;
@@ -54,10 +54,10 @@ export const openProcess = (pidFile: string, uuid: string, proc = '/proc'): Qemu
     if (pid === undefined) return undefined;
     fd = openSync(`${proc}/${pid}/stat`, FLAGS);
     const words = readFileSync(`${proc}/${pid}/cmdline`, 'utf8').split('\0');
-    // If it still runs now, the command line was its own.
+    // If the process still runs now, the command line was its own.
     if (words[words.indexOf('-uuid') + 1] === uuid && cpuTime() !== undefined) return { cpuTime, close };
   } catch {
-    // It has ended, or is not to be seen.
+    // The process has ended, or is hidden.
   }
   close();
   return undefined;

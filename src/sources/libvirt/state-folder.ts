@@ -15,9 +15,9 @@ const socketIn = (folder: string): string | undefined =>
   SOCKETS.map((name) => path.join(folder, name)).find((file) => lstatSync(file, { throwIfNoEntry: false })?.isSocket());
 
 /**
- * The folder where the QEMU driver behind this URI keeps NAME.pid and NAME.xml, the status, of each domain that runs: it
- * lies beside its sockets. Undefined for other drivers, for another host, in a container that does not see the folder, and
- * where anybody but the user who serves the socket can change what lies there.
+ * Returns the folder in which the QEMU driver of this URI keeps NAME.pid and NAME.xml, the status, of each running
+ * domain: it is beside the driver's sockets. Undefined for other drivers, for another host, in a container without the
+ * folder, and if any other user than that of the socket can change the folder.
  */
 export const stateFolder = (uri: string, environment: NodeJS.ProcessEnv = process.env): string | undefined => {
   const [, instance = '', query = ''] = /^qemu(?:\+unix)?:\/\/\/(system|session)(?:\?(.*))?$/.exec(uri) ?? [];
