@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Domain, KnownDomain, MetricDefinition, Outcome, Reading } from '../../src/model/metric.ts';
+import type { Batch } from '../../src/streams/poll.ts';
+import {
+  initialState,
+  type Message,
+  nextState,
+  OVERDUE,
+  snapshotOf,
+  type State,
+} from '../../src/streams/snapshot-state.ts';
+import type { Trigger } from '../../src/streams/trigger.ts';
+
+const metric = (index: number, context: 'host' | 'vm'): MetricDefinition => ({
+  index,
+  name: `m${index}`,
+  type: 'uint32',
+  context,
+  source: { kind: 'stat', stat: 'cpu.time' },
+  variables: [],
+  every: 1,
+  timeout: 1000,
+  place: { file: 'f', line: 1, column: 1 },
+});
+const [host, ofVm] = [metric(0, 'host'), metric(1, 'vm')];
+const a: Domain = { uuid: 'a', id: 1, name: 'a' };
+const b: Domain = { uuid: 'b', id: 2, name: 'b' };
+
+const value = (text: string): Outcome => ({ ok: true, samples: [{ name: 'n', type: 'uint32', value: text }] });
+const hostReading = (text: string): Reading => ({ metric: host, outcome: value(text) });
+const reading = (domain: Domain, text: string): Reading => ({ metric: ofVm, domain, outcome: value(text) });
+
+const knownOf = ({ uuid, id, name }: Domain): KnownDomain => ({ uuid, id, name, persistent: false });
+const KNOWN = new Map([a, b].map((domain) => [domain, knownOf(domain)]));
+
+/** A tick, or a change of the domains, at `at`. */
+const trigger = (
+  cause: Trigger['cause'],
+  at: number,
+  domains: readonly Domain[],
+  more: Partial<Trigger> = {},
+): Trigger => ({
+  cause,
+  tick: 0,
+  at,
+  inventory: {
+    connected: true,
+    heard: true,
+    domains: new Map(domains.map((domain) => [domain.uuid, domain])),
+    known: domains.flatMap((domain) => KNOWN.get(domain) ?? []),
+  },
+  reached: false,
+  due: domains,
+  gone: new Set(),
+  ...more,
+});
+const batch = (kind: Batch['kind'], of: Trigger, ...readings: readonly Reading[]): Batch => ({
+  kind,
+  trigger: of,
+  readings,
+});
+
+/** The state after these messages, the n-th at n milliseconds. */
+const after = (messages: readonly Message[], from: State = initialState([host, ofVm])): State =>
+  messages.reduce((state, message, at) => nextState(state, message, at), from);
+
+const tick = trigger('tick', 7, [a]);
+const whole = batch('whole', tick, hostReading('1'), reading(a, '2'));
+// Made anew for each: its values change.
+const started = (): State => after([tick, whole]);
+
+describe('The first snapshot', () => {
+  it('is due when everything has been collected once, and is of its tick', () => {
+    expect(after([tick]).due).toBeUndefined();
+    expect(after([tick, batch('whole', tick, reading(a, '2'))]).due).toBeUndefined();
+    expect(started().due).toEqual({ cause: 'tick', at: 7 });
+  });
+
+  it('is due when it is overdue, but not before a tick has been collected', () => {
+    expect(after([OVERDUE]).due).toBeUndefined();
+    expect(after([tick, OVERDUE]).due).toBeUndefined();
+    expect(after([tick, OVERDUE, batch('whole', tick)]).due).toEqual({ cause: 'tick', at: 7 });
+    expect(after([tick, batch('whole', tick), OVERDUE]).due).toEqual({ cause: 'tick', at: 7 });
+  });
+
+  it('waits for no domain while libvirt is away', () => {
+    const away = { ...tick, inventory: { ...tick.inventory, connected: false } };
+    expect(after([away, batch('whole', away, hostReading('1'))]).due).toEqual({ cause: 'tick', at: 7 });
+  });
+});
+
+describe('A later snapshot', () => {
+  it('is due with each whole tick', () => {
+    const next = { ...tick, tick: 1, at: 8 };
+    expect(after([next], started()).due).toBeUndefined();
+    expect(after([next, batch('whole', next)], started()).due).toEqual({ cause: 'tick', at: 8 });
+  });
+
+  it('is due when a domain has gone, and of one that has come with its first values', () => {
+    const gone = trigger('domains', 9, [], { gone: new Set(['a 1']) });
+    expect(after([gone], started()).due).toEqual({ cause: 'change', at: 9 });
+    const come = trigger('domains', 9, [a, b], { due: [b] });
+    expect(after([come], started()).due).toBeUndefined();
+    expect(after([come, batch('whole', come, reading(b, '3'))], started()).due).toEqual({ cause: 'change', at: 9 });
+  });
+
+  it('is due when a domain is defined, but not while others are being collected, with which it is shown', () => {
+    const defined = trigger('domains', 9, [a], { due: [] });
+    const known: readonly KnownDomain[] = [knownOf(a), { uuid: 'c', name: 'c', persistent: true }];
+    const inventory = { ...defined.inventory, known };
+    expect(after([{ ...defined, inventory }], started()).due).toEqual({ cause: 'change', at: 9 });
+    expect(after([{ ...defined, inventory, due: [a] }], started()).due).toBeUndefined();
+  });
+
+  it('is due with what comes late, if it is news', () => {
+    expect(after([batch('late', tick, reading(a, '2'))], started()).due).toBeUndefined();
+    // Of a run that has ended.
+    expect(after([batch('late', tick, reading({ ...a, id: 5 }, '3'))], started()).due).toBeUndefined();
+    expect(nextState(started(), batch('late', tick, reading(a, '3')), 123).due).toEqual({ cause: 'change', at: 123 });
+  });
+
+  it('has the same objects as the one before where nothing changed, and the domains by their ids', () => {
+    const due = { cause: 'tick', at: 8 } as const;
+    const both = trigger('tick', 8, [b, a]);
+    const state = after([both, batch('whole', both, reading(a, '3'), reading(b, '4'))], started());
+    const before = snapshotOf(state, due, undefined);
+    expect(before.domainMetrics.map(({ domain }) => domain)).toEqual([a, b]);
+    const now = snapshotOf(after([batch('late', both, reading(b, '5'))], state), due, before);
+    expect(now.host).toBe(before.host);
+    expect(now.domainMetrics[0]).toBe(before.domainMetrics[0]);
+    expect(now.domainMetrics[1]).not.toBe(before.domainMetrics[1]);
+  });
+});
