@@ -1,25 +1,34 @@
-import { defer, EMPTY, repeat, timer } from 'rxjs';
+import { EMPTY, expand, map, mergeMap, of, timer } from 'rxjs';
 import type { Observable, SchedulerLike } from 'rxjs';
 
 /** Milliseconds of work before the event loop gets a turn. */
 const SLICE = 3;
 
-/** Applies `work` to each item in slices of 3 ms with turns of the event loop in between; then completes. */
-export const inTimeSlices$ = <T>(
+interface Slice<T, R> {
+  readonly results: readonly R[];
+  readonly rest: readonly T[];
+}
+
+const sliceOf = <T, R>(items: readonly T[], project: (item: T) => R, scheduler: SchedulerLike): Slice<T, R> => {
+  const end = scheduler.now() + SLICE;
+  const results: R[] = [];
+  for (const item of items) {
+    results.push(project(item));
+    if (scheduler.now() >= end) break;
+  }
+  return { results, rest: items.slice(results.length) };
+};
+
+/** Projects each item in slices of 3 ms with turns of the event loop in between, and emits the results. */
+export const inTimeSlices$ = <T, R>(
   items: readonly T[],
-  work: (item: T) => void,
+  project: (item: T) => R,
   scheduler: SchedulerLike,
-): Observable<never> =>
-  defer(() => {
-    let next = 0;
-    const slice$ = defer(() => {
-      const end = scheduler.now() + SLICE;
-      for (const item of items.slice(next)) {
-        next += 1;
-        work(item);
-        if (scheduler.now() >= end) break;
-      }
-      return EMPTY;
-    });
-    return slice$.pipe(repeat({ delay: () => (next < items.length ? timer(0, scheduler) : EMPTY) }));
-  });
+): Observable<R> =>
+  of(items).pipe(
+    map((all) => sliceOf(all, project, scheduler)),
+    expand(({ rest }) =>
+      rest.length === 0 ? EMPTY : timer(0, scheduler).pipe(map(() => sliceOf(rest, project, scheduler))),
+    ),
+    mergeMap(({ results }) => results),
+  );
