@@ -25,7 +25,7 @@ export interface PrivateDisk {
   /** Updates the disk. Between ticks a disk that is up to date or failing is skipped. */
   readonly keep: (host: MetricsXml, own: DomainXml | undefined, tick: boolean) => UpdateResult;
   /** True if the disk has not been written for long. */
-  readonly leftBehind: () => boolean;
+  readonly isStale: () => boolean;
   /** Removes the file if it is still the same; returns true if it did, and throws if it cannot be removed. */
   readonly remove: () => boolean;
   /** Closes the file; its document stays. */
@@ -90,7 +90,7 @@ export const privateDisk = (uuid: string, paths: PrivatePaths, options: PrivateD
         return { state: 'failed', bytes: 0, leftOut: 0, warnings: trouble === before ? [] : [trouble] };
       }
     },
-    leftBehind: () => isStale(path),
+    isStale: () => isStale(path),
     remove: () => {
       if (target === undefined) return false;
       const ours = !target.gone();

@@ -1,4 +1,4 @@
-import { concat, defer, finalize, from, NEVER, of } from 'rxjs';
+import { concat, defer, finalize, map, mergeMap, NEVER } from 'rxjs';
 import type { Observable, SchedulerLike } from 'rxjs';
 
 import type { Snapshot } from '../../model/metric.ts';
@@ -10,7 +10,6 @@ import type { PrivateDiskOptions } from './private-disk.ts';
 import { privatePaths } from './private-paths.ts';
 import { privateDiskSet } from './private-disk-set.ts';
 import type { UpdateSummary } from './private-disk-set.ts';
-import { inTimeSlices$ } from '../../rx/in-time-slices.ts';
 import { number } from './resilient-disk.ts';
 
 export interface PrivateDisksOptions extends PrivateDiskOptions {
@@ -31,14 +30,14 @@ const warnings = (all: readonly string[]): readonly SinkReport[] => {
 
 const disks = (count: number): string => `${number(count)} ${count === 1 ? 'disk' : 'disks'}`;
 
-const reports = (snapshot: Snapshot, round: UpdateSummary): readonly SinkReport[] => {
-  const { count, changed, failed, removed, bytes, leftOut } = round;
+const reports = (snapshot: Snapshot, summary: UpdateSummary): readonly SinkReport[] => {
+  const { count, changed, failed, removed, bytes, leftOut } = summary;
   const rest = [
     ...(failed === 0 ? [] : [`${number(failed)} failed`]),
     ...(removed === 0 ? [] : [`${number(removed)} removed`]),
   ];
   const message = [disks(count), `${number(changed)} changed`, `${number(bytes)} bytes written`, ...rest].join(', ');
-  return [...warnings(round.warnings), { kind: 'written', snapshot, message, bytes, leftOut }];
+  return [...warnings(summary.warnings), { kind: 'written', snapshot, message, bytes, leftOut }];
 };
 
 /**
@@ -49,26 +48,17 @@ export const privateDisks = ({ path, scheduler, backoff, ...options }: PrivateDi
   const paths = privatePaths(path, options.owner);
   const open$ = defer(() => {
     paths.makeFolder();
-    const kept = privateDiskSet(paths, options);
+    const { adopt$, update$, close } = privateDiskSet(paths, options, scheduler);
     const write$ = (snapshot: Snapshot): Observable<SinkReport> =>
       defer(() => {
         paths.makeFolder();
-        const { keeping, strays, round } = kept.steps(snapshot);
-        return concat(
-          inTimeSlices$(keeping, (step) => step(), scheduler),
-          defer(() => inTimeSlices$(strays(), (step) => step(), scheduler)),
-          defer(() => from(reports(snapshot, round))),
-        );
+        return update$(snapshot).pipe(mergeMap((summary) => reports(snapshot, summary)));
       });
-    const writer = (): Writer => ({
-      opened: `${path}, ${number(wholeChunks(options.size))} bytes each: ${disks(kept.count())} taken over`,
-      write$,
-    });
-    return concat(
-      inTimeSlices$(paths.found(), kept.adopt, scheduler),
-      defer(() => of(writer())),
-      NEVER,
-    ).pipe(finalize(kept.close));
+    const size = number(wholeChunks(options.size));
+    const writer$ = adopt$.pipe(
+      map((count): Writer => ({ opened: `${path}, ${size} bytes each: ${disks(count)} taken over`, write$ })),
+    );
+    return concat(writer$, NEVER).pipe(finalize(close));
   });
   return deliverLatest('private disks', open$, { scheduler, ...(backoff === undefined ? {} : { backoff }) });
 };
