@@ -27,12 +27,8 @@ describe('inTimeSlices$', () => {
   });
 
   it('gives others a turn after a slice, and goes on where it was', () => {
-    expect(happens(2, 1, 5, 0)).toEqual([
-      ...['works 2', 'works 1', 'result 2', 'result 1'],
-      ...['works 5', 'result 5'],
-      'another',
-      ...['works 0', 'result 0', 'complete'],
-    ]);
+    const [first, second, third] = ['works 2, works 1, result 2, result 1', 'works 5, result 5', 'works 0, result 0'];
+    expect(happens(2, 1, 5, 0).join(', ')).toBe([first, second, 'another', third, 'complete'].join(', '));
   });
 
   it('completes at once without items', () => {
