@@ -35,6 +35,14 @@ describe('the documentation', () => {
     expect(broken).toEqual([]);
   });
 
+  it.each(pages)('%s has lines of at most 120 columns, but for tables and code', (page) => {
+    const long = read(page)
+      .replace(/^```[\s\S]*?^```/gm, '')
+      .split('\n')
+      .filter((line) => line.length > 120 && !line.startsWith('|') && !/^ *\|/.test(line) && !/^(?:#|!?\[)/.test(line));
+    expect(long).toEqual([]);
+  });
+
   it('has each page of docs in its index', () => {
     const index = read('docs/README.md');
     const missing = readdirSync(path.join(root, 'docs')).filter(
