@@ -75,7 +75,8 @@ export const distrusted = (folder: string, owner: Owner = ownUser()): Distrusted
 export const missingOrDistrusted = (folder: string, owner: Owner = ownUser()): Distrusted | undefined => {
   const found = walked(folder, owner);
   if (found === 'trusted') return undefined;
-  return found === 'missing' ? { at: folder, reason: `ENOENT: ${folder} does not exist` } : found;
+  if (found !== 'missing') return found;
+  return { at: folder, reason: `ENOENT: no such file or directory. Run as root: mkdir -p ${shellWord(folder)}` };
 };
 
 /** True if a folder exists and is trusted, which lasts. A missing one could become another user's link. */

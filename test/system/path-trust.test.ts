@@ -31,7 +31,10 @@ describe('CASE F7: a folder', () => {
 
   it("CASE F1: that is missing is a fault where root makes a name in it: it may come to be another user's link", () => {
     const missing = join(top, 'none');
-    expect(missingOrDistrusted(missing)).toEqual({ at: missing, reason: `ENOENT: ${missing} does not exist` });
+    expect(missingOrDistrusted(missing)).toEqual({
+      at: missing,
+      reason: `ENOENT: no such file or directory. Run as root: mkdir -p ${missing}`,
+    });
     expect(missingOrDistrusted(top)).toBeUndefined();
   });
 

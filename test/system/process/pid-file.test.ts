@@ -115,7 +115,7 @@ describe('FAULTS 55: the pid file', () => {
 
   it('in a directory that does not exist or cannot be written is a clear error', () => {
     expect(() => claimPidFile(path.join(directory, 'none', 'pid'))).toThrow(
-      /^The pid file .*none\/pid cannot be written: ENOENT: .*\/none does not exist, or name another with --pid-file$/,
+      /^The pid file .*none\/pid cannot be written: ENOENT: no such file or directory\. Run as root: mkdir -p .*\/none, or name another with --pid-file$/,
     );
     expect(() => claimPidFile('/proc/vhostmd.pid')).toThrow(/^The pid file \/proc\/vhostmd\.pid cannot be written: /);
   });
