@@ -2,7 +2,7 @@ import { EMPTY, expand, map, mergeMap, of, timer } from 'rxjs';
 import type { Observable, SchedulerLike } from 'rxjs';
 
 /** Milliseconds of work before the event loop gets a turn. */
-const SLICE = 3;
+const SLICE_MS = 3;
 
 interface Slice<T, R> {
   readonly results: readonly R[];
@@ -10,7 +10,7 @@ interface Slice<T, R> {
 }
 
 const sliceOf = <T, R>(items: readonly T[], project: (item: T) => R, scheduler: SchedulerLike): Slice<T, R> => {
-  const end = scheduler.now() + SLICE;
+  const end = scheduler.now() + SLICE_MS;
   const results: R[] = [];
   for (const item of items) {
     results.push(project(item));

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 
 import { tokenBucket } from '../../src/sinks/virtio-serial/token-bucket.ts';
 import { INVALID_REQUEST } from '../../src/sinks/virtio-serial/reply.ts';
-import { allowance, session } from '../../src/sinks/virtio-serial/guest-session.ts';
+import { allowance, guestSession } from '../../src/sinks/virtio-serial/guest-session.ts';
 import { fuzz, joined, TIMEOUT } from './fuzz.ts';
 
 const METRICS = '<metrics>\n</metrics>\n\n';
@@ -129,7 +129,7 @@ it(
       // Few bytes a second for some, so that this limit is met as well.
       const budget = allowance(scheduler);
       const bytes = few > 0 ? tokenBucket(few * 64, 512, () => scheduler.now()) : budget.bytes;
-      const talking = session({ replies: budget.replies, bytes }, { write, resume }, () => METRICS, scheduler);
+      const talking = guestSession({ replies: budget.replies, bytes }, { write, resume }, () => METRICS, scheduler);
       const wait = (time: number): void => {
         let left = time;
         while (stalled !== undefined && stalled <= scheduler.now() + left) {

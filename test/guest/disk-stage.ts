@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach } from 'vitest';
 
 import type { DomainMetrics, Sample } from '../../src/model/metric.ts';
 import { metricsXml } from '../../src/model/metrics-xml.ts';
-import { HEADER_SIZE, parseHeader, sumOf, words } from '../../src/sinks/metrics-disk/format.ts';
+import { HEADER_SIZE, parseHeader, sumOf, uint32BE } from '../../src/sinks/metrics-disk/format.ts';
 import { openDisk } from '../../src/sinks/metrics-disk/open-disk.ts';
 import { uniqueSums } from '../../src/sinks/metrics-disk/checksum-padding.ts';
 import { snapshot } from '../../src/testing/snapshots.ts';
@@ -33,7 +33,7 @@ export const forge = (
   { size = 65_536, sum = sumOf(content, 0, content.length) }: { readonly size?: number; readonly sum?: number } = {},
 ): void => {
   const bytes = Buffer.alloc(size);
-  words(0x6d766264, 0, sum, content.length).copy(bytes);
+  uint32BE(0x6d766264, 0, sum, content.length).copy(bytes);
   content.copy(bytes, HEADER_SIZE);
   writeFileSync(disk, bytes);
 };

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
 import { metricsXml } from '../../src/model/metrics-xml.ts';
-import { RESERVED, words } from '../../src/sinks/metrics-disk/format.ts';
+import { RESERVED, uint32BE } from '../../src/sinks/metrics-disk/format.ts';
 import { openDisk } from '../../src/sinks/metrics-disk/open-disk.ts';
 import { uniqueSums } from '../../src/sinks/metrics-disk/checksum-padding.ts';
 import { ofDomain, sample, snapshot } from '../../src/testing/snapshots.ts';
@@ -56,13 +56,13 @@ describe.each(SHELLS)('vm-dump-metrics in $name, with the programs of busybox on
 
   it('waits while a disk is busy, but not for ever', async () => {
     publish(disk(), [sample('Host', 'a')]);
-    overwrite(disk(), words(1), 4);
+    overwrite(disk(), uint32BE(1), 4);
     const { code, stdout, stderr } = await read('--wait', '1');
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toContain('busy');
     const running = startTool(shell, ['--device', disk(), '--wait', '20'], { PATH: bin() });
     await sleep(500);
-    overwrite(disk(), words(0), 4);
+    overwrite(disk(), uint32BE(0), 4);
     expect(await running.ended).toMatchObject({ code: 0, stdout: documentOn(disk()) });
   });
 
@@ -95,7 +95,7 @@ describe.each(SHELLS)('vm-dump-metrics in $name, with the programs of busybox on
 
   it.each([65_536 - RESERVED + 1, 65_536, 1 << 28, 0xffffffff])('refuses a length of %d', async (length) => {
     publish(disk(), [sample('Host', 'a')]);
-    overwrite(disk(), words(length), 12);
+    overwrite(disk(), uint32BE(length), 12);
     const { code, stdout, stderr } = await read();
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/is damaged: (it is too short|its content would be longer)/);

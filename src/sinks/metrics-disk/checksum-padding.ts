@@ -5,7 +5,7 @@
  * metric as much as needed, and after `<metrics>` a fixed length, so that nothing moves. Both differ between
  * consecutive documents, so that no mixture of the start of one and the end of another has the checksum of either.
  */
-const REMEMBERED = 4096;
+const REMEMBERED_SUMS = 4096;
 const SPACE = 0x20;
 const TAB = 0x09;
 const TABS_MOST = 31;
@@ -13,7 +13,7 @@ const TABS_MOST = 31;
  * Number of consecutive documents with different ends: a reader may be delayed over many updates, if it gets no
  * processor for ten milliseconds while the writer does not pause.
  */
-const ENDS = 1024;
+const REMEMBERED_ENDS = 1024;
 
 /** Most bytes of white space at the end: with 0 to 31 tabs it has 32 * 181 - 496 = 5,296 different sums. */
 export const PADDING_MOST = 180;
@@ -76,8 +76,8 @@ const firstFree = (): number => {
 
 /** Keeps the latest checksums, and finds the shortest white space with which the next one differs from all of them. */
 export const uniqueSums = () => {
-  const known = ring(REMEMBERED);
-  const ends = ring(ENDS);
+  const known = ring(REMEMBERED_SUMS);
+  const ends = ring(REMEMBERED_ENDS);
   let front = FRONT;
 
   const find = (base: number): Padding => {

@@ -4,7 +4,7 @@ import type { PrivateDisk } from './private-disk.ts';
 import { isUuid } from './private-paths.ts';
 
 /** Milliseconds between two searches for orphans. */
-const SWEEP_INTERVAL = 60_000;
+const SWEEP_INTERVAL_MS = 60_000;
 
 /** A private disk and its domain. */
 export interface Entry {
@@ -89,7 +89,7 @@ export const nextDiskSet = (
 ): DiskSet => {
   // A newer snapshot may have replaced a tick.
   const isTick = cause === 'tick' || tick !== before.tick;
-  const isSweep = isTick && domains !== undefined && at - before.sweptAt >= SWEEP_INTERVAL;
+  const isSweep = isTick && domains !== undefined && at - before.sweptAt >= SWEEP_INTERVAL_MS;
   const isSame = domains === undefined || domains === before.domains;
   return {
     ...before,

@@ -38,9 +38,9 @@ export class DiskInUse extends Error {}
 
 /** From <fcntl.h>; Node lacks it. Opens a file only for its metadata, without effect on a fifo or a device. */
 export const O_PATH = 0o10000000;
-const LOOK = O_PATH | constants.O_NOFOLLOW;
-const OPEN = constants.O_RDWR | constants.O_NONBLOCK;
-const CREATE = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_CREAT | constants.O_EXCL;
+const PATH_FLAGS = O_PATH | constants.O_NOFOLLOW;
+const OPEN_FLAGS = constants.O_RDWR | constants.O_NONBLOCK;
+const CREATE_FLAGS = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_CREAT | constants.O_EXCL;
 
 const kindOf = (stats: Stats): string | undefined => {
   if (stats.isFile()) return undefined;
@@ -73,7 +73,7 @@ const explain = (path: string, error: unknown, owner: Owner, found?: Stats): Err
 
 const openToLook = (path: string, at: string, owner: Owner): number | undefined => {
   try {
-    return openSync(at, LOOK);
+    return openSync(at, PATH_FLAGS);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw explain(path, error, owner);
@@ -91,7 +91,7 @@ const openThere = (path: string, at: string, owner: Owner): number | undefined =
     try {
       // Our own file may be read-only; root can write to it anyway.
       if (!isRoot() && found.uid === owner.uid && (found.mode & 0o200) === 0) chmodSync(real, found.mode | MODE);
-      return openSync(real, OPEN);
+      return openSync(real, OPEN_FLAGS);
     } catch (error) {
       throw explain(path, error, owner, found);
     }
@@ -102,7 +102,7 @@ const openThere = (path: string, at: string, owner: Owner): number | undefined =
 
 const create = (path: string, owner: Owner): number => {
   const make = (): number => {
-    const fd = openSync(path, CREATE, MODE);
+    const fd = openSync(path, CREATE_FLAGS, MODE);
     if (isRoot()) fchownSync(fd, owner.uid, owner.gid);
     return fd;
   };

@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 
 import { emptyBody, withPadding } from './document-layout.ts';
 import type { DocumentBuffer } from './document-layout.ts';
-import { BUSY_OFFSET, HEADER_SIZE, SIGNATURE, SUM_OFFSET, words } from './format.ts';
+import { BUSY_OFFSET, HEADER_SIZE, SIGNATURE, SUM_OFFSET, uint32BE } from './format.ts';
 import { CLOSING } from '../../model/metrics-xml.ts';
 import { PADDING_MOST } from './checksum-padding.ts';
 import type { UniqueSums } from './checksum-padding.ts';
@@ -11,8 +11,8 @@ import type { UniqueSums } from './checksum-padding.ts';
 export type Pwrite = (fd: number, bytes: Uint8Array, offset: number, length: number, position: number) => number;
 
 const ZEROS = Buffer.alloc(1 << 20);
-const BUSY = words(1);
-const NOT_BUSY = words(0);
+const BUSY = uint32BE(1);
+const NOT_BUSY = uint32BE(0);
 
 /** Writes all bytes at a position of a file, in as many calls as necessary. */
 export const writeAll = (pwrite: Pwrite, fd: number, bytes: Uint8Array, length: number, position: number): void => {
@@ -65,7 +65,7 @@ export const updater = (fd: number, size: number, sums: UniqueSums, pwrite: Pwri
     write(Buffer.concat([content.subarray(body.length)], cleared - body.length), HEADER_SIZE + body.length);
     writeZeros(pwrite, fd, HEADER_SIZE + cleared, HEADER_SIZE + old);
     write(content.subarray(0, body.length), HEADER_SIZE);
-    write(words(padding.sum, length), SUM_OFFSET);
+    write(uint32BE(padding.sum, length), SUM_OFFSET);
     release();
     end = length;
     return { body, sum: padding.sum, bytes: length };
@@ -81,7 +81,7 @@ export const updater = (fd: number, size: number, sums: UniqueSums, pwrite: Pwri
 
   return {
     /** Makes the file a metrics disk; readers wait until the next `put`. */
-    sign: (): void => write(words(SIGNATURE, 1), 0),
+    sign: (): void => write(uint32BE(SIGNATURE, 1), 0),
     put,
     /** Clears the busy flag. */
     release,

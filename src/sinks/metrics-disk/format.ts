@@ -25,7 +25,7 @@ export const parseHeader = (bytes: Buffer): Header => ({
 });
 
 /** Encodes numbers as big-endian uint32, as in the header. */
-export const words = (...numbers: readonly number[]): Buffer => {
+export const uint32BE = (...numbers: readonly number[]): Buffer => {
   const bytes = Buffer.alloc(4 * numbers.length);
   numbers.forEach((number, index) => bytes.writeUInt32BE(number, 4 * index));
   return bytes;

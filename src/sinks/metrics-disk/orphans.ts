@@ -8,7 +8,7 @@ import { SIGNATURE } from './format.ts';
  * Milliseconds without a write after which a disk is stale. The hook makes a disk before libvirt reports the domain,
  * and a big VM starts slowly; disks in use are touched at every tick.
  */
-const YOUNG = 300_000;
+const STALE_AFTER_MS = 300_000;
 
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
@@ -38,7 +38,7 @@ export const isMetricsDisk = (path: string): boolean => withFile(path, hasSignat
 /** True if a file has not been written or touched for long, or does not exist. */
 export const isStale = (path: string): boolean => {
   const stats = statPath(path);
-  return stats === undefined || Date.now() - stats.mtimeMs > YOUNG;
+  return stats === undefined || Date.now() - stats.mtimeMs > STALE_AFTER_MS;
 };
 
 /** Removes a file if it is a stale metrics disk that is not in use. Returns true if it did. */

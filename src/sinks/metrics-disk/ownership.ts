@@ -12,7 +12,7 @@ export const MODE = 0o644;
 const MODE_BITS = 0o7777;
 
 // Largest size in a configuration, in bytes.
-const LONGEST = 256 << 20;
+const MAX_DISK_BYTES = 256 << 20;
 
 // Uids of QEMU in Debian and RHEL, for hosts without the account.
 const QEMU_UIDS: ReadonlySet<number> = new Set([64_055, 107]);
@@ -44,7 +44,7 @@ export const wrongOwner = (path: string, { uid }: Stats, owner: Owner, code?: st
 const isDiskOrBlank = (fd: number, { size }: Stats): boolean => {
   const head = Buffer.alloc(64);
   const length = readSync(fd, head, 0, head.length, 0);
-  if (size > LONGEST) return false;
+  if (size > MAX_DISK_BYTES) return false;
   return head.every((byte) => byte === 0) || (length >= 4 && head.readUInt32BE(0) === SIGNATURE);
 };
 

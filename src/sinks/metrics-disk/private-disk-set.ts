@@ -16,7 +16,7 @@ import type { PrivatePaths } from './private-paths.ts';
  * Milliseconds for which the disk of an ended domain stays: if the domain starts again at once, the hook has already
  * found the disk in place.
  */
-const REMOVE_AFTER = 3000;
+const REMOVAL_DELAY_MS = 3000;
 
 /** Result of a snapshot on all disks. */
 export interface UpdateSummary {
@@ -89,7 +89,7 @@ export const privateDiskSet = (paths: PrivatePaths, options: PrivateDiskOptions,
     };
     return [...set.entries.values()].flatMap((entry) => {
       if (entry.role === 'known' || (entry.role === 'adopted' && set.domains === undefined)) return () => keep(entry);
-      return entry.role === 'gone' && set.isTick && snapshot.at - entry.goneAt >= REMOVE_AFTER
+      return entry.role === 'gone' && set.isTick && snapshot.at - entry.goneAt >= REMOVAL_DELAY_MS
         ? () => remove(entry)
         : [];
     });

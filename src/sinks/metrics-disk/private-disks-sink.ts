@@ -20,12 +20,12 @@ export interface PrivateDisksOptions extends PrivateDiskOptions {
 }
 
 /** Most warnings of one snapshot: a problem that all disks share must not flood the log. */
-const TOLD = 10;
+const MAX_WARNINGS = 10;
 
 const warnings = (all: readonly string[]): readonly SinkReport[] => {
-  const rest = all.length - TOLD;
+  const rest = all.length - MAX_WARNINGS;
   const more = rest > 0 ? [`${number(rest)} more warnings about private disks at the same time`] : [];
-  return [...all.slice(0, TOLD), ...more].map((message) => ({ kind: 'warning', message }));
+  return [...all.slice(0, MAX_WARNINGS), ...more].map((message) => ({ kind: 'warning', message }));
 };
 
 const disks = (count: number): string => `${number(count)} ${count === 1 ? 'disk' : 'disks'}`;

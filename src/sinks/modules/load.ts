@@ -13,7 +13,7 @@ import { resolve } from './resolve-hook.ts';
 export type LoadedModule = Result<SinkDefinition>;
 
 /** Milliseconds that a module may take to load. */
-const PATIENCE = 10_000;
+const LOAD_TIMEOUT_MS = 10_000;
 
 const OPTION_TYPES: readonly OptionRule['type'][] = ['text', 'integer', 'seconds', 'boolean', 'choice'];
 
@@ -69,10 +69,10 @@ const load = async (url: string): Promise<LoadedModule> => {
   try {
     hook();
     // The timer also keeps the process alive, which has nothing else to do at the start.
-    const late = sleep(PATIENCE, undefined, { signal: waiting.signal }).catch(() => undefined);
+    const late = sleep(LOAD_TIMEOUT_MS, undefined, { signal: waiting.signal }).catch(() => undefined);
     const loaded: unknown = await Promise.race([import(url), late]);
     if (loaded === undefined)
-      return failure(`does not load within ${PATIENCE / 1000} s: does it await something at its top level?`);
+      return failure(`does not load within ${LOAD_TIMEOUT_MS / 1000} s: does it await something at its top level?`);
     const exported = isRecord(loaded) ? loaded['default'] : undefined;
     const error = shapeError(exported);
     // `shapeError` has checked the shape.

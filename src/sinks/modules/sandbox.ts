@@ -22,7 +22,7 @@ import { type Backoff, retryWithBackoff } from '../../rx/retry-with-backoff.ts';
 import type { Sink, SinkReport } from '../sink.ts';
 
 const DEFAULT_BACKOFF: Backoff = { first: 1000, most: 30_000 };
-const MESSAGE = 512;
+const MAX_MESSAGE_LENGTH = 512;
 
 /** Freezes a value deeply. A frozen object counts as frozen deeply. */
 const frozen = <T>(value: T): T => {
@@ -37,7 +37,7 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 // A module may emit anything; the log and the daemon rely on the shape.
 const reportOf = (report: unknown): SinkReport => {
   const { kind, message, snapshot, stage, bytes, leftOut } = isRecord(report) ? report : {};
-  const text = escapeForLog(typeof message === 'string' ? message : '', MESSAGE);
+  const text = escapeForLog(typeof message === 'string' ? message : '', MAX_MESSAGE_LENGTH);
   if (kind === 'opened' || kind === 'warning') return { kind, message: text };
   if (kind === 'failed') return { kind, stage: stage === 'write' ? 'write' : 'open', message: text };
   if (kind === 'written' && isRecord(snapshot) && typeof snapshot['at'] === 'number') {
@@ -57,8 +57,8 @@ const reportOf = (report: unknown): SinkReport => {
 };
 
 /** Number of reports that pass at once, and milliseconds before another one may pass. */
-const BURST = 5;
-const PAUSE = 60_000;
+const REPORTS_AT_ONCE = 5;
+const MS_PER_REPORT = 60_000;
 
 interface Limited {
   /** Number of reports that may pass at `at`. */
@@ -80,7 +80,7 @@ const nextLimited = (before: Limited, { value, timestamp: at }: Timestamp<SinkRe
   if (value === before.failure) return { ...before, reports: [] };
   const failure = isFailure ? value : before.failure;
   const report: SinkReport = isFailure ? { kind: 'failed', stage: 'open', message: value } : value;
-  const allowed = Math.min(BURST, before.allowed + (at - before.at) / PAUSE);
+  const allowed = Math.min(REPORTS_AT_ONCE, before.allowed + (at - before.at) / MS_PER_REPORT);
   if (allowed < 1) return { allowed, at, leftOut: before.leftOut + 1, failure, reports: [] };
   const message = `Too many reports: ${before.leftOut} were dropped`;
   const reports: readonly SinkReport[] = before.leftOut === 0 ? [report] : [{ kind: 'warning', message }, report];
@@ -124,11 +124,11 @@ export const sandboxed = (
         retryWithBackoff({
           scheduler,
           backoff,
-          report: (error) => of(escapeForLog(reasonOf(error), MESSAGE)),
+          report: (error) => of(escapeForLog(reasonOf(error), MAX_MESSAGE_LENGTH)),
           isWell: ({ kind }) => kind === 'written',
         }),
         timestamp(scheduler),
-        scan(nextLimited, { allowed: BURST, at: scheduler.now(), leftOut: 0, failure: '', reports: [] }),
+        scan(nextLimited, { allowed: REPORTS_AT_ONCE, at: scheduler.now(), leftOut: 0, failure: '', reports: [] }),
         mergeMap(({ reports }) => reports),
       );
     }),

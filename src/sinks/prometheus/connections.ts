@@ -2,11 +2,11 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 // Milliseconds for reading an answer; a scraper is faster.
-const TAKING = 30_000;
+const ANSWER_TIMEOUT_MS = 30_000;
 // Connections at a time. Another one closes the oldest, so that idle connections cannot lock a scraper out.
-const MOST = 32;
+const MAX_CONNECTIONS = 32;
 // Requests that may wait for an earlier answer; each costs some KiB.
-const WAITING = 8;
+const MAX_WAITING_REQUESTS = 8;
 
 /** Answers a request. Returns before the answer is sent. */
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -23,7 +23,7 @@ export const limited = (server: Server, answer: Answer): (() => void) => {
     connections.set(socket, { busy: false, waiting: [] });
     socket.once('close', () => connections.delete(socket));
     const [oldest] = connections.keys();
-    if (connections.size > MOST) oldest?.destroy();
+    if (connections.size > MAX_CONNECTIONS) oldest?.destroy();
   });
   server.on('request', (request, response) => {
     const { socket } = request;
@@ -32,7 +32,7 @@ export const limited = (server: Server, answer: Answer): (() => void) => {
     if (connection === undefined || socket.destroyed) return;
     const begin = (): void => {
       connection.busy = true;
-      const late = setTimeout(() => socket.destroy(), TAKING).unref();
+      const late = setTimeout(() => socket.destroy(), ANSWER_TIMEOUT_MS).unref();
       response.once('close', () => {
         clearTimeout(late);
         connection.busy = false;
@@ -42,7 +42,7 @@ export const limited = (server: Server, answer: Answer): (() => void) => {
     };
     if (!connection.busy) return begin();
     connection.waiting.push(begin);
-    if (connection.waiting.length > WAITING) {
+    if (connection.waiting.length > MAX_WAITING_REQUESTS) {
       connection.waiting.length = 0;
       socket.destroy();
     }

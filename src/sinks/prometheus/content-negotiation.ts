@@ -12,7 +12,7 @@ interface Choice {
 }
 
 // Most choices that are read. The server limits the header; this limits the work.
-const MOST = 32;
+const MAX_MEDIA_TYPES = 32;
 
 const qOf = (text: string | undefined): number => {
   if (text === undefined) return 1;
@@ -23,7 +23,7 @@ const qOf = (text: string | undefined): number => {
 const choicesOf = (header: string): readonly Choice[] =>
   header
     .toLowerCase()
-    .split(',', MOST)
+    .split(',', MAX_MEDIA_TYPES)
     .map((choice) => {
       const [name = '', ...rest] = choice.split(';').map((part) => part.trim());
       const parameters = new Map(

@@ -17,16 +17,17 @@ export const END: Readonly<Record<Format, string>> = { text: '', openmetrics: '#
 const UNWANTED = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu;
 // Fast path for most texts.
 const PLAIN = /^[ -~]*$/;
-const MOST = 512;
+const MAX_LABEL_LENGTH = 512;
 
 const shown = (text: string): string => {
   const visible = text.replaceAll(/[\t\n\r]/g, ' ').replaceAll(UNWANTED, '\u{fffd}');
-  const characters = visible.length > MOST ? [...visible] : [];
-  return characters.length > MOST ? `${characters.slice(0, MOST - 1).join('')}…` : visible;
+  const characters = visible.length > MAX_LABEL_LENGTH ? [...visible] : [];
+  return characters.length > MAX_LABEL_LENGTH ? `${characters.slice(0, MAX_LABEL_LENGTH - 1).join('')}…` : visible;
 };
 
 /** Converts any text to the value of a label: one line without control characters, at most 512 characters. */
-export const labelText = (text: string): string => (text.length <= MOST && PLAIN.test(text) ? text : shown(text));
+export const labelText = (text: string): string =>
+  text.length <= MAX_LABEL_LENGTH && PLAIN.test(text) ? text : shown(text);
 
 const labelTexts = (labels: Labels): Labels =>
   Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, labelText(value)]));

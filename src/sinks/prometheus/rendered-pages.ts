@@ -10,7 +10,7 @@ import { END, familiesText, type Format } from './exposition.ts';
 
 const compressed = promisify(gzip);
 // Milliseconds for which scrapes share a page with the daemon's own figures, which change all the time.
-const FRESH = 1000;
+const PAGE_LIFETIME_MS = 1000;
 
 const NONE = { families: [], leftOut: 0 };
 
@@ -65,7 +65,7 @@ export const answers = ({ newest, telemetry, now }: Sources): ((variant: Variant
   return async (variant) => {
     const snapshot = newest();
     const isNewest = page !== undefined && page.part.snapshot === snapshot;
-    if (page === undefined || !isNewest || now() - page.at >= FRESH) {
+    if (page === undefined || !isNewest || now() - page.at >= PAGE_LIFETIME_MS) {
       page = whole(page !== undefined && isNewest ? page.part : ofSnapshot(snapshot));
     }
     return await page.bytes(variant);

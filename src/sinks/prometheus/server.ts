@@ -17,9 +17,9 @@ export interface Pages {
 }
 
 // Milliseconds for sending a request; a scraper is faster.
-const ASKING = 5000;
-const IDLE = 60_000;
-const HEADERS = 8192;
+const REQUEST_TIMEOUT_MS = 5000;
+const IDLE_TIMEOUT_MS = 60_000;
+const MAX_HEADER_BYTES = 8192;
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || !['0', undefined].includes(headers['content-length']);
@@ -68,10 +68,10 @@ const answer = ({ path, render }: Pages, request: IncomingMessage, response: Ser
 /** Makes a server for one page, whose memory and time no client can exhaust. It does not listen yet. */
 export const pageServer = (pages: Pages): { readonly server: Server; readonly closeAll: () => void } => {
   const server = createServer({
-    maxHeaderSize: HEADERS,
-    headersTimeout: ASKING,
-    requestTimeout: ASKING,
-    keepAliveTimeout: IDLE,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: IDLE_TIMEOUT_MS,
     connectionsCheckingInterval: 1000,
   });
   return { server, closeAll: limited(server, (request, response) => answer(pages, request, response)) };

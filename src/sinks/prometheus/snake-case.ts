@@ -2,7 +2,7 @@ import type { Context } from '../../model/metric.ts';
 import { baseUnit } from '../../model/units.ts';
 import { nameOf } from './unit-names.ts';
 
-const MOST = 120;
+const MAX_NAME_LENGTH = 120;
 
 /** Converts a name to the style of Prometheus: `TotalCPUTime` to `total_cpu_time`, `NumCPUs` to `num_cpus`. */
 export const snakeCase = (name: string): string => {
@@ -11,7 +11,7 @@ export const snakeCase = (name: string): string => {
     .replaceAll(/([A-Z]{2,}s)(?![a-z])/g, (plural) => `${plural.charAt(0)}${plural.slice(1).toLowerCase()}_`)
     .replaceAll(/([A-Z]+)([A-Z][a-z])/g, '$1_$2')
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2');
-  return nameOf(words).slice(0, MOST).replace(/_+$/, '') || 'metric';
+  return nameOf(words).slice(0, MAX_NAME_LENGTH).replace(/_+$/, '') || 'metric';
 };
 
 const joined = (words: readonly string[], otherwise: string): string => words.join('_') || otherwise;

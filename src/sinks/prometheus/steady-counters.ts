@@ -17,10 +17,10 @@ interface Counter {
 export const HOST = 'host';
 
 // A host counter that falls by more than this, and to less than half, has restarted. In base units (seconds, bytes).
-const JITTER = 10;
+const JITTER_LIMIT = 10;
 
 const held = (before: Counter, value: number): Counter =>
-  value < before.value && (before.value - value <= JITTER || value >= before.value / 2)
+  value < before.value && (before.value - value <= JITTER_LIMIT || value >= before.value / 2)
     ? before
     : { value, carried: 0 };
 

@@ -8,7 +8,7 @@ export interface Unit {
 }
 
 export const NO_UNIT: Unit = { name: '', factor: 1 };
-const MOST = 30;
+const MAX_UNIT_LENGTH = 30;
 
 /** Converts text to a part of a metric's name: lower case, digits and single underscores. */
 export const nameOf = (text: string): string =>
@@ -20,7 +20,7 @@ export const nameOf = (text: string): string =>
 const amountOf = (text: string): Unit => {
   const known = baseUnit(text);
   if (known !== undefined) return { name: known.base, factor: known.factor };
-  return { name: nameOf(text).slice(0, MOST).replace(/_+$/, ''), factor: 1 };
+  return { name: nameOf(text).slice(0, MAX_UNIT_LENGTH).replace(/_+$/, ''), factor: 1 };
 };
 
 /** Looks up the unit of a `unit` attribute; an unknown one becomes the suffix of the name as it is. */

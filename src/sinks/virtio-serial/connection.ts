@@ -6,10 +6,10 @@ import type { SchedulerLike } from 'rxjs';
 import { probeDescriptors, SPARE_DESCRIPTORS } from '../../system/process/descriptors.ts';
 import { checkSocket, CLOSED, socketTrouble } from './socket-path.ts';
 import type { Allowance } from './guest-session.ts';
-import { session } from './guest-session.ts';
+import { guestSession } from './guest-session.ts';
 
 /** Read buffer of all sockets: each read is processed before the next one. */
-const shared = new Uint8Array(4096);
+const readBuffer = new Uint8Array(4096);
 
 /** Connects a socket. Its failure has a text that follows the path. */
 const open = (
@@ -20,23 +20,23 @@ const open = (
 ): (() => void) => {
   const socket = createConnection({
     path,
-    onread: { buffer: shared, callback: (length, bytes) => talk.received(bytes, length) },
+    onread: { buffer: readBuffer, callback: (length, bytes) => session.received(bytes, length) },
   });
   const write = (text: string): boolean => {
     socket.write(text, 'latin1', (error) => {
-      if (socket.writableLength === 0 && (error === undefined || error === null)) talk.drained();
+      if (socket.writableLength === 0 && (error === undefined || error === null)) session.drained();
     });
     // Bytes that the kernel has taken are no longer in Node's buffer.
     return socket.writableLength === 0;
   };
-  const talk = session(allowance, { write, resume: () => socket.resume() }, reply, scheduler);
+  const session = guestSession(allowance, { write, resume: () => socket.resume() }, reply, scheduler);
   const closed = (): void => ended(CLOSED);
   socket.on('connect', connected);
   socket.on('error', (error) => ended(socketTrouble(error, path)));
   socket.on('end', closed);
   socket.on('close', closed);
   return () => {
-    talk.close();
+    session.close();
     socket.destroy();
   };
 };

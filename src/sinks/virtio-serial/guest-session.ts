@@ -27,13 +27,13 @@ export const allowance = (scheduler: SchedulerLike): Allowance => ({
 
 /** Interface of the socket for a session. */
 export interface Line {
-  /** Returns false if the kernel has not taken all bytes. `session.drained` must be called when it has. */
+  /** Returns false if the kernel has not taken all bytes; `session.drained` is called at the latest when it has. */
   readonly write: (text: string) => boolean;
   /** Resumes reading after `received` has returned false. */
   readonly resume: () => void;
 }
 
-export interface Session {
+export interface GuestSession {
   /** Processes bytes, which are valid during the call only. Returns false to pause reading until `resume`. */
   readonly received: (bytes: Uint8Array, length: number) => boolean;
   readonly drained: () => void;
@@ -44,12 +44,12 @@ export interface Session {
  * Replies to the requests of one connection in their order. Requests beyond the rate wait, and so does everything while
  * the guest has not read a reply: nothing is read meanwhile, so that further bytes stay on the guest's side.
  */
-export const session = (
+export const guestSession = (
   { replies, bytes: budget }: Allowance,
   line: Line,
   reply: () => string,
   scheduler: SchedulerLike,
-): Session => {
+): GuestSession => {
   let reading = START;
   let due: string | undefined;
   /** Bytes after a request that waits for its reply. */

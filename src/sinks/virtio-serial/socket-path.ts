@@ -10,10 +10,10 @@ export const CHANNEL_NAME = 'org.github.vhostmd.1';
 /** struct sockaddr_un has 108 bytes, the last of which is a NUL. */
 const LONGEST_PATH = 107;
 
-const SHOWN = 200;
+const MAX_TEXT_LENGTH = 200;
 
 /** Quotes hostile text for a message. */
-export const quoted = (text: string): string => `"${escapeForLog(text, SHOWN)}"`;
+export const quoted = (text: string): string => `"${escapeForLog(text, MAX_TEXT_LENGTH)}"`;
 
 /** Failure after the other end has closed a connection. */
 export const CLOSED = 'was closed by QEMU; it is connected again when it can be';

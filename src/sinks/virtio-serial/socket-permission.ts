@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 
 import { escapeForLog } from '../../model/value.ts';
 
-const SHOWN = 200;
+const MAX_TEXT_LENGTH = 200;
 const GROUP_MAY_CONNECT = 0o020;
 const GROUP_MAY_ENTER = 0o010;
 
@@ -42,9 +42,9 @@ export const permissionTrouble = (path: string): string => {
   const refused = `may not be used by user ${user}`;
   if (barrier === undefined) return refused;
   const { at, stats } = barrier;
-  const what = at === path ? 'the socket' : `its folder ${escapeForLog(at, SHOWN)}`;
+  const what = at === path ? 'the socket' : `its folder ${escapeForLog(at, MAX_TEXT_LENGTH)}`;
   if ((stats.mode & (stats.isSocket() ? GROUP_MAY_CONNECT : GROUP_MAY_ENTER)) === 0)
-    return `${refused}: ${what} is for user ${stats.uid} only; give its group the right to use it: chmod g+rwx ${escapeForLog(at, SHOWN)}`;
+    return `${refused}: ${what} is for user ${stats.uid} only; give its group the right to use it: chmod g+rwx ${escapeForLog(at, MAX_TEXT_LENGTH)}`;
   const group = groupName(stats.gid);
   return `${refused}: ${what} is for group ${group}; join it and restart vhostmd: usermod --append --groups ${group} ${user}`;
 };
