@@ -26,6 +26,8 @@ interface State {
   /** Sockets of channels; null for domains without a channel. */
   readonly channels: Map<string, string | null>;
   known: readonly KnownDomain[] | undefined;
+  /** `known` is behind. */
+  stale: boolean;
 }
 
 const same = (a: Domain | undefined, b: Domain): boolean => a?.id === b.id && a.name === b.name;
@@ -117,6 +119,8 @@ const sameKnown = (one: KnownDomain, other: KnownDomain): boolean =>
 
 /** Updates `known`, once libvirt has been reached. Unchanged parts keep their objects. */
 const refresh = (state: State): void => {
+  if (!state.stale) return;
+  state.stale = false;
   if (!state.connected && state.known === undefined) return;
   const before = state.known ?? [];
   const byUuid = new Map(before.map((domain) => [domain.uuid, domain]));
@@ -148,12 +152,12 @@ export const inventory$ = <T>(
       defined: new Map(),
       channels: new Map(),
       known: undefined,
+      stale: false,
     };
-    let changed = false;
     const change$ = event$.pipe(
       filter((event, index) => {
         const news = apply(state, event);
-        changed ||= news;
+        state.stale ||= news;
         return news || index === 0;
       }),
       throttleTime(COALESCE, scheduler, { leading: true, trailing: true }),
@@ -161,8 +165,7 @@ export const inventory$ = <T>(
     );
     return merge(change$, look$).pipe(
       map((look) => {
-        if (changed) refresh(state);
-        changed = false;
+        refresh(state);
         const { connected, heard, domains } = state;
         return { inventory: { connected, heard, domains: new Map(domains), ...knownOf(state) }, look };
       }),

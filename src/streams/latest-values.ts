@@ -41,20 +41,19 @@ const sameSamples = (a: readonly Sample[], b: readonly Sample[]): boolean =>
   });
 
 const NONE: readonly never[] = [];
+const EMPTY: View = { samples: NONE, missing: NONE, late: NONE };
 
 /** Makes an empty store. `metrics`: those of its context, in the order of the configuration. */
 export const values = (metrics: readonly MetricDefinition[]): Values => {
   const latest = new Map<MetricDefinition, Value>();
-  let view: View = { samples: NONE, missing: NONE, late: NONE };
-  let changed = false;
-  let kept = true;
-  let goodUntil = Infinity;
+  // What was built last. It holds until tick `until`, a new value, or another `keepsLate`.
+  const shown = { view: EMPTY, keepsLate: true, until: Infinity };
 
-  const build = (tick: number, keepsLate: boolean): View => {
+  const build = (tick: number, keepsLate: boolean): View & { readonly until: number } => {
     const samples: Sample[] = [];
     const missing: MissingValue[] = [];
     const late: LateValue[] = [];
-    goodUntil = Infinity;
+    const ends: number[] = [];
     for (const metric of metrics) {
       const value = latest.get(metric);
       if (value === undefined) continue;
@@ -65,10 +64,10 @@ export const values = (metrics: readonly MetricDefinition[]): Values => {
       else {
         for (const sample of value.samples) samples.push(sample);
         if (tick >= end) late.push({ metric, tick: value.tick });
-        else goodUntil = Math.min(goodUntil, end);
+        else ends.push(end);
       }
     }
-    return { samples, missing, late };
+    return { samples, missing, late, until: Math.min(...ends) };
   };
 
   return {
@@ -80,18 +79,20 @@ export const values = (metrics: readonly MetricDefinition[]): Values => {
         ? { samples: outcome.samples, tick }
         : { samples: NONE, failure: { stage: outcome.stage, reason: outcome.reason }, tick };
       latest.set(metric, value);
-      changed = true;
+      shown.until = -Infinity;
     },
     view: (tick, keepsLate) => {
-      if (!changed && keepsLate === kept && tick < goodUntil) return view;
-      changed = false;
-      kept = keepsLate;
+      if (keepsLate === shown.keepsLate && tick < shown.until) return shown.view;
+      const { view } = shown;
       const next = build(tick, keepsLate);
       const samples = sameSamples(view.samples, next.samples) ? view.samples : next.samples;
       const missing = next.missing.length === 0 && view.missing.length === 0 ? view.missing : next.missing;
       const late = next.late.length === 0 && view.late.length === 0 ? view.late : next.late;
-      if (samples !== view.samples || missing !== view.missing || late !== view.late) view = { samples, missing, late };
-      return view;
+      const isSame = samples === view.samples && missing === view.missing && late === view.late;
+      shown.view = isSame ? view : { samples, missing, late };
+      shown.keepsLate = keepsLate;
+      shown.until = next.until;
+      return shown.view;
     },
   };
 };

@@ -1,4 +1,5 @@
 import {
+  BehaviorSubject,
   catchError,
   defer,
   finalize,
@@ -50,12 +51,13 @@ export const hostFacts = (
   connectionState$: Observable<ConnectionState>,
   scheduler: SchedulerLike,
 ): ((wanted: readonly HostFact[]) => Observable<HostFacts | undefined>) => {
-  let latest: HostFacts = {};
-  let reached = false;
+  // The latest answer about each fact; undefined until there is one.
+  const latest$ = new BehaviorSubject<HostFacts | undefined>(undefined);
   const calls = new Map<string, Observable<HostFacts>>();
   const remembered = (): HostFacts | undefined => {
-    const { 'host.cpus': _, ...rest } = latest;
-    return reached ? rest : undefined;
+    if (latest$.value === undefined) return undefined;
+    const { 'host.cpus': _, ...rest } = latest$.value;
+    return rest;
   };
   // A hanging call occupies a thread, so each connection has one call at a time.
   const call$ = (connection: Connection, wanted: readonly HostFact[]): Observable<HostFacts> => {
@@ -63,10 +65,7 @@ export const hostFacts = (
     const onTheWay$ = calls.get(key);
     if (onTheWay$ !== undefined) return onTheWay$;
     const new$ = connection.host$(wanted).pipe(
-      tap((facts) => {
-        latest = { ...latest, ...facts };
-        reached = true;
-      }),
+      tap((facts) => latest$.next({ ...latest$.value, ...facts })),
       finalize(() => calls.delete(key)),
       share({ connector: () => new ReplaySubject(1), resetOnRefCountZero: false }),
     );
@@ -80,7 +79,9 @@ export const hostFacts = (
         take(1),
         switchMap((link) => {
           if (!link.up) return of(remembered());
-          const overdue$ = wanted.every((fact) => fact in latest) ? timer(PATIENCE, scheduler) : NEVER;
+          const overdue$ = wanted.every((fact) => latest$.value?.[fact] !== undefined)
+            ? timer(PATIENCE, scheduler)
+            : NEVER;
           return race(
             call$(link.connection, wanted).pipe(catchError(() => of(remembered()))),
             overdue$.pipe(map(remembered)),
