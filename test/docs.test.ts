@@ -43,6 +43,15 @@ describe('the documentation', () => {
     expect(long).toEqual([]);
   });
 
+  it('has comments of at most 120 columns in the source', () => {
+    const sources = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' });
+    const long = sources
+      .filter((name) => /\.c?ts$/.test(name))
+      .flatMap((name) => read(`src/${name}`).split('\n'))
+      .filter((line) => line.length > 120 && /^ *(?:\/\/|\/?\*)/.test(line));
+    expect(long).toEqual([]);
+  });
+
   it('has each page of docs in its index', () => {
     const index = read('docs/README.md');
     const missing = readdirSync(path.join(root, 'docs')).filter(

@@ -12,40 +12,40 @@ import { KEPT_PERIODS, type Values, values, type View } from './latest-values.ts
 import type { Batch } from './poll.ts';
 import type { Trigger } from './trigger.ts';
 
-/** The first snapshot has waited long enough for its last value. */
+/** Message that the first snapshot has waited long enough for its last value. */
 export const OVERDUE = 'overdue';
 
-/** What snapshots are made of. */
+/** Input of the state. */
 export type Message = Trigger | Batch | typeof OVERDUE;
 
-/** Why a snapshot is due, and when that arose. */
+/** Cause of a snapshot that is due, and its time. */
 export type Due = Pick<Snapshot, 'cause' | 'at'>;
 
 interface Entry {
   readonly domain: Domain;
   readonly values: Values;
-  /** Its first collection has come to an end: from now on it is shown. */
+  /** True after its first collection, from which on it is published. */
   readonly published: boolean;
 }
 
-/** All that has been seen. Of a state and the next one only the `values` are the same, and change. */
+/** Everything received so far. Immutable except for `values`, which consecutive states share. */
 export interface State {
   readonly host: Values;
   readonly vmMetrics: readonly MetricDefinition[];
   /** Number of the latest tick. */
   readonly tick: number;
   readonly connected: boolean;
-  /** Libvirt has listed its domains, or is known to be away. */
+  /** True if libvirt has listed its domains, or is known to be away. */
   readonly heard: boolean;
-  /** Ticks, without those that were skipped, since libvirt last gave a statistic of any domain, or was not asked for one. */
+  /** Ticks, without skipped ones, since libvirt last had a statistic of any domain, or none was due. */
   readonly silent: number;
   readonly known: readonly KnownDomain[] | undefined;
-  /** By uuid, in the order of their ids. */
+  /** Domains by UUID, ordered by id. */
   readonly entries: ReadonlyMap<string, Entry>;
-  /** Of the tick whose snapshot is to be the first: when it arose. */
+  /** Time of the tick whose snapshot will be the first. */
   readonly firstAt: number | undefined;
   readonly overdue: boolean;
-  /** The first snapshot was due. */
+  /** True if the first snapshot has been due. */
   readonly started: boolean;
   readonly due: Due | undefined;
 }
@@ -71,12 +71,12 @@ const isNews = (before: readonly KnownDomain[] | undefined, { known, entries }: 
   if (known === undefined || known === before) return false;
   if (before === undefined || known.length < before.length) return true;
   const old = new Set(before);
-  // A domain that has just started is told with its first values.
+  // A new domain appears with its first values.
   const isPublished = ({ uuid, id }: KnownDomain): boolean => id === undefined || entries.get(uuid)?.published === true;
   return known.some((domain) => !old.has(domain) && isPublished(domain));
 };
 
-// Domains still being collected follow in a snapshot of their own.
+// Domains that are still being collected follow in a later snapshot.
 const withTrigger = (state: State, { cause, tick, at, inventory, due, gone }: Trigger): State => {
   const { connected, heard, domains, known } = inventory;
   const isAsked = connected && state.connected && domains.size > 0;
@@ -100,10 +100,10 @@ const withTrigger = (state: State, { cause, tick, at, inventory, due, gone }: Tr
   return { ...next, due: isDue ? { cause: 'change', at } : undefined };
 };
 
-// On an overloaded host, and of a domain that hangs, an old value is better than none. Without libvirt, or where it does
-// not answer for any domain, nobody knows whether the domains are still there.
+// If the host is overloaded or a domain hangs, an old value is better than none. Without libvirt, or if it answers for
+// no domain, it is unknown whether the domains still exist.
 const keepsLate = ({ connected, silent, vmMetrics }: State): boolean => {
-  // Of libvirt's statistics those that are asked for most often.
+  // Shortest period of the statistics from libvirt.
   const askedEvery = Math.min(...vmMetrics.flatMap(({ source, every }) => (source.kind === 'stat' ? every : [])));
   return connected && silent < KEPT_PERIODS * askedEvery;
 };
@@ -114,7 +114,7 @@ const valuesOf = ({ host, entries }: State, { domain }: Reading): Values | undef
   return isSameRun(entry, domain) ? entry.values : undefined;
 };
 
-// What is late is due only if it is news.
+// A late value makes a snapshot due only if it changes something.
 const withBatch = (state: State, { kind, trigger, readings }: Batch, now: number): State => {
   const viewsIn = (one: State): readonly (View | undefined)[] => {
     const keeps = keepsLate(one);
@@ -140,7 +140,7 @@ const withBatch = (state: State, { kind, trigger, readings }: Batch, now: number
   };
 };
 
-/** Whether everything has been collected once; of domains while libvirt can be asked. */
+/** True if everything has been collected once, domains only while libvirt is available. */
 const isComplete = ({ heard, host, connected, entries }: State): boolean =>
   heard &&
   host.isComplete() &&
@@ -153,7 +153,7 @@ const withMessage = (state: State, message: Message, now: number): State => {
   return message.trigger.cause === 'tick' ? { ...next, firstAt: state.firstAt ?? message.trigger.at } : next;
 };
 
-/** The state after a message. Nothing is due before the first snapshot, which is whole, or overdue. */
+/** Returns the state after a message. Nothing is due before the first snapshot, which is complete or overdue. */
 export const nextState = (state: State, message: Message, now: number): State => {
   const next = withMessage(state, message, now);
   if (state.started) return next;
@@ -162,7 +162,7 @@ export const nextState = (state: State, message: Message, now: number): State =>
   return { ...next, started: true, due: { cause: 'tick', at: firstAt } };
 };
 
-/** What is to be seen now. What did not change is the same object as in the snapshot before. */
+/** Builds the current snapshot. Unchanged parts keep their objects from the last one. */
 export const snapshotOf = (state: State, { cause, at }: Due, before: Snapshot | undefined): Snapshot => {
   const { host, tick, entries, known } = state;
   const keeps = keepsLate(state);

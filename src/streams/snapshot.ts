@@ -21,25 +21,25 @@ import { poll } from './poll.ts';
 import { initialState, type Message, nextState, OVERDUE, snapshotOf, type State } from './snapshot-state.ts';
 import { trigger$ } from './trigger.ts';
 
-/** How long a snapshot waits for its last value, in milliseconds. */
+/** Longest waits of a snapshot for its last value, in milliseconds. */
 export interface Patience {
-  /** Of a tick, or for a domain that has started. */
+  /** For a tick, or for a domain that has started. */
   readonly patience: number;
-  /** The first one, from the start. */
+  /** For the first snapshot, from the start. */
   readonly start: number;
 }
 
-/** A tick waits 1 s at most, or half a period if that is less; the first snapshot waits 5 s at most. */
+/** Returns the waits for a period: 1 s, or half a period if that is less; 5 s for the first snapshot. */
 export const patienceOf = (period: number): Patience => ({ patience: Math.min(1000, period / 2), start: 5000 });
 
-/** Whether two snapshots show the same; parts that did not change are the same objects. */
+/** True if two snapshots have the same content; unchanged parts are the same objects. */
 const sameContent = (a: Snapshot, b: Snapshot): boolean =>
   a.host === b.host &&
   a.domains === b.domains &&
   a.domainMetrics.length === b.domainMetrics.length &&
   a.domainMetrics.every((entry, at) => entry === b.domainMetrics[at]);
 
-// A whole tick is always published; a change only if there is one, at once after a quiet time, else coalesced.
+// A tick is always published; a change only if the content differs, at once after a quiet time, else coalesced.
 const published = (scheduler: SchedulerLike): OperatorFunction<State, Snapshot> =>
   connect((state$) => {
     const due$ = state$.pipe(
@@ -61,8 +61,8 @@ const published = (scheduler: SchedulerLike): OperatorFunction<State, Snapshot> 
   });
 
 /**
- * From the sources to the stream of snapshots; `period` is that of the ticks, in milliseconds. The first snapshot is
- * whole, so that a reader of the disk loses nothing at a restart, unless a value takes longer than `start`.
+ * Makes the stream of snapshots from the sources. `period`: milliseconds between ticks. The first snapshot is complete,
+ * so that a reader of the disk loses nothing at a restart, unless a value takes longer than `start`.
  */
 export const snapshot$ = (
   sources: Sources,
