@@ -1,6 +1,5 @@
-import { NOT_XML } from '../model/value.ts';
 import { at, readComment, readDoctype, readInstruction, readUntil } from './prolog.ts';
-import { checkReferences, decodeReferences, NAME } from './references.ts';
+import { checkReferences, decodeReferences, NAME, NOT_A_CHARACTER } from './references.ts';
 import { XmlError } from './positions.ts';
 import type { XmlAttribute, XmlElement } from './element.ts';
 
@@ -29,7 +28,7 @@ const blank = /[ \t\r\n]*/y;
 export const lineOf = (text: string, index: number): number => text.slice(0, index).split('\n').length;
 
 const checkCharacters = (text: string): void => {
-  const bad = NOT_XML.exec(text);
+  const bad = NOT_A_CHARACTER.exec(text);
   if (bad === null) return;
   const code = bad[0].codePointAt(0) ?? 0;
   const what = code === 0 ? 'A NUL byte' : `Character U+${code.toString(16).toUpperCase().padStart(4, '0')}`;

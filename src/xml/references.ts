@@ -1,4 +1,3 @@
-import { NOT_XML } from '../model/value.ts';
 import { XmlError } from './positions.ts';
 
 /** Characters that start an XML name, for a class of a regular expression (XML 1.0, production 4). */
@@ -21,6 +20,9 @@ const ENTITIES: ReadonlyMap<string, string> = new Map([
 const reference = new RegExp(`&(?:#([0-9]+)|#x([0-9A-Fa-f]+)|(${NAME}));`, 'uy');
 const references = new RegExp(reference.source, 'gu');
 
+/** Matches a character that XML 1.0 forbids (production 2), lone surrogates included. */
+export const NOT_A_CHARACTER = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
+
 const codePoint = (decimal: string | undefined, hex: string | undefined): number =>
   decimal === undefined ? Number.parseInt(hex ?? '', 16) : Number.parseInt(decimal, 10);
 
@@ -35,7 +37,7 @@ const checkReference = (text: string, at: number, index: number): void => {
     throw new XmlError(index, `Unknown entity ${whole}; only &amp; &lt; &gt; &quot; &apos; and &#N; are known.`);
   }
   const code = codePoint(decimal, hex);
-  if (code > 0x10ffff || NOT_XML.test(String.fromCodePoint(code))) {
+  if (code > 0x10ffff || NOT_A_CHARACTER.test(String.fromCodePoint(code))) {
     throw new XmlError(index, `${whole} is a character that XML does not allow; remove it.`);
   }
 };
