@@ -1,12 +1,10 @@
 import { statSync } from 'node:fs';
 
+import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { asyncScheduler, defer, EMPTY, last, map, of, repeat, takeWhile, timer } from 'rxjs';
 import type { Observable, SchedulerLike } from 'rxjs';
 
-import { removeInvalidXml } from '../model/value.ts';
-import { attributeValue, child, type XmlElement } from '../xml/element.ts';
-import { lineOf, parseXml } from '../xml/parse.ts';
-import { XmlError } from '../xml/positions.ts';
+import { decodeReferences } from '../xml/references.ts';
 import { lookAtDisk } from './read-disk.ts';
 import { readPort$, readSocket$ } from './read-channel.ts';
 import { reasonOf } from '../model/reason.ts';
@@ -56,17 +54,32 @@ export const readDisk$ = (
     );
   });
 
-const dumped = (metric: XmlElement): DumpedMetric => {
-  const [context = '', type = '', unit, id, uuid] = ['context', 'type', 'unit', 'id', 'uuid'].map((name) =>
-    attributeValue(metric, name),
-  );
-  const [name = '', value = ''] = ['name', 'value'].map((tag) => child(metric, tag)?.text.trim());
+const parser = new XMLParser({
+  ignoreAttributes: false,
+  attributeNamePrefix: '@',
+  parseTagValue: false,
+  parseAttributeValue: false,
+  processEntities: false,
+  isArray: (name) => name === 'metric',
+});
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+const field = (metric: Readonly<Record<string, unknown>>, name: string): string | undefined => {
+  const value = metric[name];
+  return typeof value === 'string' ? decodeReferences(value) : undefined;
+};
+
+const dumped = (metric: unknown): DumpedMetric => {
+  const fields = isRecord(metric) ? metric : {};
+  const [unit, id, uuid] = ['@unit', '@id', '@uuid'].map((name) => field(fields, name));
   return {
-    context,
-    name,
-    type,
+    context: field(fields, '@context') ?? '',
+    name: field(fields, 'name') ?? '',
+    type: field(fields, '@type') ?? '',
     ...(unit === undefined ? {} : { unit }),
-    value,
+    value: field(fields, 'value') ?? '',
     ...(id === undefined ? {} : { id }),
     ...(uuid === undefined ? {} : { uuid }),
   };
@@ -78,17 +91,13 @@ const dumped = (metric: XmlElement): DumpedMetric => {
  * @throws Error if it is not well-formed or not a document of metrics.
  */
 export const parseMetrics = (xml: string): readonly DumpedMetric[] => {
-  // Other daemons write characters that XML does not allow.
-  const text = removeInvalidXml(xml);
-  try {
-    const root = parseXml(text, { root: 'metrics' });
-    if (root.name !== 'metrics') throw new Error('it has no <metrics> element');
-    return root.children.filter(({ name }) => name === 'metric').map(dumped);
-  } catch (error) {
-    if (error instanceof XmlError)
-      throw new Error(`line ${lineOf(text, error.index)}: ${error.message}`, { cause: error });
-    throw error;
-  }
+  const valid = XMLValidator.validate(xml);
+  if (valid !== true) throw new Error(`line ${valid.err.line}: ${valid.err.msg}`);
+  const root: unknown = parser.parse(xml);
+  const metrics = isRecord(root) ? root['metrics'] : undefined;
+  if (metrics === undefined) throw new Error('it has no <metrics> element');
+  const list = isRecord(metrics) ? metrics['metric'] : undefined;
+  return Array.isArray(list) ? list.map(dumped) : [];
 };
 
 const read$ = (path: string, options: DumpOptions): Observable<Result<string>> => {

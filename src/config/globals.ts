@@ -9,8 +9,8 @@ import type {
 } from './config.ts';
 import type { Place } from '../model/metric.ts';
 import { didYouMean, quote } from '../model/suggest.ts';
-import { child, type XmlElement } from '../xml/element.ts';
-import { absolutePath, attributeOf, diskSize, integer, isEmpty, line, textOf } from './values.ts';
+import type { XmlElement } from '../xml/element-tree.ts';
+import { absolutePath, attributeOf, child, diskSize, integer, isEmpty, line, textOf } from './values.ts';
 import type { Reporter } from './values.ts';
 
 /** Values of `<globals>`. */

@@ -4,8 +4,8 @@ import { MAX_SECONDS } from './globals.ts';
 import type { Globals } from './globals.ts';
 import { readStat } from './stat.ts';
 import { quote } from '../model/suggest.ts';
-import { child, type XmlElement } from '../xml/element.ts';
-import { attributeOf, integer, line, textOf, trim } from './values.ts';
+import type { XmlElement } from '../xml/element-tree.ts';
+import { attributeOf, child, integer, line, textOf, trim } from './values.ts';
 import type { Reporter, Text } from './values.ts';
 
 const METRIC_TYPES: readonly MetricType[] = [...VALUE_TYPES, 'group', 'xml'];

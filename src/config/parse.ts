@@ -1,7 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 
 import { type ConfigResult, type Diagnostic, WHOLE_FILE } from './config.ts';
-import { ROOT } from './grammar.ts';
 import { readGlobals } from './globals.ts';
 import { readMetrics } from './metrics.ts';
 import { decodeBytes, MAX_FILE_BYTES, placeAt, toSource, XmlError } from '../xml/positions.ts';
@@ -9,15 +8,13 @@ import type { Source } from '../xml/positions.ts';
 import { causeOf } from '../model/reason.ts';
 import { failure, success } from '../model/result.ts';
 import { checkStructure } from './structure.ts';
-import { child, type XmlElement } from '../xml/element.ts';
-import { parseXml } from '../xml/parse.ts';
+import { parseTree } from '../xml/element-tree.ts';
+import type { XmlElement } from '../xml/element-tree.ts';
+import { child } from './values.ts';
 import type { Reporter } from './values.ts';
 
 /** Most diagnostics of one file; more would scroll the first ones away. The last one counts the rest. */
 const MAX_TOLD = 20;
-
-/** Most levels of elements; the grammar has five. */
-const MAX_DEPTH = 50;
 
 interface Complaint {
   readonly index: number;
@@ -67,7 +64,7 @@ export const parseConfig = (text: Uint8Array | string, file: string): ConfigResu
   const { source, problem } = typeof text === 'string' ? { source: toSource(file, text) } : decodeBytes(file, text);
   if (problem !== undefined) return unreadable(source, problem);
   try {
-    return readTree(source, parseXml(source.text, { root: ROOT, depth: MAX_DEPTH }));
+    return readTree(source, parseTree(source));
   } catch (error) {
     return unreadable(
       source,

@@ -1,7 +1,7 @@
 import type { Context, MetricSource, MetricType } from '../model/metric.ts';
 import { findStat, mayBeNew, STATISTICS } from '../model/statistics.ts';
 import { nearest, quote } from '../model/suggest.ts';
-import type { XmlElement } from '../xml/element.ts';
+import type { XmlElement } from '../xml/element-tree.ts';
 import { attributeOf, textOf, trim } from './values.ts';
 import type { Reporter } from './values.ts';
 

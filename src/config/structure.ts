@@ -1,7 +1,7 @@
 import { GRAMMAR, ROOT } from './grammar.ts';
 import type { ElementRule, Particle } from './grammar.ts';
 import { didYouMean, quote } from '../model/suggest.ts';
-import type { XmlElement } from '../xml/element.ts';
+import type { XmlElement } from '../xml/element-tree.ts';
 
 /** Reports an error at an index of the text. `see`: index of a related place, whose line is added to the message. */
 export type Report = (index: number, message: string, see?: number) => void;

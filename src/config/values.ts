@@ -1,6 +1,6 @@
 import type { Report } from './structure.ts';
 import { didYouMean, quote } from '../model/suggest.ts';
-import type { XmlElement } from '../xml/element.ts';
+import type { XmlElement } from '../xml/element-tree.ts';
 
 /** Collects errors and warnings while a tree becomes a Config. */
 export interface Reporter {
@@ -22,6 +22,10 @@ const UNITS = ['k', 'K', 'KiB', 'm', 'M', 'MiB'] as const;
 
 /** Trims white space of XML only: a no-break space is a character like any other. */
 export const trim = (text: string): string => text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
+
+/** Returns the first child of a name. The check of the structure has reported a missing one already. */
+export const child = (element: XmlElement | undefined, name: string): XmlElement | undefined =>
+  element?.children.find((candidate) => candidate.name === name);
 
 /** Returns the trimmed text of an element. */
 export const textOf = (element: XmlElement): Text => ({

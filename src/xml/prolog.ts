@@ -2,7 +2,7 @@ import { NAME } from './references.ts';
 import { XmlError } from './positions.ts';
 
 const quoted = (pattern: string): string => `(?:"${pattern}"|'${pattern}')`;
-const S = '[ \\t\\r\\n]';
+const S = '[ \\t\\n]';
 const pseudo = (key: string, pattern: string): string => `${S}+${key}${S}*=${S}*${quoted(pattern)}`;
 const declaration = new RegExp(
   `<\\?xml${pseudo('version', '1\\.[0-9]+')}(?:${pseudo('encoding', '[A-Za-z][\\w.-]*')})?` +
@@ -38,7 +38,7 @@ export const readComment = (text: string, index: number): number => {
 
 /** Returns the index after a processing instruction or the XML declaration. */
 export const readInstruction = (text: string, index: number): number => {
-  const first = index === 0 && /^<\?xml[ \t\r\n]/.test(text);
+  const first = index === 0 && /^<\?xml[ \t\n]/.test(text);
   const found = at(first ? declaration : instruction, text, index);
   // Instructions have no namespace, so no colon (Namespaces in XML 1.0, section 7).
   if (found === null || found[1]?.includes(':') === true) {
@@ -54,8 +54,7 @@ export const readInstruction = (text: string, index: number): number => {
 };
 
 /** Returns the index after a document type declaration, which may only name an external DTD. That is never read. */
-export const readDoctype = (text: string, index: number, root: string): number => {
-  const expected = `expected <!DOCTYPE ${root} SYSTEM "${root}.dtd">`;
+export const readDoctype = (text: string, index: number): number => {
   const found = at(doctype, text, index);
   const next = index + (found?.[0].length ?? 0);
   if (found !== null && text[next] === '[') {
@@ -65,15 +64,15 @@ export const readDoctype = (text: string, index: number, root: string): number =
     );
   }
   if (found === null || text[next] !== '>') {
-    throw new XmlError(index, `The DOCTYPE is not well-formed; ${expected}.`);
+    throw new XmlError(index, 'The DOCTYPE is not well-formed; expected <!DOCTYPE vhostmd SYSTEM "vhostmd.dtd">.');
   }
   const systemId = found[2] ?? '';
   if (/^.\s*(?:https?|ftp):/i.test(systemId)) {
     const where = index + found[0].lastIndexOf(systemId);
-    throw new XmlError(where, `A DTD on the network is refused (nothing is ever fetched); write SYSTEM "${root}.dtd".`);
+    throw new XmlError(where, 'A DTD on the network is refused (nothing is ever fetched); write SYSTEM "vhostmd.dtd".');
   }
-  if (found[1] !== root) {
-    throw new XmlError(index, `The DOCTYPE names <${found[1]}>; ${expected}.`);
+  if (found[1] !== 'vhostmd') {
+    throw new XmlError(index, `The DOCTYPE names <${found[1]}>; expected <!DOCTYPE vhostmd SYSTEM "vhostmd.dtd">.`);
   }
   return next + 1;
 };

@@ -4,7 +4,7 @@ import { DtdValidator, ParseOption, XmlDocument, XmlDtd } from 'libxml2-wasm';
 
 import { toSource, XmlError } from '../../src/xml/positions.ts';
 import { checkStructure } from '../../src/config/structure.ts';
-import { parseXml } from '../../src/xml/parse.ts';
+import { parseTree } from '../../src/xml/element-tree.ts';
 
 /** What a checker says of a text: not XML, XML of another shape than the grammar's, or good. */
 export type Verdict = 'malformed' | 'invalid' | 'valid';
@@ -40,9 +40,7 @@ export const libxml2Verdict = (text: string): Verdict => {
 export const ourVerdict = (text: string): { readonly verdict: Verdict; readonly message: string } => {
   try {
     const messages: string[] = [];
-    checkStructure(parseXml(toSource('test.xml', text).text, { root: 'vhostmd' }), (_index, message) =>
-      messages.push(message),
-    );
+    checkStructure(parseTree(toSource('test.xml', text)), (_index, message) => messages.push(message));
     return { verdict: messages.length === 0 ? 'valid' : 'invalid', message: messages.join('\n') };
   } catch (error) {
     if (error instanceof XmlError) return { verdict: 'malformed', message: error.message };

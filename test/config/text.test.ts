@@ -83,22 +83,15 @@ describe('FAULTS 2: a text that is not well-formed is one error with its place',
     ['¦<!DOCTYPE vhostmd SYSTEM><vhostmd/>', /DOCTYPE is not well-formed/],
     ['¦<!DOCTYPE html><vhostmd/>', /DOCTYPE names <html>/],
     [`${'<a>'.repeat(50)}¦<a>`, /nested deeper/],
-    ['<vhostmd><a>¦</a\uFEFF></vhostmd>', /Expected closing tag 'a'/],
+    ['<vhostmd>\n¦<__proto__/></vhostmd>', /Unknown element <__proto__>/],
+    ['<vhostmd ¦constructor="x"/>', /Unknown attribute "constructor"/],
+    // XML has that character in names; the parser behind takes it for white space.
+    ['<vhostmd ¦a\uFEFF="x"/>', /Unknown attribute "a/],
+    ['<vhostmd><a></a\uFEFF></vhostmd>'.replace('</a', '¦</a'), /Unknown element <a/],
   ])('like %j', (input, message) => {
     const { text, place } = marked(input);
     expect(errorsOf(text)).toEqual([expect.stringMatching(message)]);
     expect(errorsOf(text)[0]).toMatch(new RegExp(`^${place}`));
-  });
-
-  it.each([
-    ['<vhostmd>\n¦<__proto__/></vhostmd>', /Unknown element <__proto__>/],
-    ['<vhostmd ¦constructor="x"/>', /Unknown attribute "constructor"/],
-    ['<vhostmd ¦a\uFEFF="x"/>', /Unknown attribute "a/],
-  ])('but not for its names: %j is told with what else is wrong', (input, message) => {
-    const { text, place } = marked(input);
-    const told = errorsOf(text).filter((error) => message.test(error));
-    expect(told).toEqual([expect.stringMatching(new RegExp(`^${place}`))]);
-    expect(errorsOf(text).length).toBeGreaterThan(1);
   });
 
   it('and its place is right behind \\r\\n, \\r and characters of two UTF-16 units', () => {

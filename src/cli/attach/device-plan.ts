@@ -1,6 +1,10 @@
-import { childAttribute, devicesOf, type DomainElement, isMetricsChannel } from '../../sources/libvirt/domain-xml.ts';
+import {
+  childAttribute,
+  devicesReader,
+  type DomainElement,
+  isMetricsChannel,
+} from '../../sources/libvirt/domain-xml.ts';
 import type { DomainConfigScope } from '../../sources/libvirt/domain-devices.ts';
-import { attributeValue, child } from '../../xml/element.ts';
 import { deviceXml, freeTarget } from './device-xml.ts';
 import type { Device } from './devices.ts';
 
@@ -25,9 +29,11 @@ export interface Step {
   readonly dev?: string;
 }
 
+const readDevices = devicesReader('disk', 'channel', 'controller');
+
 export const definitionOf = (where: DomainConfigScope, xml: string): Definition => ({
   where,
-  devices: devicesOf(xml, 'disk', 'channel', 'controller'),
+  devices: readDevices(xml),
 });
 
 const isDevice = (device: Device, element: DomainElement): boolean => {
@@ -42,7 +48,7 @@ export const findDevice = (device: Device, { devices }: Definition): DomainEleme
 
 /** True if a channel can be hot-plugged: libvirt cannot hot-plug the controller. */
 export const hasSerialController = ({ devices }: Definition): boolean =>
-  devices.some((device) => device.name === 'controller' && attributeValue(device, 'type') === 'virtio-serial');
+  devices.some(({ name, attributes }) => name === 'controller' && attributes['type'] === 'virtio-serial');
 
 /** Returns the name of the disk of an element, such as `vda`. */
 export const devOf = (element: DomainElement): string | undefined =>
@@ -50,7 +56,7 @@ export const devOf = (element: DomainElement): string | undefined =>
 
 /** True if the guest may write to the disk. */
 export const isWritable = (element: DomainElement): boolean =>
-  element.name === 'disk' && child(element, 'readonly') === undefined;
+  element.name === 'disk' && !element.children.some(({ name }) => name === 'readonly');
 
 /** Plans how to attach each device, under a name that is free in all definitions. `dac`, `optional`: see deviceXml. */
 export const planSteps = (

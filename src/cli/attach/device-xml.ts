@@ -1,6 +1,5 @@
 import { escapeXml } from '../../model/metrics-xml.ts';
 import { CHANNEL, childAttribute, type DomainElement } from '../../sources/libvirt/domain-xml.ts';
-import { attributeValue } from '../../xml/element.ts';
 import type { Device } from './devices.ts';
 
 /** Target of a disk: its name, unique in the domain, and its bus. */
@@ -18,7 +17,7 @@ const letters = (index: number): string =>
 
 /** Returns virtio, or the bus of the domain's hard disks if none of them is on virtio. */
 const busFor = (disks: readonly DomainElement[]): string => {
-  const hardDisks = disks.filter((disk) => (attributeValue(disk, 'device') ?? 'disk') === 'disk');
+  const hardDisks = disks.filter(({ attributes }) => (attributes['device'] ?? 'disk') === 'disk');
   const buses = new Set(hardDisks.map((disk) => childAttribute(disk, 'target', 'bus')));
   return Object.keys(PREFIXES).find((bus) => buses.has(bus)) ?? 'virtio';
 };

@@ -11,7 +11,7 @@ import {
   planSteps,
 } from '../../../src/cli/attach/device-plan.ts';
 import type { DomainConfigScope } from '../../../src/sources/libvirt/domain-devices.ts';
-import { devicesOf } from '../../../src/sources/libvirt/domain-xml.ts';
+import { devicesReader } from '../../../src/sources/libvirt/domain-xml.ts';
 
 const SHARED: Device = { kind: 'shared-disk', path: '/dev/shm/vhostmd0' };
 const CHANNEL: Device = { kind: 'channel' };
@@ -23,7 +23,7 @@ const channel =
   "<channel type='unix'><source mode='bind'/><target type='virtio' name='org.github.vhostmd.1'/></channel>";
 const definition = (devices: string, where: DomainConfigScope = 'live', more = '') =>
   definitionOf(where, domain(devices, more));
-const disksOf = (devices: string) => devicesOf(domain(devices), 'disk');
+const disksOf = (devices: string) => devicesReader('disk')(domain(devices));
 
 describe('the name of a disk', () => {
   it.each([
@@ -108,11 +108,11 @@ describe('the XML of a device', () => {
     (path) => {
       const device: Device = { kind: 'private-disk', path };
       const xml = deviceXml(device, { dev: 'vda', bus: 'virtio' }, true);
-      const [found, ...more] = devicesOf(domain(xml), 'disk');
+      const [found, ...more] = devicesReader('disk')(domain(xml));
       expect(more).toEqual([]);
       expect(found?.children.map(({ name }) => name)).toEqual(['driver', 'source', 'target', 'readonly']);
       expect(found && findDevice(device, { where: 'live', devices: [found] })).toBe(found);
-      expect(found?.children[1]?.attributes.get('file')?.value).toBe(path);
+      expect(found?.children[1]?.attributes['file']).toBe(path);
     },
   );
 
