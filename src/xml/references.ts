@@ -46,8 +46,10 @@ const checkReference = (text: string, index: number): void => {
  * @throws XmlError at the first one that starts no known reference.
  */
 export const checkReferences = (text: string, from: number, to: number): void => {
-  for (let index = text.indexOf('&', from); index >= 0 && index < to; index = text.indexOf('&', index + 1)) {
-    checkReference(text, index);
+  // A search in the whole text would look at all that follows once for each piece.
+  const piece = text.slice(from, to);
+  for (let index = piece.indexOf('&'); index >= 0; index = piece.indexOf('&', index + 1)) {
+    checkReference(text, from + index);
   }
 };
 
