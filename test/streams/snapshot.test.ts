@@ -107,6 +107,42 @@ describe('snapshots', () => {
     ]);
   });
 
+  it.each([
+    // The statistic of each tick lacks three answers first; the other one is no older than three of its periods.
+    ['the statistic that is asked for most often', ['stat', 1], ['stat', 3], [2, 2, 2, 1, 1, 1, 1, 1, 1, 0]],
+    // The value of the action is late from the third tick on.
+    ['statistics, not of actions', ['stat', 2], ['action', 1], [2, 2, 2, 2, 2, 2, 0]],
+  ] as const)('keep late values where libvirt is silent, for three periods of %s', (_of, first, second, counts) => {
+    const metrics = [first, second].map(([kind, every], index) =>
+      metric(index, {
+        context: 'vm',
+        every,
+        source: kind === 'stat' ? { kind, stat: 'cpu.time' } : { kind, command: 'true' },
+      }),
+    );
+    const stats = metrics.filter(({ source }) => source.kind === 'stat');
+    let asked = 0;
+    let runs = 0;
+    const seen = play(counts.length * PERIOD - 1, metrics, [[0, { kind: 'sync', domains: [vm('a', 1)] }]], {
+      domainCollectors: [
+        {
+          metrics: stats,
+          collect$: ([domain]) => {
+            asked += 1;
+            if (asked > 1 || domain === undefined) return NEVER;
+            return of(stats.map((each): Reading => ({ metric: each, domain, outcome: one('1') })));
+          },
+        },
+      ],
+      action$: () => {
+        runs += 1;
+        return runs > 1 ? NEVER : of(one('1'));
+      },
+    });
+    const ofTick = new Map(seen.map(({ tick, domainMetrics }) => [tick, domainMetrics[0]?.samples.length ?? 0]));
+    expect([...ofTick.values()]).toEqual(counts);
+  });
+
   it('list the domains by id, and leave out those without a value', () => {
     const [seen] = play(10, [cpu], [[0, { kind: 'sync', domains: [vm('a', 10), vm('b', 9), vm('c', 2)] }]], {
       action$: ({ domain }) => of<Outcome>(domain?.uuid === 'c' ? { ok: false, stage: 'run', reason: 'no' } : one('1')),
