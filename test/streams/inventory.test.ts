@@ -6,6 +6,7 @@ import { inventory$, type Inventory } from '../../src/streams/inventory.ts';
 
 const vm = (uuid: string, id = 1, name = uuid): Domain => ({ uuid, id, name });
 const sync = (...domains: readonly Domain[]): DomainEvent => ({ kind: 'sync', domains });
+const defined: DomainEvent = { kind: 'defined', uuid: 'b', name: 'b' };
 const lost: DomainEvent = { kind: 'lost', reason: 'closed' };
 const running = (domain: Domain): DomainEvent => ({ kind: 'running', domain });
 
@@ -61,7 +62,6 @@ describe('the inventory', () => {
   });
 
   it('takes as no news what is known of a definition or of a channel', () => {
-    const defined: DomainEvent = { kind: 'defined', uuid: 'b', name: 'b' };
     const channel: DomainEvent = { kind: 'channel', uuid: 'a', path: '/x' };
     expect(news(sync(vm('a')), defined, defined, channel, channel)).toEqual([true, true, false, true, false]);
   });
@@ -82,7 +82,7 @@ describe('the inventory', () => {
   });
 
   it.each([
-    ['keeps the channel of a domain that a list names again', [sync(vm('a'))], '/x'],
+    ['keeps the channel of a domain that a list names again', [sync(vm('a')), defined], '/x'],
     ['keeps it when the domain resumes', [running(vm('a'))], '/x'],
     ['drops it when a list names another run of the domain', [sync(vm('a', 2))], undefined],
     ['drops it when the domain has started again', [running(vm('a', 2))], undefined],
