@@ -1,5 +1,4 @@
 import {
-  connect,
   defer,
   EMPTY,
   filter,
@@ -11,11 +10,12 @@ import {
   of,
   type SchedulerLike,
   switchMap,
-  takeUntil,
   timer,
 } from 'rxjs';
 
 import type { Domain } from '../../model/metric.ts';
+import { hedge } from '../../rx/hedge.ts';
+import { expectedStats } from './expected-stats.ts';
 import type { Connection, DomainStats } from './types.ts';
 
 // Milliseconds after which one of the domains of a call counts as frozen. A bulk call over 40 domains takes 130 ms.
@@ -23,10 +23,6 @@ const HEDGE_AFTER = 400;
 // Milliseconds before a retry: a domain that starts or resumes holds its monitor for 10 ms, and answers in part.
 const ASK_AGAIN = 100;
 const TRIES = 4;
-// Collections in a row after which a domain that had more statistics before counts as having fewer: on an overloaded
-// host its monitor may be held at every try.
-const LESS_BELIEVED = 10;
-
 export interface HedgeOptions {
   readonly groups: number;
   /** Number of statistics wanted of each domain. `found`: number of them in an answer. */
@@ -35,6 +31,12 @@ export interface HedgeOptions {
   /** Most simultaneous calls; libvirtd serves 5 calls per client at a time (max_client_requests). */
   readonly mostCalls: number;
   readonly scheduler: SchedulerLike;
+}
+
+/** Answer of one call. `passing`: it skips frozen domains. */
+interface Answer {
+  readonly all: readonly DomainStats[];
+  readonly passing: boolean;
 }
 
 /**
@@ -51,56 +53,39 @@ export const hedgedStats = ({
   mostCalls,
   scheduler,
 }: HedgeOptions): ((connection: Connection, domains: readonly Domain[]) => Observable<readonly DomainStats[]>) => {
-  // Number of statistics of domains that are known to lack some.
-  const known = new WeakMap<Domain, number>();
-  const partsInARow = new WeakMap<Domain, number>();
-  const judged = (stats: DomainStats): DomainStats => {
-    const { domain } = stats;
-    if (!known.has(domain)) return stats;
-    const times = (partsInARow.get(domain) ?? 0) + 1;
-    partsInARow.set(domain, times);
-    return times < LESS_BELIEVED ? { ...stats, partial: true } : stats;
+  const { isWhole, isKnown, judged, learn } = expectedStats(wanted, found);
+  const pending = new Set<symbol>();
+  const counted = <T>(call$: Observable<T>): Observable<T> => {
+    const call = Symbol('call');
+    pending.add(call);
+    return call$.pipe(finalize(() => pending.delete(call)));
   };
-  const isWhole = (stats: DomainStats): boolean => found(stats) >= (known.get(stats.domain) ?? wanted);
-  let callsOnTheWay = 0;
 
   return (connection, domains) =>
     defer(() => {
       // Number of statistics emitted for each domain; a domain that was frozen may have more later.
-      const answered = new Map<Domain, number>();
-      const isNew = (stats: DomainStats): boolean => found(stats) > (answered.get(stats.domain) ?? -1);
-      const ask$ = (asked: readonly Domain[], tries: number, passing: boolean): Observable<readonly DomainStats[]> =>
+      const emitted = new Map<Domain, number>();
+      const isNew = (stats: DomainStats): boolean => found(stats) > (emitted.get(stats.domain) ?? -1);
+
+      const answer$ = (asked: readonly Domain[], passing: boolean): Observable<Answer> =>
         defer(() => {
-          if (callsOnTheWay >= mostCalls) return EMPTY;
-          callsOnTheWay += 1;
-          return connection.stats$(asked, groups).pipe(
-            finalize(() => (callsOnTheWay -= 1)),
-            connect((call$) =>
-              merge(
-                call$.pipe(mergeMap((all) => settled$(all, tries, passing))),
-                timer(HEDGE_AFTER, scheduler).pipe(
-                  takeUntil(call$),
-                  switchMap(() => ask$(asked, tries, true)),
-                ),
-              ),
-            ),
+          if (pending.size >= mostCalls) return EMPTY;
+          const skipping$ = defer(() => answer$(asked, true));
+          return counted(connection.stats$(asked, groups)).pipe(
+            map((all): Answer => ({ all, passing })),
+            hedge(HEDGE_AFTER, skipping$, scheduler),
           );
         });
-      // In a call that skips frozen domains, a partial answer of a domain that had more before does not count.
-      const settled$ = (
-        all: readonly DomainStats[],
-        tries: number,
-        passing: boolean,
-      ): Observable<readonly DomainStats[]> => {
+      const ask$ = (asked: readonly Domain[], tries: number, passing: boolean): Observable<readonly DomainStats[]> =>
+        answer$(asked, passing).pipe(mergeMap((answer) => ready$(answer, tries)));
+      // What is whole, at once; what is not, after it has been asked again.
+      const ready$ = ({ all, passing }: Answer, tries: number): Observable<readonly DomainStats[]> => {
         const fresh = all.filter(isNew);
-        const parts = fresh.filter((stats) => !isWhole(stats) && !(passing && known.has(stats.domain)));
+        // In a call that skips frozen domains, a partial answer of a domain that had more before does not count.
+        const parts = fresh.filter((stats) => !isWhole(stats) && !(passing && isKnown(stats.domain)));
         const ready = [...fresh.filter(isWhole), ...(tries === 1 ? parts.map(judged) : [])];
-        for (const stats of ready) {
-          answered.set(stats.domain, found(stats));
-          if (stats.partial === true) continue;
-          known.set(stats.domain, found(stats));
-          partsInARow.delete(stats.domain);
-        }
+        for (const stats of ready) emitted.set(stats.domain, found(stats));
+        for (const stats of ready) if (stats.partial !== true) learn(stats);
         if (tries === 1 || parts.length === 0) return of(ready);
         const again$ = timer(ASK_AGAIN, scheduler).pipe(
           map(() => parts.filter(isNew).map(({ domain }) => domain)),
