@@ -23,6 +23,7 @@ export const exhaustMapLatest =
   <T, R>(project: (value: T) => Observable<R>): OperatorFunction<T, R> =>
   (value$) =>
     defer(() => {
+      // Values come while the inner observable runs, which takes the newest when it completes: two streams share it.
       let waiting: { readonly value: T } | undefined;
       const newest$ = defer(() => {
         const taken = waiting;

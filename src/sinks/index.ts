@@ -21,6 +21,7 @@ export interface ConfiguredSink extends Sink {
 
 // Each module is imported once: if the hooks for sink modules cannot be loaded, Node no longer answers imports.
 const once = <T>(load: () => Promise<T>): (() => Promise<T>) => {
+  // The first caller starts the import, all others wait for it.
   let loading: Promise<T> | undefined;
   return async () => await (loading ??= loadPart(load));
 };

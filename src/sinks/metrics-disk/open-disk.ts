@@ -91,6 +91,7 @@ export const openDisk = (options: DiskOptions, sums: UniqueSums): Disk => {
   const file = options.opened?.() ?? openFile(path, options.size, owner, pwrite);
   const { fd, size } = file;
   const update = updater(fd, size, sums, pwrite);
+  // A file and its content, which synchronous calls change: no stream carries them on.
   /** Document on the disk, if known. */
   let published: Published | undefined;
   /** The last good document, kept in case the next one cannot be written. */

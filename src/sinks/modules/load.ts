@@ -45,6 +45,7 @@ const shapeError = (exported: unknown): string | undefined => {
   return wrong === undefined ? undefined : `is no sink that can be configured: ${wrong}`;
 };
 
+// Node keeps hooks for as long as the process lives, and runs each as often as it was registered.
 let hooked = false;
 const hook = (): void => {
   if (hooked) return;

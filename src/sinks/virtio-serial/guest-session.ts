@@ -50,6 +50,7 @@ export const guestSession = (
   reply: () => string,
   scheduler: SchedulerLike,
 ): GuestSession => {
+  // Callbacks of one socket share this state, and each must answer at once whether to read on.
   let reading = START;
   let due: string | undefined;
   /** Bytes after a request that waits for its reply. */

@@ -8,6 +8,7 @@ export interface Bucket {
 
 /** Makes a full bucket, to which `perSecond` tokens are added up to `burst`. `now`: clock in milliseconds. */
 export const tokenBucket = (perSecond: number, burst: number, now: () => number): Bucket => {
+  // The bucket outlives the connections that spend from it.
   let tokens = burst;
   let at = now();
   const fill = (): void => {
