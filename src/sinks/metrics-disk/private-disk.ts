@@ -34,37 +34,24 @@ export interface PrivateDisk {
 
 export type PrivateDiskOptions = Omit<DiskOptions, 'path'>;
 
+/** Outcome of the latest update. */
+interface Latest {
+  /** Content of the disk, if known. */
+  readonly held: { readonly host: string; readonly own: string | undefined } | undefined;
+  readonly leftOut: number;
+  readonly trouble: string;
+}
+
 /** Makes the disk of the domain with this UUID. Opens nothing yet. */
 export const privateDisk = (uuid: string, paths: PrivatePaths, options: PrivateDiskOptions): PrivateDisk => {
   const path = paths.pathOf(uuid);
+  // A file and its content, which synchronous calls change: no stream carries them on.
   let target: ResilientDisk | undefined;
-  /** Content of the disk. */
-  let held: { readonly host: string; readonly own: string | undefined } | undefined;
-  let leftOut = 0;
-  let trouble = '';
+  let latest: Latest = { held: undefined, leftOut: 0, trouble: '' };
 
   const open = (): ResilientDisk => {
     paths.makeOwnFolder(uuid);
     return openResilientDisk({ ...options, path });
-  };
-
-  const write = ({ host, hostCount }: MetricsXml, own: DomainXml | undefined): UpdateResult => {
-    target ??= open();
-    const { changed, bytes, chosen, warnings } = target.write({
-      host,
-      hostCount,
-      domainMetrics: own === undefined ? [] : [own],
-    });
-    held = { host, own: own?.xml };
-    leftOut = chosen.leftOut;
-    const over = trouble === '' ? [] : [`${path} has recovered`];
-    trouble = '';
-    return {
-      state: changed ? 'changed' : 'as it was',
-      bytes: changed ? bytes : 0,
-      leftOut,
-      warnings: [...over, ...warnings],
-    };
   };
 
   return {
@@ -77,17 +64,25 @@ export const privateDisk = (uuid: string, paths: PrivatePaths, options: PrivateD
       }
       return true;
     },
-    keep: (host, own, tick) => {
-      const same = held !== undefined && held.host === host.host && held.own === own?.xml;
-      if (!tick && (same || trouble !== ''))
+    keep: ({ host, hostCount }, own, tick) => {
+      const { held, leftOut, trouble } = latest;
+      const isSame = held !== undefined && held.host === host && held.own === own?.xml;
+      if (!tick && (isSame || trouble !== ''))
         return { state: trouble === '' ? 'as it was' : 'failed', bytes: 0, leftOut, warnings: [] };
       try {
-        return write(host, own);
+        target ??= open();
+        const update = target.write({ host, hostCount, domainMetrics: own === undefined ? [] : [own] });
+        latest = { held: { host, own: own?.xml }, leftOut: update.chosen.leftOut, trouble: '' };
+        return {
+          state: update.changed ? 'changed' : 'as it was',
+          bytes: update.changed ? update.bytes : 0,
+          leftOut: update.chosen.leftOut,
+          warnings: [...(trouble === '' ? [] : [`${path} has recovered`]), ...update.warnings],
+        };
       } catch (error) {
-        const before = trouble;
-        held = undefined;
-        trouble = reasonOf(error);
-        return { state: 'failed', bytes: 0, leftOut: 0, warnings: trouble === before ? [] : [trouble] };
+        const reason = reasonOf(error);
+        latest = { held: undefined, leftOut, trouble: reason };
+        return { state: 'failed', bytes: 0, leftOut: 0, warnings: reason === trouble ? [] : [reason] };
       }
     },
     isStale: () => isStale(path),

@@ -33,16 +33,12 @@ const FOUND: Readonly<Record<Disk['found'], string>> = {
 };
 
 /** Reports a change between all metrics fitting and not. */
-const overflow = (path: string) => {
-  let over = false;
-  return ({ leftOut, domains, hostCount }: Selection, all: MetricsXml): readonly string[] => {
-    const before = over;
-    over = leftOut > 0;
-    if (over === before) return [];
-    if (!over) return [`${path} holds all metrics again`];
-    const kept = `${number(hostCount)} of ${number(all.hostCount)} host metrics and ${number(domains)} of ${number(all.domainMetrics.length)} VMs`;
-    return [`${path} is too small and holds ${kept} only; raise the <size> of the disk`];
-  };
+const overflowWarnings = (path: string, before: number, now: Selection, all: MetricsXml): readonly string[] => {
+  const { leftOut, domains, hostCount } = now;
+  if (leftOut > 0 === before > 0) return [];
+  if (leftOut === 0) return [`${path} holds all metrics again`];
+  const kept = `${number(hostCount)} of ${number(all.hostCount)} host metrics and ${number(domains)} of ${number(all.domainMetrics.length)} VMs`;
+  return [`${path} is too small and holds ${kept} only; raise the <size> of the disk`];
 };
 
 const REOPENED = 'VMs that have the old file open see the new one when it is attached to them again';
@@ -51,9 +47,10 @@ const REOPENED = 'VMs that have the old file open see the new one when it is att
 export const openResilientDisk = (options: DiskOptions): ResilientDisk => {
   const { path } = options;
   const sums = uniqueSums();
-  const overflowed = overflow(path);
   const first = openDisk(options, sums);
+  // A file and its content, which synchronous calls change: no stream carries them on.
   let disk: Disk | undefined = first;
+  let leftOut = 0;
   /** Warnings about repairs, for the next update. */
   let mended: readonly string[] = first.taken === undefined ? [] : [first.taken];
 
@@ -80,7 +77,8 @@ export const openResilientDisk = (options: DiskOptions): ResilientDisk => {
       const { size, publish } = usable();
       const chosen = select(xml, size);
       const publication = publish(chosen.parts);
-      const warnings = [...mended, ...overflowed(chosen, xml)];
+      const warnings = [...mended, ...overflowWarnings(path, leftOut, chosen, xml)];
+      ({ leftOut } = chosen);
       mended = [];
       return { ...publication, chosen, warnings };
     },
