@@ -43,7 +43,7 @@ const toldBy = (line: string): Told => {
   } catch {
     // Below.
   }
-  throw new Error('What answers is not vhostmd, or another version of it');
+  throw new Error('The answer is not from vhostmd, or from another version of it');
 };
 
 /**

@@ -98,9 +98,9 @@ describe('the daemon that is followed', () => {
   });
 
   it.each([
-    ['no JSON', 'hello\n', 'What answers is not vhostmd, or another version of it'],
-    ['other JSON', '{"well":true}\n', 'What answers is not vhostmd, or another version of it'],
-    ['null', 'null\n', 'What answers is not vhostmd, or another version of it'],
+    ['no JSON', 'hello\n', 'The answer is not from vhostmd, or from another version of it'],
+    ['other JSON', '{"well":true}\n', 'The answer is not from vhostmd, or from another version of it'],
+    ['null', 'null\n', 'The answer is not from vhostmd, or from another version of it'],
   ])('is not believed where it says %s', async (_what, text, message) => {
     const file = place();
     const { say } = await serve(file);

@@ -86,7 +86,7 @@ describe('CASE D9: a libvirtd that wants a login by SASL', () => {
   ])('%s attach says in one line what to do, asks nothing, and sends nobody to root', (_, env, message) => {
     const { code, stdout, stderr } = vhostmd([...args(), '--live'], { env: env() });
     expect(stderr.trimEnd().split('\n')).toEqual([expect.stringMatching(message)]);
-    expect(stderr).not.toContain('takes root');
+    expect(stderr).not.toContain('needs root');
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
   });
 

@@ -45,8 +45,8 @@ export const detachFrom = async (session: Session, step: Step, where: DomainConf
     );
     if (where === 'live' && !(await firstValueFrom(waitUntilDetached$(there$, scheduler)))) {
       note(
-        `${sentence(nameOf(device))} is still in the running domain: the guest was asked 10 s ago to let it go and has ` +
-          'not done so yet. It may be paused, or have no hot-plug support; it leaves when the guest answers or stops',
+        `${sentence(nameOf(device))} is still in the running domain: the guest has not released it ` +
+          'within 10 s. It may be paused, or lack hot-plug support; the device leaves when the guest answers or stops',
       );
       return 'failed';
     }

@@ -56,7 +56,7 @@ export const toDetach = (config: Config, asked: readonly DeviceKind[]): Result<r
   const missing = asked.find((kind) => !findable[kind]);
   if (missing !== undefined) {
     const element = missing === 'shared-disk' ? '<disk>' : '<vm_disk>';
-    return failure(`${config.file} does not say where the ${TITLES[missing]} is: it has no ${element}`);
+    return failure(`${config.file} has no ${element}, so the ${TITLES[missing]} cannot be located`);
   }
   return success(asked.length > 0 ? [...new Set(asked)] : DEVICE_KINDS.filter((kind) => findable[kind]));
 };

@@ -56,7 +56,7 @@ const findDomain = async (access: DomainAccess, word: string): Promise<Domain | 
   note(`Domain ${quoted(domain.name)}, UUID ${domain.uuid}, found by its ${KEYS[by]}; ${state}`);
   for (const other of others.filter((one) => one.domain.uuid !== domain.uuid)) {
     const whose = `the ${KEYS[other.by]} of another domain as well, ${quoted(other.domain.name)}`;
-    note(`${quoted(word)} is ${whose}: if that is meant, give its UUID, ${other.domain.uuid}`);
+    note(`${quoted(word)} is ${whose}; to select that one, give its UUID, ${other.domain.uuid}`);
   }
   return domain;
 };
@@ -130,7 +130,7 @@ const noteSharedDisk = ({ definitions, domain }: Session, kinds: readonly Device
   const places = definitions.filter((definition) => findDevice(shared, definition) !== undefined);
   if (places.length === 0) return;
   const where = places.map((definition) => placeOf(definition.where)).join(' and in ');
-  note(`The shared disk, which shows all domains, is in ${where}: --detach --device shared-disk takes it out`);
+  note(`The shared disk, which shows all domains, is in ${where}: --detach --device shared-disk removes it`);
 };
 
 /**
@@ -162,7 +162,7 @@ export const attach = async (options: AttachOptions): Promise<number> => {
     note(escapeForLog(reasonOf(error), 1024));
     if (!connected && !isNotAllowed(error)) note(NOT_THERE);
     if (changes && isNotAllowed(error) && !isLogin(error) && !isRoot())
-      note('To change domains takes root, or a user that libvirt lets change them');
+      note('Changing domains needs root, or a user whom libvirt allows it');
     return 1;
   }
 };

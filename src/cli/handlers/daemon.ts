@@ -39,7 +39,7 @@ export interface RunOptions {
 const tell = (service: Notifications, log: Log, notice: ServiceNotification): void => {
   if (notice.kind === 'status') return service.status(notice.text);
   if (notice.kind !== 'stuck') return service[notice.kind]();
-  log('err', 'daemon', `${notice.text}: the watchdog gets no sign of life until that is over`);
+  log('err', 'daemon', `${notice.text}: watchdog pings stop until it recovers`);
   service.status(notice.text);
 };
 
@@ -68,7 +68,7 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
     // An error of a sink module outside of its stream does not end the daemon.
     const module = moduleOf(error);
     if (module !== undefined) {
-      const message = `Sink module ${escapeForLog(module)} throws, which ends nothing but what it was doing: ${escapeForLog(reasonOf(error))}`;
+      const message = `Sink module ${escapeForLog(module)} has thrown an error outside of its stream, and the daemon continues: ${escapeForLog(reasonOf(error))}`;
       if (!blamed.has(message)) log('err', 'daemon', message);
       if (blamed.size < MOST_BLAMED) blamed.add(message);
       return;

@@ -19,12 +19,12 @@ export const status = async ({
   const paths = socket === undefined ? socketPaths(process.env, process.getuid?.()) : [socket];
   const answer = await firstValueFrom(ask$(paths));
   if (!answer.ok) {
-    complain(`vhostmd: No daemon answers (${answer.error.join('; ')}). Does it run? See also --socket.`);
+    complain(`vhostmd: No daemon answers (${answer.error.join('; ')}). Is it running? See also --socket.`);
     return NOBODY;
   }
   const found = parsedStatus(answer.value);
   if (found === undefined) {
-    console.error('vhostmd: What answers is not vhostmd, or another version of it. See also --socket.');
+    console.error('vhostmd: The answer is not from vhostmd, or from another version of it. See also --socket.');
     return NOBODY;
   }
   console.log(json ? asciiJson(found, 2) : statusLines(found).join('\n'));

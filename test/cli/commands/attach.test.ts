@@ -361,7 +361,9 @@ describe('vhostmd attach --detach', () => {
       '--device',
       'shared-disk',
     );
-    expect(stderr).toContain(`The shared disk ${DISK} is still in the running domain: the guest was asked 10 s ago`);
+    expect(stderr).toContain(
+      `The shared disk ${DISK} is still in the running domain: the guest has not released it within 10 s`,
+    );
     expect(stdout).toBe(`Detached the shared disk ${DISK} from its persistent definition\n`);
     expect(code).toBe(1);
     expect(await liveXml('web1')).toMatch(source);
@@ -385,7 +387,7 @@ describe('the domain', () => {
     const byId = attach(id, '-f', VBD());
     expect(byId.stderr).toContain(`Domain "web1", UUID ${first}, found by its id; it runs with id ${id}`);
     expect(byId.stderr).toContain(
-      `"${id}" is the name of another domain as well, "${id}": if that is meant, give its UUID, ${second}`,
+      `"${id}" is the name of another domain as well, "${id}"; to select that one, give its UUID, ${second}`,
     );
     const byUuid = attach(first, '-f', VBD());
     expect(byUuid.stderr).toContain(`Domain "web1", UUID ${first}, found by its UUID`);
