@@ -15,7 +15,7 @@ const check = process.argv.includes('--check');
 const CHAPTERS = [
   {
     title: 'The start',
-    line: 'The first snapshot is taken at once. It waits for everything that can answer, but not for ever.',
+    line: 'The first snapshot is taken at once. It waits for everything that can answer, but not forever.',
     names: [
       'snapshot/first-at-start',
       'snapshot/first-is-complete',
@@ -118,7 +118,7 @@ const CHAPTERS = [
   },
   {
     title: 'Delivery to the sinks',
-    line: 'From snapshots to what is written.',
+    line: 'From snapshots to writes.',
     names: [
       'hand-over/newest',
       'hand-over/slow-sink',
@@ -129,7 +129,7 @@ const CHAPTERS = [
   },
   {
     title: 'What fails',
-    line: "The connection to libvirt, a channel, and a sink of somebody else's are tried again for ever.",
+    line: "The connection to libvirt, channels, and sinks of modules are retried forever.",
     names: ['retry/growing-waits', 'retry/well-again', 'retry/stable'],
   },
 ];
