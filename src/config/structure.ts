@@ -72,8 +72,8 @@ const reportOrder = ({ element, rank }: Ranked, ordered: readonly Ranked[], repo
   const neighbour = late ? before : ordered.find((other) => other.rank > rank);
   if (neighbour === undefined) return;
   const several = ordered.filter((other) => other.rank === neighbour.rank).length > 1;
-  const where = late ? (several ? 'behind the last' : 'behind') : several ? 'in front of the first' : 'in front of';
-  const message = `${tag(element.name)} must stand ${where} ${tag(neighbour.element.name)}`;
+  const where = late ? (several ? 'after the last' : 'after') : several ? 'before the first' : 'before';
+  const message = `${tag(element.name)} must come ${where} ${tag(neighbour.element.name)}`;
   report(element.index, message, neighbour.element.index);
 };
 

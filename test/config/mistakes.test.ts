@@ -42,7 +42,7 @@ describe('FAULTS 3: what the grammar does not know is named, with what is allowe
     ],
     [
       markedFile({ period: '', transports: '<transport>vbd</transport>\n¦<update_period>5</update_period>' }),
-      /<update_period> must stand in front of <path> \(line 6\)$/,
+      /<update_period> must come before <path> \(line 6\)$/,
     ],
     [marked(fileOf({ path: '' }).replace('<globals>', '¦<globals>')), /<globals> lacks <path>/],
     [markedFile({ metrics: `¦${metric('<name>a</name>')}` }), /<metric> lacks <action> or <stat>/],
@@ -65,22 +65,22 @@ describe('FAULTS 3: what the grammar does not know is named, with what is allowe
     [
       'an addition too early',
       { transports: `<transport>vbd</transport>\n¦${sink}\n<transport>virtio</transport>` },
-      /<sink> must stand behind the last <transport> \(line 9\)$/,
+      /<sink> must come after the last <transport> \(line 9\)$/,
     ],
     [
       'an addition in front of all',
       { disk: `¦${sink}\n<disk><name>d</name><path>/d</path><size unit="k">64</size></disk>` },
-      /<sink> must stand behind <transport> \(line 8\)$/,
+      /<sink> must come after <transport> \(line 8\)$/,
     ],
     [
       'an addition behind a later one',
       { additions: `${sink}\n${sink}\n¦<action_timeout>1</action_timeout>` },
-      /<action_timeout> must stand in front of the first <sink> \(line 8\)$/,
+      /<action_timeout> must come before the first <sink> \(line 8\)$/,
     ],
     [
       '<disk> at the end',
       { disk: '', additions: '¦<disk><name>d</name><path>/d</path><size unit="k">64</size></disk>' },
-      /<disk> must stand in front of <update_period> \(line 5\)$/,
+      /<disk> must come before <update_period> \(line 5\)$/,
     ],
     [
       '<virtio> in front of <disk>',
@@ -88,17 +88,17 @@ describe('FAULTS 3: what the grammar does not know is named, with what is allowe
         disk: '¦<virtio/>\n<disk><name>d</name><path>/d</path><size unit="k">64</size></disk>',
         transports: '<transport>virtio</transport><transport>vbd</transport>',
       },
-      /<virtio> must stand behind <disk> \(line 4\)$/,
+      /<virtio> must come after <disk> \(line 4\)$/,
     ],
     [
       'parts of a disk',
       { disk: '<disk>¦<path>/d</path>\n<name>d</name>\n<size unit="k">64</size></disk>' },
-      /<path> must stand behind <name> \(line 4\)$/,
+      /<path> must come after <name> \(line 4\)$/,
     ],
     [
       'limits of channels',
       { virtio: '<virtio>¦<expiration_time>9</expiration_time>\n<max_channels>9</max_channels></virtio>' },
-      /<expiration_time> must stand behind <max_channels> \(line 5\)$/,
+      /<expiration_time> must come after <max_channels> \(line 5\)$/,
     ],
     [
       'a variable in front of its name',
@@ -108,12 +108,12 @@ describe('FAULTS 3: what the grammar does not know is named, with what is allowe
           'type="group" context="host"',
         ),
       },
-      /<variable> must stand behind <action> \(line 12\)$/,
+      /<variable> must come after <action> \(line 12\)$/,
     ],
     [
       'a statistic in front of its name',
       { metrics: metric('¦<stat>host.time</stat>\n<name>a</name>') },
-      /<stat> must stand behind <name> \(line 12\)$/,
+      /<stat> must come after <name> \(line 12\)$/,
     ],
   ])('CASE E7: what is out of order is named, with where it belongs: %s', (_what, parts, message) => {
     const { text, place } = markedFile(parts);
@@ -125,16 +125,16 @@ describe('FAULTS 3: what the grammar does not know is named, with what is allowe
     const [, globals = '', metrics = ''] =
       /(<globals>[^]*<\/globals>\n)(<metrics>[^]*<\/metrics>\n)/.exec(fileOf()) ?? [];
     expect(errorsOf(`<vhostmd>\n${metrics}${globals}</vhostmd>`)).toEqual([
-      'f:2:1: <metrics> must stand behind <globals> (line 5)',
+      'f:2:1: <metrics> must come after <globals> (line 5)',
     ]);
   });
 
   it('CASE E7: of several additions that stand too early each is named, and no innocent element', () => {
     const additions = `${sink}\n<action_timeout>2</action_timeout>\n${sink}`;
     expect(errorsOf(fileOf({ path: `${additions}\n<path>/bin</path>` }))).toEqual([
-      'f:6:1: <sink> must stand behind <transport> (line 10)',
-      'f:7:1: <action_timeout> must stand behind <transport> (line 10)',
-      'f:8:1: <sink> must stand behind <transport> (line 10)',
+      'f:6:1: <sink> must come after <transport> (line 10)',
+      'f:7:1: <action_timeout> must come after <transport> (line 10)',
+      'f:8:1: <sink> must come after <transport> (line 10)',
     ]);
   });
 
