@@ -129,7 +129,7 @@ const CHAPTERS = [
   },
   {
     title: 'What fails',
-    line: "The connection to libvirt, channels, and sinks of modules are retried forever.",
+    line: 'The connection to libvirt, channels, and sinks of modules are retried forever.',
     names: ['retry/growing-waits', 'retry/well-again', 'retry/stable'],
   },
 ];
