@@ -12,7 +12,7 @@ export const waitOf = ({ first, most }: Backoff, failures: number): number => Ma
 
 export interface RetryOptions<T, R> {
   readonly scheduler: SchedulerLike;
-  /** Of every failure, or of this one. */
+  /** Waits after every failure, or by failure. */
   readonly backoff: Backoff | ((error: unknown) => Backoff);
   /** Emitted before the wait. Default: nothing. */
   readonly report?: (error: unknown) => Observable<R>;
@@ -20,7 +20,7 @@ export interface RetryOptions<T, R> {
   readonly isWell?: (value: T) => boolean;
   /** Milliseconds that a try must last after such a value to reset the waits. Default: 0. */
   readonly stableAfter?: number;
-  /** What ends the wait early when it emits. Default: nothing. */
+  /** Ends the wait early when it emits. Default: never. */
   readonly sooner$?: (error: unknown) => Observable<unknown>;
 }
 

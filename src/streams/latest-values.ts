@@ -46,7 +46,7 @@ const EMPTY: View = { samples: NONE, missing: NONE, late: NONE };
 /** Makes an empty store. `metrics`: those of its context, in the order of the configuration. */
 export const values = (metrics: readonly MetricDefinition[]): Values => {
   const latest = new Map<MetricDefinition, Value>();
-  // What was built last. It holds until tick `until`, a new value, or another `keepsLate`.
+  // The last view, valid until tick `until`, a new value, or another `keepsLate`.
   const shown = { view: EMPTY, keepsLate: true, until: Infinity };
 
   const build = (tick: number, keepsLate: boolean): View & { readonly until: number } => {

@@ -29,11 +29,11 @@ export const adoptedEntry = (uuid: string, disk: PrivateDisk): Entry => ({
   stuck: '',
 });
 
-/** All private disks, and what the latest snapshot asks for. */
+/** All private disks, and the wanted state of the latest snapshot. */
 export interface DiskSet {
   /** By UUID. */
   readonly entries: ReadonlyMap<string, Entry>;
-  /** Undefined before libvirt was reached. */
+  /** Undefined until libvirt has been reached. */
   readonly domains: readonly KnownDomain[] | undefined;
   /** Invalid UUIDs, each of which is reported once. */
   readonly refused: ReadonlySet<string>;

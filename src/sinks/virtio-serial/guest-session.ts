@@ -50,7 +50,7 @@ export const guestSession = (
   reply: () => string,
   scheduler: SchedulerLike,
 ): GuestSession => {
-  // Callbacks of one socket share this state, and each must answer at once whether to read on.
+  // Mutable, because the callbacks of a socket share it, and each must return at once if reading continues.
   let reading = START;
   let due: string | undefined;
   /** Bytes after a request that waits for its reply. */

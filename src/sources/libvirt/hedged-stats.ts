@@ -78,7 +78,7 @@ export const hedgedStats = ({
         });
       const ask$ = (asked: readonly Domain[], tries: number, passing: boolean): Observable<readonly DomainStats[]> =>
         answer$(asked, passing).pipe(mergeMap((answer) => ready$(answer, tries)));
-      // What is whole, at once; what is not, after it has been asked again.
+      // Complete answers pass at once, partial ones after a retry.
       const ready$ = ({ all, passing }: Answer, tries: number): Observable<readonly DomainStats[]> => {
         const fresh = all.filter(isNew);
         // In a call that skips frozen domains, a partial answer of a domain that had more before does not count.
