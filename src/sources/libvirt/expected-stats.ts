@@ -16,7 +16,7 @@ export interface ExpectedStats {
   readonly learn: (stats: DomainStats) => void;
 }
 
-/** `wanted`: number of statistics expected of a domain that has not answered yet. `found`: number of them in an answer. */
+/** `wanted`: number of statistics expected of a domain without an answer yet. `found`: number of them in an answer. */
 export const expectedStats = (wanted: number, found: (stats: DomainStats) => number): ExpectedStats => {
   const known = new WeakMap<Domain, number>();
   const partsInARow = new WeakMap<Domain, number>();
