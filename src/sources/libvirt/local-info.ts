@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import path from 'node:path';
 
-import { defer, finalize, type Observable, of, type SchedulerLike, tap } from 'rxjs';
+import { defer, finalize, type Observable, of, type SchedulerLike, Subscription, tap } from 'rxjs';
 
 import type { Domain } from '../../model/metric.ts';
 import { monotonicScheduler } from '../../system/monotonic.ts';
@@ -64,10 +64,11 @@ export const localInfo = (
 ): LocalInfo => {
   const known = new Map<string, Known>();
   const unfit = new WeakSet<Domain>();
-  let refreshes = 0;
-  let appeared = 0;
+  /** UUIDs of those that are being refreshed. */
+  const refreshing = new Set<string>();
+  const life = new Subscription();
+  /** Until then no descriptor is looked for: there was none to spare. */
   let shortUntil = -Infinity;
-  let closed = false;
   /** Version of the folder, read once for all domains of a collection. */
   let looked: string | undefined;
 
@@ -107,7 +108,7 @@ export const localInfo = (
     return more >= 0 && more <= elapsed * 1e6 * cpus().length + 2 * GRAIN;
   };
   const remember = (stats: DomainStats, status: string, elapsed: number): void => {
-    if (closed) return;
+    if (life.closed) return;
     const { domain, fields } = stats;
     const before = known.get(domain.uuid);
     if (before !== undefined && before.domain !== domain) drop(domain.uuid);
@@ -118,8 +119,7 @@ export const localInfo = (
       known.delete(domain.uuid);
       return process.close();
     }
-    if (before === undefined) appeared += 1;
-    const wait = before === undefined ? REFRESH * ((appeared * SPREAD) % 1) : REFRESH;
+    const wait = before === undefined ? REFRESH * (((known.size + 1) * SPREAD) % 1) : REFRESH;
     known.set(domain.uuid, { domain, process, fields, status, folder: '', refreshAt: scheduler.now() + wait });
   };
 
@@ -140,13 +140,13 @@ export const localInfo = (
   };
 
   const refresh = (entry: Known): void => {
-    if (refreshes >= REFRESHES) return;
-    refreshes += 1;
+    const { uuid } = entry.domain;
+    if (refreshing.size >= REFRESHES || refreshing.has(uuid)) return;
     entry.refreshAt = scheduler.now() + REFRESH;
-    ask$(entry.domain)
-      .pipe(finalize(() => (refreshes -= 1)))
-      // The next collection reports the failure.
-      .subscribe({ error: () => drop(entry.domain.uuid) });
+    refreshing.add(uuid);
+    const asked$ = ask$(entry.domain).pipe(finalize(() => refreshing.delete(uuid)));
+    // A failure is for the next collection, which meets it.
+    life.add(asked$.subscribe({ error: () => drop(uuid) }));
   };
 
   return {
@@ -165,7 +165,7 @@ export const localInfo = (
     drop,
     retain,
     close: () => {
-      closed = true;
+      life.unsubscribe();
       retain([]);
     },
   };
