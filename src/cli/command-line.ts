@@ -30,7 +30,7 @@ const build = (found: (work: Work) => void): Argv =>
       ),
     yargs()
       .scriptName('vhostmd')
-      .usage('Usage: $0 [OPTION]... [COMMAND]\n\nTells virtual machines about the host that they run on.')
+      .usage('Usage: $0 [OPTION]... [COMMAND]\n\nPublishes metrics of the host to its virtual machines.')
       .parserConfiguration({
         'boolean-negation': false,
         'camel-case-expansion': false,

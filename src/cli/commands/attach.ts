@@ -8,7 +8,7 @@ export const attach = defineCommand({
   options: {
     live: { ...FLAG, describe: 'Change the running domain' },
     config: { ...FLAG, describe: 'Change the persistent definition, for the next start (--config=FILE is the file)' },
-    detach: { ...FLAG, describe: 'Take the devices out instead' },
+    detach: { ...FLAG, describe: 'Detach the devices instead' },
     optional: { ...FLAG, describe: 'Let the domain start without a disk whose file is missing' },
     device: {
       ...VALUE,

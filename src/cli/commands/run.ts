@@ -7,7 +7,7 @@ export const run = defineCommand({
   describe: 'Run the daemon',
   operands: {},
   options: {
-    verbose: { ...FLAG, alias: 'v', describe: 'Say more, such as a line for each snapshot' },
+    verbose: { ...FLAG, alias: 'v', describe: 'Log more, such as a line for each snapshot' },
     'no-daemonize': { ...FLAG, alias: 'd', describe: 'Stay in the foreground' },
     user: USER,
     'pid-file': {

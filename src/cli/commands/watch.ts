@@ -13,8 +13,8 @@ export const watch = defineCommand({
   operands: { disk: { type: 'string', describe: 'Metrics disk (default: the running daemon, or its disk)' } },
   options: {
     once: { ...FLAG, describe: 'Print the table once, as text, and exit' },
-    count: { ...VALUE, describe: 'Print it this often, once for each new document, and exit', coerce: countOf },
-    socket: { ...VALUE, describe: 'Ask the daemon behind this socket instead of a disk' },
+    count: { ...VALUE, describe: 'Print the table this number of times, once per document, and exit', coerce: countOf },
+    socket: { ...VALUE, describe: 'Follow the daemon on this socket instead of a disk' },
     sort: {
       ...VALUE,
       default: USUAL_SORT,
