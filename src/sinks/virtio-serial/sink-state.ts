@@ -65,7 +65,7 @@ const withChannel = (before: SinkState, channel: DesiredChannel, { connected, me
   const isSilent = message === undefined || isShort || (status.isShort && connected);
   return {
     ...before,
-    statuses: new Map([...before.statuses, [key, { connected, trouble, isShort }]]),
+    statuses: new Map(before.statuses).set(key, { connected, trouble, isShort }),
     // The domain may have been renamed.
     reports: isSilent ? [] : [channelWarning(before.channelSet.channels.get(key) ?? channel, message)],
   };
