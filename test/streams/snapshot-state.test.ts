@@ -132,3 +132,62 @@ describe('A later snapshot', () => {
     expect(now.domainMetrics[1]).not.toBe(before.domainMetrics[1]);
   });
 });
+
+describe('The silence of libvirt', () => {
+  const later = (at: number, more: Partial<Trigger> = {}): Trigger => ({ ...tick, tick: at, at, ...more });
+  const silence = (...messages: readonly Message[]): number => after(messages, started()).silent;
+
+  it('is counted in ticks at which a domain ran', () => {
+    expect(silence(later(1), later(2))).toBe(2);
+    expect(silence(later(1), { ...trigger('domains', 1, [a]), tick: 1 }, later(2))).toBe(2);
+    expect(silence(later(1), later(2, { inventory: trigger('tick', 2, []).inventory }), later(3))).toBe(1);
+  });
+
+  it('ends with a statistic of a domain, not with one of the host or with an action', () => {
+    const action = { ...ofVm, source: { kind: 'action', command: 'true' } } as const;
+    expect(silence(later(1), batch('late', tick, reading(a, '3')))).toBe(0);
+    expect(silence(later(1), batch('late', tick, hostReading('3')))).toBe(1);
+    expect(silence(later(1), batch('late', tick, { ...reading(a, '3'), metric: action }))).toBe(1);
+  });
+
+  it('begins anew where libvirt was away', () => {
+    const away = { ...tick.inventory, connected: false };
+    expect(silence(later(1), later(2, { inventory: away }))).toBe(0);
+    // Of the tick at which it is back it can have answered nothing yet.
+    expect(silence(later(1), later(2, { inventory: away }), later(3))).toBe(0);
+    expect(silence(later(1), later(2, { inventory: away }), later(3), later(4))).toBe(1);
+  });
+
+  it('of three periods leaves domains without their late values, and the host with its own', () => {
+    const due = { cause: 'tick', at: 9 } as const;
+    const valuesAfter = (...ticks: readonly number[]) =>
+      snapshotOf(
+        after(
+          ticks.map((at) => later(at)),
+          started(),
+        ),
+        due,
+        undefined,
+      );
+    expect(valuesAfter(1, 2)).toMatchObject({ domainMetrics: [{ domain: a }], missing: [] });
+    expect(valuesAfter(1, 2)).not.toHaveProperty('late');
+    expect(valuesAfter(1, 2, 3)).toMatchObject({
+      host: [{ value: '1' }],
+      domainMetrics: [],
+      missing: [{ metric: ofVm, domain: a }],
+      late: [{ metric: host, tick: 0 }],
+    });
+  });
+});
+
+describe('What is late', () => {
+  it('makes a snapshot due also where only one of its values is news', () => {
+    const both = trigger('tick', 8, [a, b]);
+    const dueAfter = (valueOfB: string) => {
+      const state = after([both, batch('whole', both, reading(a, '3'), reading(b, '4'))], started());
+      return after([batch('late', both, reading(a, '3'), reading(b, valueOfB))], state).due;
+    };
+    expect(dueAfter('5')).toBeDefined();
+    expect(dueAfter('4')).toBeUndefined();
+  });
+});
