@@ -2,8 +2,31 @@ import { closeSync, constants, fchownSync, fstatSync, lstatSync, mkdirSync, open
 import { createServer, type Socket } from 'node:net';
 import path from 'node:path';
 
-import { defer, finalize, map, type Observable, of, type Subscription, tap } from 'rxjs';
+import {
+  concat,
+  defer,
+  EMPTY,
+  filter,
+  finalize,
+  fromEvent,
+  ignoreElements,
+  map,
+  merge,
+  type Observable,
+  ReplaySubject,
+  scan,
+  share,
+  startWith,
+  Subject,
+  switchMap,
+  take,
+  takeUntil,
+  tap,
+  timer,
+  withLatestFrom,
+} from 'rxjs';
 
+import { exhaustMapLatest } from '../../rx/exhaust-map-latest.ts';
 import { isRoot, type Owner } from '../../system/process/privileges.ts';
 import { missingOrDistrusted } from '../../system/path-trust.ts';
 import { unixListening$ } from '../../system/unix-socket.ts';
@@ -74,49 +97,54 @@ export const makeSocketFolder = (file: string, owner?: Owner): void => {
   }
 };
 
-/** Sends texts until they end. While the client does not read, only the newest one waits. */
-const send = (socket: Socket, text$: Observable<Text>): Subscription => {
-  let waiting: Text | undefined;
-  let late: NodeJS.Timeout | undefined;
-  const limit = (): void => {
-    late ??= setTimeout(() => socket.destroy(), TAKING).unref();
-  };
-  const write = (text: Text): void => {
-    if (!socket.write(text)) limit();
-  };
-  socket.once('close', () => {
-    clearTimeout(late);
-    waiting = undefined;
-  });
-  socket.on('drain', () => {
-    // After the last text the time limit applies until the client has closed, too.
-    if (socket.writableEnded) return;
-    clearTimeout(late);
-    const next = waiting;
-    [late, waiting] = [undefined, undefined];
-    if (next !== undefined) write(next);
-  });
-  return text$.subscribe({
-    next: (text) => (late === undefined ? write(text) : (waiting = text)),
-    complete: () => {
-      socket.end();
-      limit();
-    },
-  });
-};
+// Ends a client that does not take its answer in time.
+const limit$ = (socket: Socket): Observable<unknown> => timer(TAKING).pipe(tap(() => socket.destroy()));
 
-/** Shares an answer between simultaneous clients, so that many that do not read hold one text in memory. */
-const sharedAnswers = (status$: Observable<Text>, taken: () => number): Observable<Text> => {
-  let last: { readonly at: number; readonly answer: Text } | undefined;
-  return defer(() => {
-    if (taken() === 0 || (last !== undefined && performance.now() - last.at >= FRESH)) last = undefined;
-    return last === undefined
-      ? status$.pipe(
-          map((text) => (typeof text === 'string' ? Buffer.from(text) : text)),
-          tap((answer) => (last = { at: performance.now(), answer })),
-        )
-      : of(last.answer);
-  });
+/** Writes a text, and completes when the client takes it. */
+const write$ = (socket: Socket, text: Text): Observable<never> =>
+  defer(() => (socket.write(text) ? EMPTY : merge(fromEvent(socket, 'drain'), limit$(socket)).pipe(take(1)))).pipe(
+    ignoreElements(),
+  );
+
+/** Writes texts until they end; while the client takes none, only the newest is kept. */
+const follow$ = (socket: Socket, text$: Observable<Text>): Observable<unknown> =>
+  concat(
+    text$.pipe(exhaustMapLatest((text) => write$(socket, text))),
+    defer(() => {
+      socket.end();
+      return limit$(socket);
+    }),
+  );
+
+/** Writes one text. The time limit applies until the client has closed, too. */
+const answer$ = (socket: Socket, text$: Observable<Text>): Observable<unknown> =>
+  text$.pipe(
+    switchMap((text) => {
+      socket.end(text);
+      return limit$(socket);
+    }),
+  );
+
+/** The request of a client; empty if it takes too long. Closes the connection if more comes than a request. */
+const request$ = (socket: Socket): Observable<string> => {
+  // A request may arrive in pieces.
+  const text$ = (fromEvent(socket, 'data') as Observable<Buffer>).pipe(
+    scan((text, data) => text + data.toString('latin1'), ''),
+    tap((text) => {
+      if (text.length > REQUEST) socket.destroy();
+    }),
+    share(),
+  );
+  const first$ = merge(
+    text$.pipe(filter((text) => text.includes('\n') && text.length <= REQUEST)),
+    fromEvent(socket, 'end').pipe(
+      withLatestFrom(text$.pipe(startWith(''))),
+      map(([, text]) => text),
+    ),
+    timer(ASKING).pipe(map(() => '')),
+  ).pipe(take(1));
+  // Later bytes are dropped.
+  return merge(first$, text$.pipe(ignoreElements()));
 };
 
 /**
@@ -130,34 +158,34 @@ export const statusSocket$ = (
   defer(() => {
     const sockets = new Set<Socket>();
     const taking = new Set<Socket>();
-    const status$ = sharedAnswers(answers.status$, () => taking.size);
+    const allTaken$ = new Subject<void>();
+    // Shared between simultaneous clients, so that many that do not read hold one text in memory.
+    const status$ = answers.status$.pipe(
+      map((text) => (typeof text === 'string' ? Buffer.from(text) : text)),
+      share({
+        connector: () => new ReplaySubject<Uint8Array>(1),
+        resetOnComplete: () => merge(timer(FRESH), allTaken$),
+        resetOnRefCountZero: false,
+      }),
+    );
+    const serve$ = (socket: Socket): Observable<unknown> =>
+      request$(socket).pipe(
+        switchMap((request) => {
+          if (request === FOLLOW) return follow$(socket, answers.follow$);
+          taking.add(socket);
+          return answer$(socket, status$);
+        }),
+        takeUntil(fromEvent(socket, 'close')),
+      );
     // Half-open, because a client may close its side after the request.
     const server = createServer({ allowHalfOpen: true }, (socket) => {
-      let sending: Subscription | undefined;
-      let asked = '';
-      let bytes = 0;
-      const answer = (request: string): void => {
-        if (sending !== undefined) return;
-        sending = send(socket, request === FOLLOW ? answers.follow$ : status$);
-        if (request !== FOLLOW) taking.add(socket);
-      };
-      const waited = setTimeout(answer, ASKING, '').unref();
       sockets.add(socket);
       socket.once('close', () => {
-        clearTimeout(waited);
-        sending?.unsubscribe();
         sockets.delete(socket);
-        taking.delete(socket);
+        if (taking.delete(socket) && taking.size === 0) allTaken$.next();
       });
       socket.on('error', () => undefined);
-      // A request may arrive in pieces; later bytes are dropped.
-      socket.on('data', (data: Buffer) => {
-        bytes += data.length;
-        if (bytes > REQUEST) return void socket.destroy();
-        asked += data.toString('latin1');
-        if (asked.includes('\n')) answer(asked);
-      });
-      socket.once('end', () => answer(asked));
+      serve$(socket).subscribe();
       const [oldest] = sockets;
       if (sockets.size > MOST) oldest?.destroy();
     });
