@@ -32,33 +32,46 @@ const pidIn = (file: string): string | undefined => {
   }
 };
 
+// A descriptor of /proc/PID/stat. Reads nothing after `close`, when the number may belong to another file.
+const processOf = (fd: number): QemuProcess => {
+  const open = new Set([fd]);
+  return {
+    cpuTime: () => {
+      try {
+        return open.has(fd) ? cpuTimeOf(buffer.toString('latin1', 0, readSync(fd, buffer, 0, 1024, 0))) : undefined;
+      } catch {
+        return undefined;
+      }
+    },
+    close: () => {
+      if (open.delete(fd)) closeSync(fd);
+    },
+  };
+};
+
+const isQemuOf = (uuid: string, cmdline: string): boolean => {
+  try {
+    const words = readFileSync(cmdline, 'utf8').split('\0');
+    return words[words.indexOf('-uuid') + 1] === uuid;
+  } catch {
+    return false;
+  }
+};
+
 /**
  * Opens the process of a pid file if it is the QEMU of that UUID. The descriptor belongs to the process: after its end
  * nothing can be read, even if the pid is reused. Undefined if /proc does not show the process.
  */
 export const openProcess = (pidFile: string, uuid: string, proc = '/proc'): QemuProcess | undefined => {
-  let fd: number | undefined;
-  const cpuTime = (): bigint | undefined => {
-    try {
-      return fd === undefined ? undefined : cpuTimeOf(buffer.toString('latin1', 0, readSync(fd, buffer, 0, 1024, 0)));
-    } catch {
-      return undefined;
-    }
-  };
-  const close = (): void => {
-    if (fd !== undefined) closeSync(fd);
-    fd = undefined;
-  };
   try {
     const pid = pidIn(pidFile);
     if (pid === undefined) return undefined;
-    fd = openSync(`${proc}/${pid}/stat`, FLAGS);
-    const words = readFileSync(`${proc}/${pid}/cmdline`, 'utf8').split('\0');
+    const process = processOf(openSync(`${proc}/${pid}/stat`, FLAGS));
     // If the process still runs now, the command line was its own.
-    if (words[words.indexOf('-uuid') + 1] === uuid && cpuTime() !== undefined) return { cpuTime, close };
+    if (isQemuOf(uuid, `${proc}/${pid}/cmdline`) && process.cpuTime() !== undefined) return process;
+    process.close();
   } catch {
     // The process has ended, or is hidden.
   }
-  close();
   return undefined;
 };
