@@ -1,3 +1,5 @@
+import { defer, firstValueFrom, shareReplay } from 'rxjs';
+
 import type { Config, Diagnostic, SinkConfig, TransportConfig } from '../config/config.ts';
 import { didYouMean, quote } from '../model/suggest.ts';
 import type { Place } from '../model/metric.ts';
@@ -21,9 +23,8 @@ export interface ConfiguredSink extends Sink {
 
 // Each module is imported once: if the hooks for sink modules cannot be loaded, Node no longer answers imports.
 const once = <T>(load: () => Promise<T>): (() => Promise<T>) => {
-  // The first caller starts the import, all others wait for it.
-  let loading: Promise<T> | undefined;
-  return async () => await (loading ??= loadPart(load));
+  const loaded$ = defer(async () => await loadPart(load)).pipe(shareReplay(1));
+  return async () => await firstValueFrom(loaded$);
 };
 
 // Loaded when needed. The daemon loads all of them before it is ready.

@@ -4,6 +4,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
+import { defer, firstValueFrom, of, shareReplay } from 'rxjs';
+
 import { reasonOf } from '../../model/reason.ts';
 import { failure, type Result, success } from '../../model/result.ts';
 import { SINK_API, type OptionRule, type SinkDefinition } from '../definition.ts';
@@ -45,18 +47,16 @@ const shapeError = (exported: unknown): string | undefined => {
   return wrong === undefined ? undefined : `is no sink that can be configured: ${wrong}`;
 };
 
-// Node keeps hooks for as long as the process lives, and runs each as often as it was registered.
-let hooked = false;
-const hook = (): void => {
-  if (hooked) return;
+// Registered once: Node keeps hooks for as long as the process lives.
+const hooked$ = defer(() => {
   // Since Node 22.15, which the types do not cover.
   const { registerHooks } = nodeModule as {
     readonly registerHooks?: (hooks: { readonly resolve: unknown }) => void;
   };
   if (registerHooks === undefined) nodeModule.register('./resolve-hook.js', import.meta.url);
   else registerHooks({ resolve });
-  hooked = true;
-};
+  return of(true);
+}).pipe(shareReplay(1));
 
 // Place of a syntax error in the module, which only the first line of its stack has.
 const lineOf = (error: unknown, url: string): string => {
@@ -68,7 +68,7 @@ const lineOf = (error: unknown, url: string): string => {
 const load = async (url: string): Promise<LoadedModule> => {
   const waiting = new AbortController();
   try {
-    hook();
+    await firstValueFrom(hooked$);
     // The timer also keeps the process alive, which has nothing else to do at the start.
     const late = sleep(LOAD_TIMEOUT_MS, undefined, { signal: waiting.signal }).catch(() => undefined);
     const loaded: unknown = await Promise.race([import(url), late]);
