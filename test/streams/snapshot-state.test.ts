@@ -66,6 +66,8 @@ const after = (messages: readonly Message[], from: State = initialState([host, o
   messages.reduce((state, message, at) => nextState(state, message, at), from);
 
 const tick = trigger('tick', 7, [a]);
+/** The tick of a number, and at its time. */
+const later = (at: number, more: Partial<Trigger> = {}): Trigger => ({ ...tick, tick: at, at, ...more });
 const whole = batch('whole', tick, hostReading('1'), reading(a, '2'));
 // Made anew for each: its values change.
 const started = (): State => after([tick, whole]);
@@ -80,6 +82,8 @@ describe('The first snapshot', () => {
   it('is due when it is overdue, but not before a tick has been collected', () => {
     expect(after([OVERDUE]).due).toBeUndefined();
     expect(after([tick, OVERDUE]).due).toBeUndefined();
+    const change = trigger('domains', 3, [a]);
+    expect(after([change, batch('whole', change, hostReading('1'), reading(a, '2'))]).due).toBeUndefined();
     expect(after([tick, OVERDUE, batch('whole', tick)]).due).toEqual({ cause: 'tick', at: 7 });
     expect(after([tick, batch('whole', tick), OVERDUE]).due).toEqual({ cause: 'tick', at: 7 });
   });
@@ -134,7 +138,6 @@ describe('A later snapshot', () => {
 });
 
 describe('The silence of libvirt', () => {
-  const later = (at: number, more: Partial<Trigger> = {}): Trigger => ({ ...tick, tick: at, at, ...more });
   const silence = (...messages: readonly Message[]): number => after(messages, started()).silent;
 
   it('is counted in ticks at which a domain ran', () => {
@@ -189,5 +192,19 @@ describe('What is late', () => {
     };
     expect(dueAfter('5')).toBeDefined();
     expect(dueAfter('4')).toBeUndefined();
+  });
+
+  it('keeps the objects of the host where libvirt is silent', () => {
+    const state = after([later(1), later(2), later(3)], started());
+    const due = { cause: 'tick', at: 9 } as const;
+    const before = snapshotOf(state, due, undefined);
+    const now = after([batch('late', later(3), hostReading('1'))], state);
+    expect(snapshotOf(now, due, before).host).toBe(before.host);
+  });
+
+  it('shows no domain before its first collection has come to an end', () => {
+    const come = trigger('domains', 9, [a, b], { due: [b] });
+    const state = after([come, batch('late', come, reading(b, '3'))], started());
+    expect(snapshotOf(state, { cause: 'change', at: 9 }, undefined).domainMetrics).toMatchObject([{ domain: a }]);
   });
 });
