@@ -67,6 +67,8 @@ export const localInfo = (
   /** UUIDs of those that are being refreshed. */
   const refreshing = new Set<string>();
   const life = new Subscription();
+  // Read once: Node parses a line of /proc for each CPU, which costs most on the largest hosts.
+  const hostCpus = cpus().length;
   /** Until then no descriptor is looked for: there was none to spare. */
   let shortUntil = -Infinity;
   /** Version of the folder, read once for all domains of a collection. */
@@ -105,7 +107,7 @@ export const localInfo = (
   // The process is the right one if its CPU time is that of libvirt, plus at most what the host can give since then.
   const agrees = (process: QemuProcess, fields: DomainStats['fields'], elapsed: number): boolean => {
     const more = Number(process.cpuTime() ?? -1n) - Number(fields.get('cpu.time'));
-    return more >= 0 && more <= elapsed * 1e6 * cpus().length + 2 * GRAIN;
+    return more >= 0 && more <= elapsed * 1e6 * hostCpus + 2 * GRAIN;
   };
   const remember = (stats: DomainStats, status: string, elapsed: number): void => {
     if (life.closed) return;
