@@ -56,6 +56,6 @@ export default defineConfig({
     testTimeout: 60_000 * PATIENCE,
     hookTimeout: 120_000 * PATIENCE,
     // Most tests wait for real processes.
-    maxWorkers: 2,
+    maxWorkers: 3,
   },
 });

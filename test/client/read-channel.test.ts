@@ -95,10 +95,12 @@ describe('dump of a channel', () => {
   });
 
   it('asks vhostmd at a socket', async () => {
-    await socat(`unix-listen:${at('front')}`, `unix-listen:${at('qemu')}`);
-    await there('front');
-    const result = dump(at('front'), 5000);
-    await there('qemu');
+    // The file of a socket is there before it listens: servers of our own say when they do.
+    let asker: Socket | undefined;
+    const front = await serve('front', (socket) => (asker = socket));
+    await serve('qemu', (socket) => asker?.pipe(socket).pipe(asker));
+    const result = dump(front, 5000 * PATIENCE);
+    await vi.waitFor(() => expect(asker).toBeDefined(), 5000 * PATIENCE);
     vhostmd(at('qemu'));
     expect(await result).toMatchObject({
       ok: true,
