@@ -25,7 +25,7 @@ const INTEGRATION = [
   'test/sources/action/{actions,hostile-names,process}.test.ts',
   'test/sources/libvirt/{connection,domain-devices,known-domains}.test.ts',
   'test/man.test.ts',
-  'test/system/{libc,log,systemd}.test.ts',
+  'test/system/{libc,load-part,log,source-stack,systemd}.test.ts',
 ];
 
 const project = (name: string, include: string[], exclude: string[] = []) => ({

@@ -57,12 +57,9 @@ need_modules() {
 build() {
   need_modules
   [ -e dist/vhostmd.cjs ] && [ -e .cache/built ] &&
-    [ -z "$(find src tsconfig.json tsconfig.build.json package-lock.json -newer .cache/built)" ] && return
+    [ -z "$(find src tsconfig*.json scripts/bundle.mjs package-lock.json -newer .cache/built)" ] && return
   say 'Building'
-  rm -rf dist
-  ./node_modules/.bin/tsc -p tsconfig.build.json
-  chmod +x dist/vhostmd.cjs
-  mkdir -p .cache
+  sh scripts/build.sh
   touch .cache/built
 }
 

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path';
 
 // Built by the npm script: tests and drawings read a file in the same way.
-import { parseMarbleFile } from '../dist/testing/marbles/parse.js';
+import { parseMarbleFile } from '../.cache/modules/testing/marbles/parse.js';
 
 import { drawMarbles } from './marble-drawing.mjs';
 

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { STATISTICS } from '../dist/model/statistics.js';
+import { STATISTICS } from '../.cache/modules/model/statistics.js';
 
 const document = join(import.meta.dirname, '../docs/stats.md');
 

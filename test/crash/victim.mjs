@@ -3,9 +3,9 @@
 // Arguments: path of the shared disk, pattern of the private one, UUID, size, write.
 import { readSync, writeSync } from 'node:fs';
 
-import { privateDisk } from '../../dist/sinks/metrics-disk/private-disk.js';
-import { privatePaths } from '../../dist/sinks/metrics-disk/private-paths.js';
-import { openResilientDisk } from '../../dist/sinks/metrics-disk/resilient-disk.js';
+import { privateDisk } from '../../.cache/modules/sinks/metrics-disk/private-disk.js';
+import { privatePaths } from '../../.cache/modules/sinks/metrics-disk/private-paths.js';
+import { openResilientDisk } from '../../.cache/modules/sinks/metrics-disk/resilient-disk.js';
 
 const [path, pattern, uuid, size, killAt] = process.argv.slice(2);
 

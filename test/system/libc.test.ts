@@ -13,7 +13,7 @@ describe("the machine's constants", () => {
   });
 
   it('CASE B9: are known to a process that has given root up', () => {
-    const library = new URL('../../dist/system/libc.js', import.meta.url).href;
+    const library = new URL('../../.cache/modules/system/libc.js', import.meta.url).href;
     const script = `
       const { clockTicks, pageSize } = await import(${JSON.stringify(library)});
       const ticks = clockTicks();

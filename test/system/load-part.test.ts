@@ -8,7 +8,7 @@ import { afterAll, expect, it } from 'vitest';
 const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-part-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const LOADER = new URL('../../dist/system/load-part.js', import.meta.url).href;
+const LOADER = new URL('../../.cache/modules/system/load-part.js', import.meta.url).href;
 
 /** Loads `part.mjs`, beside other files if it needs them, by the built program in a process of its own; what came of it. */
 const loaded = (files: Readonly<Record<string, string>>, before = ''): string => {

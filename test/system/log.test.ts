@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
-const LOG = fileURLToPath(new URL('../../dist/system/log.js', import.meta.url));
+const LOG = fileURLToPath(new URL('../../.cache/modules/system/log.js', import.meta.url));
 const directory = mkdtempSync(path.join(tmpdir(), 'vhostmd-log-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 

@@ -139,7 +139,7 @@ it('a manager that does not read is waited for, without a warning: READY is not 
 it('without NOTIFY_SOCKET nothing is said, and the bridge to the C library is not even loaded', async () => {
   const script = path.join(mkdtempSync(path.join(tmpdir(), 'vhostmd-notify-')), 'script.mjs');
   undo.push(() => rmSync(path.dirname(script), { recursive: true }));
-  const built = new URL('../../dist/system/systemd.js', import.meta.url).href;
+  const built = new URL('../../.cache/modules/system/systemd.js', import.meta.url).href;
   writeFileSync(
     script,
     `import { createRequire } from 'node:module';

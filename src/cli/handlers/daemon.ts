@@ -13,6 +13,7 @@ import { reportReady } from '../../system/process/background.ts';
 import { PartNotLoaded } from '../../system/load-part.ts';
 import { keepDescriptorsFromChildren } from '../../system/process/descriptors.ts';
 import { exitWithoutChildren } from '../../system/process/exit.ts';
+import { sourceStack } from '../../system/source-stack.ts';
 import { claimPidFile, DEFAULT_PID_FILE } from '../../system/process/pid-file.ts';
 import { dropPrivileges, isRoot, mayBecome, ownerOf } from '../../system/process/privileges.ts';
 import { STOP_SIGNALS } from '../../system/process/signals.ts';
@@ -73,7 +74,7 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
       if (blamed.size < MOST_BLAMED) blamed.add(message);
       return;
     }
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const text = error instanceof Error ? sourceStack(error.stack ?? error.message) : String(error);
     for (const line of `Stopped by a bug, please report it: ${text}`.split('\n')) log('err', 'daemon', line);
     stop(1);
   };

@@ -8,6 +8,7 @@ import { defer, firstValueFrom, of, shareReplay } from 'rxjs';
 
 import { reasonOf } from '../../model/reason.ts';
 import { failure, type Result, success } from '../../model/result.ts';
+import { PROGRAM_URL } from '../../system/program.ts';
 import { SINK_API, type OptionRule, type SinkDefinition } from '../definition.ts';
 import { resolve } from './resolve-hook.ts';
 
@@ -53,7 +54,7 @@ const hooked$ = defer(() => {
   const { registerHooks } = nodeModule as {
     readonly registerHooks?: (hooks: { readonly resolve: unknown }) => void;
   };
-  if (registerHooks === undefined) nodeModule.register('./resolve-hook.js', import.meta.url);
+  if (registerHooks === undefined) nodeModule.register('./resolve-hook.js', PROGRAM_URL);
   else registerHooks({ resolve });
   return of(true);
 }).pipe(shareReplay(1));
@@ -113,7 +114,7 @@ export const loadModule = async (name: string, configuration: string): Promise<L
   return loaded;
 };
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const OWN_FOLDER = fileURLToPath(PROGRAM_URL);
 
 // Returns the file of the innermost frame of an error that is neither Node's nor the daemon's nor RxJS's. Frames of ES
 // modules have URLs, others have paths.
@@ -124,7 +125,7 @@ const culprit = (error: unknown): string | undefined => {
     if (where === undefined) return [];
     return [where.startsWith('file:') ? fileURLToPath(where) : where];
   });
-  return files.find((file) => !file.startsWith(ROOT) && !file.includes('/node_modules/rxjs/'));
+  return files.find((file) => !file.startsWith(OWN_FOLDER) && !file.includes('/node_modules/rxjs/'));
 };
 
 /**

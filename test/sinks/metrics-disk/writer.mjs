@@ -2,8 +2,8 @@
 // Arguments: path, size, `unique` or `plain` sums, how many metrics. The number of the update is kept beside the disk.
 import { openSync, writeSync } from 'node:fs';
 
-import { openDisk } from '../../../dist/sinks/metrics-disk/open-disk.js';
-import { uniqueSums } from '../../../dist/sinks/metrics-disk/checksum-padding.js';
+import { openDisk } from '../../../.cache/modules/sinks/metrics-disk/open-disk.js';
+import { uniqueSums } from '../../../.cache/modules/sinks/metrics-disk/checksum-padding.js';
 
 const [path, size, sums, count] = process.argv.slice(2);
 

@@ -1,0 +1,30 @@
+// The program and the package's entries, from src, with one copy of each part. Packages stay outside where sinks of others need
+// the same copy (rxjs), or where a binary belongs to them (koffi).
+import { build } from 'rolldown';
+
+const common = { platform: 'node', logLevel: 'warn', external: [/^rxjs(\/|$)/, 'koffi', './cli/main.js'] };
+
+await build({
+  ...common,
+  input: {
+    'cli/main': 'src/cli/main.ts',
+    index: 'src/index.ts',
+    'testing/index': 'src/testing/index.ts',
+    'resolve-hook': 'src/sinks/modules/resolve-hook.ts',
+  },
+  output: {
+    dir: 'dist',
+    sourcemap: true,
+    // Names stay, for the stacks of errors.
+    minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+    // A daemon that runs must not load parts of another version after an upgrade.
+    chunkFileNames: 'parts/[name]-[hash].js',
+    // One file of what most commands share: each file costs a start half a millisecond.
+    codeSplitting: { groups: [{ name: 'shared', minShareCount: 3 }] },
+  },
+});
+await build({
+  ...common,
+  input: { vhostmd: 'src/vhostmd.cts' },
+  output: { dir: 'dist', format: 'cjs', entryFileNames: '[name].cjs' },
+});
