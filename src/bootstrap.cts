@@ -9,6 +9,9 @@ process.env['UV_THREADPOOL_SIZE'] ??= '16';
 setFlagsFromString('--semi-space-growth-factor=1');
 setFlagsFromString('--max-semi-space-size=1');
 
+// Whole collections of garbage in each pause between two ticks cost a quarter of the CPU time, and would free 2 MB.
+setFlagsFromString('--no-memory-reducer');
+
 // RxJS in one file instead of 200 saves 50 ms at the start. Every `import 'rxjs'` gets this file.
 const entry = require.resolve('rxjs');
 const bundle = entry.replace(/cjs[\\/]index\.js$/, 'bundles/rxjs.umd.min.js');

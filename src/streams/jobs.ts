@@ -86,14 +86,17 @@ const collectorCollection = (
 ): readonly Collection[] => {
   const wanted = new Set(metrics.filter((metric) => due.includes(metric)));
   if (wanted.size === 0) return [];
-  const jobOf = (domain: Domain): string => `${domainRunKey(domain)}/stats${index}`;
-  const domains = candidates.filter((domain) => jobs.start(jobOf(domain)));
-  if (domains.length === 0) return [];
-  const all$ = collect$(domains);
+  const started = new Map(
+    candidates
+      .map((domain) => [domain, `${domainRunKey(domain)}/stats${index}`] as const)
+      .filter(([, job]) => jobs.start(job)),
+  );
+  if (started.size === 0) return [];
+  const all$ = collect$([...started.keys()]);
   return [
     {
-      jobs: domains.map(jobOf),
-      jobOf: ({ domain }) => (domain === undefined ? '' : jobOf(domain)),
+      jobs: [...started.values()],
+      jobOf: ({ domain }) => (domain && started.get(domain)) ?? '',
       endsWithAnswer: true,
       result$:
         wanted.size === metrics.length

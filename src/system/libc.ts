@@ -18,7 +18,7 @@ const ARCHITECTURES: readonly string[] = ['x64', 'ia32', 'arm', 'arm64', 'riscv6
  *
  * @throws NoBridge if it has no binary for this machine.
  */
-export const bridge = (): typeof Koffi => {
+export const bridge = once((): typeof Koffi => {
   try {
     return createRequire(import.meta.url)('koffi') as typeof Koffi;
   } catch (cause) {
@@ -31,7 +31,7 @@ export const bridge = (): typeof Koffi => {
       { cause },
     );
   }
-};
+});
 
 /** Loads the C library of this process. */
 export const cLibrary = (): { readonly koffi: typeof Koffi; readonly self: Koffi.LibraryHandle } => {

@@ -9,6 +9,7 @@ import { formatDiagnostic, type Config } from '../../config/config.ts';
 import { readConfig } from '../../config/parse.ts';
 import { didYouMean } from '../../model/suggest.ts';
 import type { Domain } from '../../model/metric.ts';
+import { bridge } from '../../system/libc.ts';
 import { monotonicScheduler } from '../../system/monotonic.ts';
 import { isRoot } from '../../system/process/privileges.ts';
 import { reasonOf } from '../../model/reason.ts';
@@ -138,6 +139,8 @@ const noteSharedDisk = ({ definitions, domain }: Session, kinds: readonly Device
  * there was nothing to do or something failed, 2 for an invalid configuration.
  */
 export const attach = async (options: AttachOptions): Promise<number> => {
+  // Ends the command at once where there can be no libvirt.
+  bridge();
   const read = readConfig(options.config);
   if (!read.ok) {
     for (const error of read.error) complain(formatDiagnostic(error));

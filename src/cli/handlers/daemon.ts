@@ -6,6 +6,7 @@ import type { DaemonEvent } from '../../daemon/events.ts';
 import { logEvents } from '../../daemon/log-events.ts';
 import { type Started, started } from '../../daemon/readiness.ts';
 import { daemon$ } from '../../daemon/topology.ts';
+import { bridge } from '../../system/libc.ts';
 import { createLog, type Log } from '../../system/log.ts';
 import { monotonicScheduler } from '../../system/monotonic.ts';
 import { notifications, type Notifications } from '../../system/systemd.ts';
@@ -46,6 +47,8 @@ const tell = (service: Notifications, log: Log, notice: ServiceNotification): vo
 
 /** Runs the daemon in this process until a signal stops it. */
 export const run = async (options: RunOptions, background: boolean): Promise<void> => {
+  // Ends the command at once where there can be no libvirt.
+  bridge();
   const log = createLog({ verbose: options.verbose, background });
   const service = notifications(process.env, (message) => log('warning', 'daemon', message));
   let running: Subscription | undefined;

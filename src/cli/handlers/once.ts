@@ -3,6 +3,7 @@ import { connect, filter, firstValueFrom, fromEvent, map, merge, of, takeUntil }
 import { isOf } from '../../daemon/events.ts';
 import { logEvents } from '../../daemon/log-events.ts';
 import { pipeline$ } from '../../daemon/topology.ts';
+import { bridge } from '../../system/libc.ts';
 import { createLog, type Log } from '../../system/log.ts';
 import { document, metricsXml } from '../../model/metrics-xml.ts';
 import { monotonicScheduler } from '../../system/monotonic.ts';
@@ -22,6 +23,8 @@ export const once = async (options: {
   readonly config: string;
   readonly connect: string | undefined;
 }): Promise<number> => {
+  // Ends the command at once where there can be no libvirt.
+  bridge();
   const loaded = await loadSetup(options.config, { scheduler: monotonicScheduler, write: () => undefined });
   for (const line of loaded.warnings) complain(`${line} (warning)`);
   if (!loaded.ok) {

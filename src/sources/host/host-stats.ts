@@ -50,10 +50,14 @@ export const hostStats = (
     );
 };
 
+const HOST_STATISTICS: ReadonlyMap<string, HostStatistic> = new Map(
+  STATISTICS.host.map((statistic) => [statistic.name, statistic]),
+);
+
 const readStat = (metric: MetricDefinition, viewOf: (known: HostStatistic) => HostView): Outcome => {
   const { source, type, name, unit } = metric;
   if (source.kind !== 'stat' || type === 'group' || type === 'xml') return failed('not a statistic of one value');
-  const known = STATISTICS.host.find((statistic) => statistic.name === source.stat);
+  const known = HOST_STATISTICS.get(source.stat);
   if (known === undefined) return failed(`the host has no statistic ${escapeForLog(source.stat, 64)}`);
   try {
     const checked = formatStat(type, HOST_READERS[known.name](viewOf(known)), source.scale);

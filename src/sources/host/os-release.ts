@@ -19,8 +19,7 @@ const commands = (text: string): readonly (readonly string[])[] => {
   return found;
 };
 
-/** Reads the variables of os-release(5) like the shell, but without expansions, which that page forbids. */
-export const osRelease = (text: string): ReadonlyMap<string, string> =>
+const variables = (text: string): ReadonlyMap<string, string> =>
   new Map(
     commands(text.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n')).flatMap((words) => {
       const assignments = (words[0] === 'export' ? words.slice(1) : words).map((word) => ASSIGNMENT.exec(word));
@@ -32,3 +31,12 @@ export const osRelease = (text: string): ReadonlyMap<string, string> =>
       ]);
     }),
   );
+
+// The file changes with an upgrade of the system only, and each tick asks.
+let latest: { readonly text: string; readonly found: ReadonlyMap<string, string> } | undefined;
+
+/** Reads the variables of os-release(5) like the shell, but without expansions, which that page forbids. */
+export const osRelease = (text: string): ReadonlyMap<string, string> => {
+  if (latest?.text !== text) latest = { text, found: variables(text) };
+  return latest.found;
+};

@@ -13,7 +13,6 @@ export interface HostFiles {
 /** Makes a reader for one collection. The kernel serves these files from memory, so reading does not block. */
 export const hostFiles = (root: string): HostFiles => {
   const texts = new Map<string, string>();
-  const tables = new Map<string, ReadonlyMap<string, readonly string[]>>();
 
   const text = (path: string): string => {
     const known = texts.get(path);
@@ -22,15 +21,11 @@ export const hostFiles = (root: string): HostFiles => {
     texts.set(path, read);
     return read;
   };
-  const words = (path: string, name: string): readonly string[] => {
-    const table = tables.get(path) ?? parseTable(text(path));
-    tables.set(path, table);
-    const found = table.get(name);
-    if (found === undefined) throw new Error(`${path} has no line ${name}`);
-    return found;
+  const numbers = (path: string, name: string): readonly number[] => {
+    const line = lineOf(name).exec(text(path));
+    if (line === null) throw new Error(`${path} has no line ${name}`);
+    return (line[1]?.match(/[^\s:]+/g) ?? []).map(Number).filter(Number.isFinite);
   };
-  const numbers = (path: string, name: string): readonly number[] =>
-    words(path, name).map(Number).filter(Number.isFinite);
   const entry = (path: string, name: string): number => {
     const [value] = numbers(path, name);
     if (value === undefined) throw new Error(`${path} has no number in line ${name}`);
@@ -47,10 +42,10 @@ const readText = (root: string, path: string): string => {
   }
 };
 
-const parseTable = (text: string): ReadonlyMap<string, readonly string[]> =>
-  new Map(
-    text.split('\n').map((line) => {
-      const [name = '', ...rest] = line.split(/[\s:]+/).filter((word) => word !== '');
-      return [name, rest];
-    }),
-  );
+// A file may have hundreds of lines, of which a few are wanted. By name, because a pattern is compiled once.
+const patterns = new Map<string, RegExp>();
+const lineOf = (name: string): RegExp => {
+  const pattern = patterns.get(name) ?? new RegExp(`^[ \\t]*${name}(?:[ \\t:]+(.*))?$`, 'm');
+  patterns.set(name, pattern);
+  return pattern;
+};

@@ -3,8 +3,6 @@ import type { KoffiFunc } from 'koffi';
 import { bridge } from '../../system/libc.ts';
 import { once } from '../../system/once.ts';
 
-const koffi = bridge();
-
 /** Address of a native object; never leaves this folder. */
 export type Pointer = bigint;
 
@@ -36,6 +34,7 @@ type TimeoutCallback = (timer: number, opaque: Pointer | null) => void;
 
 // One function for each used entry point, with its C declaration from libvirt's headers.
 const bind = () => {
+  const koffi = bridge();
   const lib = koffi.load('libvirt.so.0');
   for (const handle of ['virConnect', 'virDomain']) koffi.opaque(handle);
   koffi.struct('virDomainInfo', {
@@ -155,6 +154,7 @@ export type Library = ReturnType<typeof bind>;
 
 /** The libvirt C library, loaded at first use. Throws an Error that names the missing package. */
 export const libvirt = once((): Library => {
+  bridge();
   try {
     return bind();
   } catch (cause) {
@@ -174,47 +174,47 @@ const CREDENTIALS = [2, 5, 8];
 export const fileAuth = once((): Pointer => {
   libvirt();
   // Never freed: libvirt keeps the address with the connection.
-  const credtype = koffi.alloc('int', CREDENTIALS.length) as Pointer;
-  koffi.encode(credtype, koffi.array('int', CREDENTIALS.length), CREDENTIALS);
-  const auth = koffi.alloc('virConnectAuth', 1) as Pointer;
-  koffi.encode(auth, 'virConnectAuth', { credtype, ncredtype: CREDENTIALS.length, cb: null, cbdata: null });
+  const credtype = bridge().alloc('int', CREDENTIALS.length) as Pointer;
+  bridge().encode(credtype, bridge().array('int', CREDENTIALS.length), CREDENTIALS);
+  const auth = bridge().alloc('virConnectAuth', 1) as Pointer;
+  bridge().encode(auth, 'virConnectAuth', { credtype, ncredtype: CREDENTIALS.length, cb: null, cbdata: null });
   return auth;
 });
 
 /** Registers native callbacks, which live until `unregister` is called with the returned value. */
 export const callback = {
-  lifecycle: (handler: LifecycleCallback): Pointer => koffi.register(handler, 'LifecycleCallback *'),
-  device: (handler: DeviceCallback): Pointer => koffi.register(handler, 'DeviceCallback *'),
-  close: (handler: CloseCallback): Pointer => koffi.register(handler, 'CloseCallback *'),
-  error: (handler: ErrorCallback): Pointer => koffi.register(handler, 'ErrorCallback *'),
-  timeout: (handler: TimeoutCallback): Pointer => koffi.register(handler, 'TimeoutCallback *'),
-  unregister: (pointer: Pointer): void => koffi.unregister(pointer),
+  lifecycle: (handler: LifecycleCallback): Pointer => bridge().register(handler, 'LifecycleCallback *'),
+  device: (handler: DeviceCallback): Pointer => bridge().register(handler, 'DeviceCallback *'),
+  close: (handler: CloseCallback): Pointer => bridge().register(handler, 'CloseCallback *'),
+  error: (handler: ErrorCallback): Pointer => bridge().register(handler, 'ErrorCallback *'),
+  timeout: (handler: TimeoutCallback): Pointer => bridge().register(handler, 'TimeoutCallback *'),
+  unregister: (pointer: Pointer): void => bridge().unregister(pointer),
 };
 
 /** Reads number and text of a virError. The pointer is valid inside the error callback only. */
 export const errorAt = (error: Pointer): { readonly code: number; readonly message: string } => {
-  const { code, message } = koffi.decode(error, 'virErrorHead') as { code: number; message: string | null };
+  const { code, message } = bridge().decode(error, 'virErrorHead') as { code: number; message: string | null };
   return { code, message: message ?? 'unknown error' };
 };
 
 /** Reads a C array of pointers. */
 export const pointers = (array: Pointer, count: number): readonly Pointer[] =>
-  count === 0 ? [] : (koffi.decode(array, 'void *', count) as Pointer[]);
+  count === 0 ? [] : (bridge().decode(array, 'void *', count) as Pointer[]);
 
 export const statsRecord = (record: Pointer): { dom: Pointer; params: Pointer; nparams: number } =>
-  koffi.decode(record, 'virDomainStatsRecord') as { dom: Pointer; params: Pointer; nparams: number };
+  bridge().decode(record, 'virDomainStatsRecord') as { dom: Pointer; params: Pointer; nparams: number };
 
 /** Copies native memory. */
 export const bytesAt = (pointer: Pointer, length: number): Buffer =>
-  Buffer.from(new Uint8Array(koffi.view(pointer, length)));
+  Buffer.from(new Uint8Array(bridge().view(pointer, length)));
 
-export const stringAt = (pointer: Pointer): string => koffi.decode.string(pointer);
+export const stringAt = (pointer: Pointer): string => bridge().decode.string(pointer);
 
 /** Reads a C string that libvirt has allocated for the caller, and frees it. */
 export const takeString = (pointer: Pointer): string => {
   const text = stringAt(pointer);
-  koffi.free(pointer);
+  bridge().free(pointer);
   return text;
 };
 
-export const freeMemory = (pointer: Pointer): void => koffi.free(pointer);
+export const freeMemory = (pointer: Pointer): void => bridge().free(pointer);

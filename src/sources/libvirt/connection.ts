@@ -126,7 +126,12 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
             if (event.kind === 'gone') local.drop(event.uuid);
           }),
         );
-        return { ...connection, info$: local.info$, domains$: () => connection.domains$().pipe(tap(local.retain)) };
+        return {
+          ...connection,
+          info$: local.info$,
+          localInfo: local.localInfo,
+          domains$: () => connection.domains$().pipe(tap(local.retain)),
+        };
       }),
     );
     counted(ready$).subscribe({

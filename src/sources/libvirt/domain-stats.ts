@@ -1,4 +1,16 @@
-import { catchError, EMPTY, from, map, mergeMap, type Observable, type SchedulerLike, switchMap, take } from 'rxjs';
+import {
+  catchError,
+  EMPTY,
+  from,
+  map,
+  merge,
+  mergeMap,
+  type Observable,
+  of,
+  type SchedulerLike,
+  switchMap,
+  take,
+} from 'rxjs';
 
 import type { Domain, MetricDefinition, Outcome, Reading } from '../../model/metric.ts';
 import { STATISTICS, STATS_GROUP, type StatsGroup } from '../../model/statistics.ts';
@@ -83,13 +95,29 @@ type Ask = (connection: Connection, domains: readonly Domain[]) => Observable<re
 
 const infoAsk = (metrics: readonly MetricDefinition[]): Ask => {
   const read = reader(metrics);
-  return (connection, domains) =>
-    from(domains).pipe(
+  // By answer, which stays the same while nothing changes, as for most domains of most hosts.
+  const known = new WeakMap<DomainStats, readonly Reading[]>();
+  const readKnown = (stats: DomainStats): readonly Reading[] => {
+    const found = known.get(stats) ?? read(stats);
+    known.set(stats, found);
+    return found;
+  };
+  return (connection, domains) => {
+    const local: Reading[] = [];
+    const asked: Domain[] = [];
+    for (const domain of domains) {
+      const stats = connection.localInfo?.(domain);
+      if (stats === undefined) asked.push(domain);
+      else local.push(...readKnown(stats));
+    }
+    const answer$ = from(asked).pipe(
       mergeMap(
         (domain) => connection.info$(domain).pipe(map(read), catchError(onError(metrics, [domain]))),
         INFO_AT_ONCE,
       ),
     );
+    return local.length === 0 ? answer$ : merge(of(local), answer$);
+  };
 };
 
 const bulkAsk = (metrics: readonly MetricDefinition[], mostCalls: number, scheduler: SchedulerLike): Ask => {

@@ -25,7 +25,7 @@ const GRAIN = 10_000_000;
 interface Known {
   readonly domain: Domain;
   readonly process: QemuProcess;
-  readonly fields: DomainStats['fields'];
+  stats: DomainStats;
   /** Version of its status file at the call; empty if it may have changed since, within the clock's resolution. */
   readonly status: string;
   /** Version of the folder when the status file was last compared. */
@@ -33,8 +33,7 @@ interface Known {
   refreshAt: number;
 }
 
-export interface LocalInfo {
-  readonly info$: Connection['info$'];
+export interface LocalInfo extends Required<Pick<Connection, 'info$' | 'localInfo'>> {
   /** Forgets a domain that is gone. */
   readonly drop: (uuid: string) => void;
   /** Forgets all but these. */
@@ -122,7 +121,7 @@ export const localInfo = (
       return process.close();
     }
     const wait = before === undefined ? REFRESH * (((known.size + 1) * SPREAD) % 1) : REFRESH;
-    known.set(domain.uuid, { domain, process, fields, status, folder: '', refreshAt: scheduler.now() + wait });
+    known.set(domain.uuid, { domain, process, stats, status, folder: '', refreshAt: scheduler.now() + wait });
   };
 
   const ask$ = (domain: Domain): Observable<DomainStats> =>
@@ -151,18 +150,27 @@ export const localInfo = (
     life.add(asked$.subscribe({ error: () => drop(uuid) }));
   };
 
+  const read = (domain: Domain): DomainStats | undefined => {
+    const entry = known.get(domain.uuid);
+    if (entry?.domain !== domain || !isCurrent(entry)) return undefined;
+    const cpuTime = entry.process.cpuTime();
+    if (cpuTime === undefined) {
+      drop(domain.uuid);
+      return undefined;
+    }
+    if (scheduler.now() >= entry.refreshAt) refresh(entry);
+    const { fields } = entry.stats;
+    if (fields.get('cpu.time') !== cpuTime)
+      entry.stats = { domain, fields: new Map([...fields, ['cpu.time', cpuTime]]) };
+    return entry.stats;
+  };
+
   return {
+    localInfo: read,
     info$: (domain) =>
       defer(() => {
-        const entry = known.get(domain.uuid);
-        if (entry?.domain !== domain || !isCurrent(entry)) return ask$(domain);
-        const cpuTime = entry.process.cpuTime();
-        if (cpuTime === undefined) {
-          drop(domain.uuid);
-          return info$(domain);
-        }
-        if (scheduler.now() >= entry.refreshAt) refresh(entry);
-        return of({ domain, fields: new Map([...entry.fields, ['cpu.time', cpuTime]]) });
+        const stats = read(domain);
+        return stats === undefined ? ask$(domain) : of(stats);
       }),
     drop,
     retain,

@@ -34,17 +34,19 @@ const pidIn = (file: string): string | undefined => {
 
 // A descriptor of /proc/PID/stat. Reads nothing after `close`, when the number may belong to another file.
 const processOf = (fd: number): QemuProcess => {
-  const open = new Set([fd]);
+  let isOpen = true;
   return {
     cpuTime: () => {
+      if (!isOpen) return undefined;
       try {
-        return open.has(fd) ? cpuTimeOf(buffer.toString('latin1', 0, readSync(fd, buffer, 0, 1024, 0))) : undefined;
+        return cpuTimeOf(buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0)));
       } catch {
         return undefined;
       }
     },
     close: () => {
-      if (open.delete(fd)) closeSync(fd);
+      if (isOpen) closeSync(fd);
+      isOpen = false;
     },
   };
 };

@@ -53,6 +53,8 @@ export interface Connection {
   readonly channel$: (uuid: string) => Observable<string | undefined>;
   /** virDomainGetInfo, which answers within a millisecond even if the domain's QEMU is frozen. */
   readonly info$: (domain: Domain) => Observable<DomainStats>;
+  /** The same without a call, where that is possible; the same object as before if nothing has changed. */
+  readonly localInfo?: (domain: Domain) => DomainStats | undefined;
   /** Statistics of several domains by groups (flags of STATS_GROUP), without domains that have ended. */
   readonly stats$: (domains: readonly Domain[], groups: number) => Observable<readonly DomainStats[]>;
 }

@@ -162,6 +162,15 @@ describe('Statistics of domains', () => {
     expect(readings).toEqual(['a vcpu.maximum (unsupported flags)', 'b vcpu.maximum (unsupported flags)']);
   });
 
+  it('that need no call come at once and together, the others when libvirt answers', () => {
+    const c = domain('c');
+    const { calls, seen } = collect([statMetric('cpu.time')], { 'cpu.time': 5n }, [a, b, c], {
+      localInfo: (asked) => (asked === b ? undefined : statsOf(asked, { 'cpu.time': 4n })),
+    });
+    expect(calls).toEqual(['info b']);
+    expect(seen.map(([, readings]) => readings)).toEqual([['a cpu.time 4', 'c cpu.time 4'], ['b cpu.time 5']]);
+  });
+
   it('ask 8 domains at once at most: a hundred do not take all worker threads', () => {
     const many = Array.from({ length: 100 }, (_, index) => domain(`d${index}`, index + 1));
     const { calls } = collect([statMetric('cpu.time')], {}, many, { info$: () => NEVER });

@@ -119,6 +119,21 @@ describe('What is known of a local domain', () => {
     local.close();
   });
 
+  it('is read without a call once it is known, and is the same object while nothing changes', async () => {
+    start();
+    runProcess(PID, 10, 0, QEMU);
+    const { local } = known((domain) => of(statsOf(domain, 100_000_000n)));
+    expect(local.localInfo(DOMAIN)).toBeUndefined();
+    await fieldsOf(local.info$(DOMAIN));
+    const first = local.localInfo(DOMAIN);
+    expect(first?.fields.get('cpu.time')).toBe(100_000_000n);
+    expect(local.localInfo(DOMAIN)).toBe(first);
+    runProcess(PID, 11, 0, QEMU);
+    expect(local.localInfo(DOMAIN)?.fields.get('cpu.time')).toBe(110_000_000n);
+    expect(first?.fields.get('cpu.time')).toBe(100_000_000n);
+    local.close();
+  });
+
   it('is asked for again when libvirt has written its status, and not when it has written that of another', async () => {
     start();
     runProcess(PID, 10, 0, QEMU);
