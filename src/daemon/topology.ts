@@ -24,7 +24,7 @@ import { domainEvents$, type WatchScope } from '../sources/libvirt/domain-events
 import { hostStats } from '../sources/host/host-stats.ts';
 import { hostFacts, isFromLibvirt } from '../sources/host/libvirt-facts.ts';
 import { loadPart } from '../system/load-part.ts';
-import { once } from '../system/once.ts';
+import { onceResolved } from '../system/once.ts';
 import { connect$ } from '../sources/libvirt/connection.ts';
 import { connectionState$ } from '../sources/libvirt/reconnect.ts';
 import type { ActionRequest, Sources } from '../sources/source.ts';
@@ -50,7 +50,7 @@ const watchScope = ({ vmDisk, transports, updatePeriod }: Config): WatchScope =>
 });
 
 /** Loads the modules that run actions once: at the first action, or before the privileges are dropped. */
-export const loadActions = once(() => loadPart(() => import('../sources/action/actions.ts')));
+export const loadActions = onceResolved(() => loadPart(() => import('../sources/action/actions.ts')));
 
 /** Snapshots of one configuration. Subscribing starts all of its sources. */
 export const pipeline$ = (

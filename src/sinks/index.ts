@@ -1,5 +1,3 @@
-import { defer, firstValueFrom, shareReplay } from 'rxjs';
-
 import type { Config, Diagnostic, SinkConfig, TransportConfig } from '../config/config.ts';
 import { didYouMean, quote } from '../model/suggest.ts';
 import type { Place } from '../model/metric.ts';
@@ -7,6 +5,7 @@ import { reasonOf } from '../model/reason.ts';
 import { failure, type Result, success } from '../model/result.ts';
 import type { SinkContext, SinkDefinition } from './definition.ts';
 import { loadPart } from '../system/load-part.ts';
+import { onceResolved } from '../system/once.ts';
 import { sandboxed } from './modules/sandbox.ts';
 import type { DiskFile } from './metrics-disk/disk-file.ts';
 import { loadModule } from './modules/load.ts';
@@ -22,10 +21,7 @@ export interface ConfiguredSink extends Sink {
 }
 
 // Each module is imported once: if the hooks for sink modules cannot be loaded, Node no longer answers imports.
-const once = <T>(load: () => Promise<T>): (() => Promise<T>) => {
-  const loaded$ = defer(async () => await loadPart(load)).pipe(shareReplay(1));
-  return async () => await firstValueFrom(loaded$);
-};
+const once = <T>(load: () => Promise<T>): (() => Promise<T>) => onceResolved(async () => await loadPart(load));
 
 // Loaded when needed. The daemon loads all of them before it is ready.
 const TRANSPORTS = {

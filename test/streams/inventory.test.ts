@@ -52,6 +52,10 @@ describe('the inventory', () => {
     expect(second?.domains.get('a')?.name).toBe('new');
   });
 
+  it('knows the id of the latest run where a list has another one', () => {
+    expect(knownAfter(sync(vm('a', 1)), sync(vm('a', 2)))).toMatchObject([{ uuid: 'a', id: 2 }]);
+  });
+
   it('takes it as news that a domain runs where it may have been paused, else not', () => {
     const resumed = [sync(vm('a')), running(vm('a'))];
     // The list does not say which of its domains are paused.

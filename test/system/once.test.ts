@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 
-import { once } from '../../src/system/once.ts';
+import { once, onceResolved } from '../../src/system/once.ts';
 
 describe('once', () => {
   it('makes nothing before the first use, and the same for all', () => {
@@ -20,6 +20,16 @@ describe('once', () => {
     const made = once(make);
     expect(made).toThrow('not yet');
     expect([made(), made()]).toEqual([1, 1]);
+    expect(make).toHaveBeenCalledTimes(2);
+  });
+});
+
+describe('once resolved', () => {
+  it('makes one promise for all, and another one after a rejection', async () => {
+    const make = vi.fn(async () => 1).mockImplementationOnce(async () => Promise.reject(new Error('not yet')));
+    const made = onceResolved(make);
+    await expect(made()).rejects.toThrow('not yet');
+    expect(await Promise.all([made(), made()])).toEqual([1, 1]);
     expect(make).toHaveBeenCalledTimes(2);
   });
 });

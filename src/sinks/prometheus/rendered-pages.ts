@@ -23,7 +23,7 @@ const unshown = (value: number): Family => ({
 });
 
 /** Makes the value of each key at most once, on the first call. */
-const once = <Key, T>(make: (key: Key) => Promise<T>): ((key: Key) => Promise<T>) => {
+const byKey = <Key, T>(make: (key: Key) => Promise<T>): ((key: Key) => Promise<T>) => {
   const made = new Map<Key, Promise<T>>();
   return (key) => {
     const found = made.get(key) ?? make(key);
@@ -47,15 +47,15 @@ export const answers = ({ newest, telemetry, now }: Sources): ((variant: Variant
   const steadied = steadiedCounters();
   const ofSnapshot = (snapshot: Snapshot | undefined) => {
     const { families: shown, leftOut } = snapshot === undefined ? NONE : snapshotFamilies(snapshot, steadied);
-    return { snapshot, leftOut, text: once(async (format: Format) => await familiesText(shown, format)) };
+    return { snapshot, leftOut, text: byKey(async (format: Format) => await familiesText(shown, format)) };
   };
   const whole = (part: ReturnType<typeof ofSnapshot>) => {
     const own = [unshown(part.leftOut), ...telemetry()];
-    const plain = once(async (format: Format) => {
+    const plain = byKey(async (format: Format) => {
       const texts = [await part.text(format), await familiesText(own, format)].filter((text) => text !== '');
       return Buffer.from(texts.join(format === 'text' ? '\n' : '') + END[format]);
     });
-    const small = once(
+    const small = byKey(
       async (format: Format) => await compressed(await plain(format), { level: constants.Z_BEST_SPEED }),
     );
     return { at: now(), part, bytes: ({ format, gzip: isSmall }: Variant) => (isSmall ? small : plain)(format) };
