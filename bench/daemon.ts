@@ -77,7 +77,7 @@ export const startProgram = (name: string, args: readonly string[]): ChildProces
   kept(
     fork(fileURLToPath(new URL(`programs/${name}.js`, import.meta.url)), args, {
       // As the daemon itself starts.
-      execArgv: ['--require', fileURLToPath(new URL('../../bootstrap.cjs', import.meta.url))],
+      execArgv: ['--require', fileURLToPath(new URL('../../modules/bootstrap.cjs', import.meta.url))],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     }),
   );

@@ -7,6 +7,7 @@ import { busy } from './busy.ts';
 import { channels } from './channels.ts';
 import { killAll } from './daemon.ts';
 import { latency } from './latency.ts';
+import { limit } from './limit.ts';
 import { machines } from './machines.ts';
 import { memoryRow } from './memory.ts';
 import { privateDisksRow } from './private-disks.ts';
@@ -18,7 +19,7 @@ import { machine, type Outcome, table } from './table.ts';
 import { ticks } from './ticks.ts';
 
 // Those without domains first, then as many domains as they need.
-const ROWS: readonly Row[] = [busy, scale, privateDisksRow, latency, start, channels, ticks, memoryRow, scrape];
+const ROWS: readonly Row[] = [busy, scale, privateDisksRow, latency, start, channels, limit, ticks, memoryRow, scrape];
 
 const USAGE = `Usage: npm run bench [-- [--json] [ROW...]]
 ${ROWS.map(({ name, about }) => `  ${name.padEnd(13)} ${about}`).join('\n')}`;

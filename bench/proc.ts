@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 // Clock ticks per second in /proc/PID/stat: USER_HZ, which is 100 on every Linux that Node runs on.
 const MS_PER_CLOCK_TICK = 10;
@@ -16,6 +16,16 @@ export const cpuOf = (pid: number): Cpu => {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const field = (number: number): number => Number(fields[number - 3]) * MS_PER_CLOCK_TICK;
   return { own: field(14) + field(15), children: field(16) + field(17) };
+};
+
+/** CPU time of a process in ms, to the nanosecond: of all threads that live, and of the main one. */
+export const threadsCpuOf = (pid: number): { readonly all: number; readonly main: number } => {
+  const times = readdirSync(`/proc/${pid}/task`).map((thread) => {
+    const [ns] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ');
+    return { isMain: Number(thread) === pid, ms: Number(ns) / 1e6 };
+  });
+  const sum = (some: typeof times): number => some.reduce((total, { ms }) => total + ms, 0);
+  return { all: sum(times), main: sum(times.filter(({ isMain }) => isMain)) };
 };
 
 /** Resident memory of a process in MiB: anonymous, and all with the pages of files that it has mapped. */
