@@ -49,5 +49,8 @@ export const createLog = (options: { readonly verbose: boolean; readonly backgro
     format: printable(),
     transports: background ? [stderr, syslog('vhostmd')] : stderr,
   });
-  return (level, component, message) => void logger.log({ level, message: `${component}: ${message}` });
+  // winston formats a line before it looks whether anybody wants its level.
+  return (level, component, message) => {
+    if (logger.isLevelEnabled(level)) logger.log({ level, message: `${component}: ${message}` });
+  };
 };

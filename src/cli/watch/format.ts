@@ -55,6 +55,3 @@ const threeDigits = (value: number): string => {
   if (size >= 99.95) return value.toFixed(0);
   return value.toFixed(size >= 9.995 ? 1 : 2);
 };
-
-/** Formats a count with thousands separators. */
-export const count = (value: number): string => value.toLocaleString('en-US');

@@ -1,5 +1,6 @@
+import { formatCount } from '../../model/count.ts';
 import { columnsFor, type Column, type Style } from './columns.ts';
-import { bytes, compact, count, DRAWN, percent, printable } from './format.ts';
+import { bytes, compact, DRAWN, percent, printable } from './format.ts';
 import type { Host, Model } from './model.ts';
 import type { Row } from './row.ts';
 import type { Quantity } from '../../model/statistics.ts';
@@ -95,8 +96,8 @@ const footer = (first: number, shown: number, model: Model, { sort, reverse }: V
   const all = model.rows.size;
   const range =
     shown < all
-      ? `${count(first + 1)}-${count(first + shown)} of ${count(all)} VMs`
-      : `${count(all)} ${all === 1 ? 'VM' : 'VMs'}`;
+      ? `${formatCount(first + 1)}-${formatCount(first + shown)} of ${formatCount(all)} VMs`
+      : `${formatCount(all)} ${all === 1 ? 'VM' : 'VMs'}`;
   return parts(
     [
       range,

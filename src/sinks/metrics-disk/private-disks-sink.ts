@@ -1,3 +1,4 @@
+import { formatCount } from '../../model/count.ts';
 import { concat, defer, finalize, map, mergeMap, NEVER } from 'rxjs';
 import type { Observable, SchedulerLike } from 'rxjs';
 
@@ -10,7 +11,6 @@ import type { PrivateDiskOptions } from './private-disk.ts';
 import { privatePaths } from './private-paths.ts';
 import { privateDiskSet } from './private-disk-set.ts';
 import type { UpdateSummary } from './private-disk-set.ts';
-import { number } from './resilient-disk.ts';
 
 export interface PrivateDisksOptions extends PrivateDiskOptions {
   /** Path of the disk of a domain; the token `UUID` is replaced by its UUID. */
@@ -24,19 +24,24 @@ const MAX_WARNINGS = 10;
 
 const warnings = (all: readonly string[]): readonly SinkReport[] => {
   const rest = all.length - MAX_WARNINGS;
-  const more = rest > 0 ? [`${number(rest)} more warnings about private disks at the same time`] : [];
+  const more = rest > 0 ? [`${formatCount(rest)} more warnings about private disks at the same time`] : [];
   return [...all.slice(0, MAX_WARNINGS), ...more].map((message) => ({ kind: 'warning', message }));
 };
 
-const disks = (count: number): string => `${number(count)} ${count === 1 ? 'disk' : 'disks'}`;
+const disks = (count: number): string => `${formatCount(count)} ${count === 1 ? 'disk' : 'disks'}`;
 
 const reports = (snapshot: Snapshot, summary: UpdateSummary): readonly SinkReport[] => {
   const { count, changed, failed, removed, bytes, leftOut } = summary;
   const rest = [
-    ...(failed === 0 ? [] : [`${number(failed)} failed`]),
-    ...(removed === 0 ? [] : [`${number(removed)} removed`]),
+    ...(failed === 0 ? [] : [`${formatCount(failed)} failed`]),
+    ...(removed === 0 ? [] : [`${formatCount(removed)} removed`]),
   ];
-  const message = [disks(count), `${number(changed)} changed`, `${number(bytes)} bytes written`, ...rest].join(', ');
+  const message = [
+    disks(count),
+    `${formatCount(changed)} changed`,
+    `${formatCount(bytes)} bytes written`,
+    ...rest,
+  ].join(', ');
   return [...warnings(summary.warnings), { kind: 'written', snapshot, message, bytes, leftOut }];
 };
 
@@ -54,7 +59,7 @@ export const privateDisks = ({ path, scheduler, backoff, ...options }: PrivateDi
         paths.makeFolder();
         return update$(snapshot).pipe(mergeMap((summary) => reports(snapshot, summary)));
       });
-    const size = number(wholeChunks(options.size));
+    const size = formatCount(wholeChunks(options.size));
     const writer$ = adopt$.pipe(
       map((count): Writer => ({ opened: `${path}, ${size} bytes each: ${disks(count)} taken over`, write$ })),
     );

@@ -1,4 +1,5 @@
 import type { MetricsXml } from '../../model/metrics-xml.ts';
+import { formatCount } from '../../model/count.ts';
 import { select } from './document-layout.ts';
 import type { Selection } from './document-layout.ts';
 import { openDisk } from './open-disk.ts';
@@ -23,9 +24,6 @@ export interface ResilientDisk {
   readonly close: () => void;
 }
 
-/** Formats a number with thousands separators, for messages. */
-export const number = (value: number): string => value.toLocaleString('en-US');
-
 const FOUND: Readonly<Record<Disk['found'], string>> = {
   nothing: 'created',
   'a valid document': 'its document stays until the first new one',
@@ -37,7 +35,7 @@ const overflowWarnings = (path: string, before: number, now: Selection, all: Met
   const { leftOut, domains, hostCount } = now;
   if (leftOut > 0 === before > 0) return [];
   if (leftOut === 0) return [`${path} holds all metrics again`];
-  const kept = `${number(hostCount)} of ${number(all.hostCount)} host metrics and ${number(domains)} of ${number(all.domainMetrics.length)} VMs`;
+  const kept = `${formatCount(hostCount)} of ${formatCount(all.hostCount)} host metrics and ${formatCount(domains)} of ${formatCount(all.domainMetrics.length)} VMs`;
   return [`${path} is too small and holds ${kept} only; raise the <size> of the disk`];
 };
 
@@ -70,7 +68,7 @@ export const openResilientDisk = (options: DiskOptions): ResilientDisk => {
   };
 
   return {
-    opened: `${path}, ${number(first.size)} bytes: ${FOUND[first.found]}`,
+    opened: `${path}, ${formatCount(first.size)} bytes: ${FOUND[first.found]}`,
     found: first.found,
     gone: () => disk?.gone() ?? true,
     write: (xml) => {

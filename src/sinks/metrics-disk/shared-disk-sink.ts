@@ -1,6 +1,7 @@
 import { defer, from, Observable } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 
+import { formatCount } from '../../model/count.ts';
 import type { Snapshot } from '../../model/metric.ts';
 import { metricsXml } from '../../model/metrics-xml.ts';
 import { deliverLatest } from '../delivery.ts';
@@ -8,7 +9,7 @@ import type { Backoff } from '../../rx/retry-with-backoff.ts';
 import type { Sink, SinkReport, Writer } from '../sink.ts';
 import type { Selection } from './document-layout.ts';
 import type { DiskOptions } from './open-disk.ts';
-import { number, openResilientDisk } from './resilient-disk.ts';
+import { openResilientDisk } from './resilient-disk.ts';
 
 export interface MetricsDiskOptions extends DiskOptions {
   readonly scheduler: SchedulerLike;
@@ -16,7 +17,7 @@ export interface MetricsDiskOptions extends DiskOptions {
 }
 
 const contentOf = ({ hostCount, domainCount, domains }: Selection, bytes: number): string =>
-  `${number(hostCount)} host and ${number(domainCount)} VM metrics of ${number(domains)} ${domains === 1 ? 'VM' : 'VMs'}, ${number(bytes)} bytes`;
+  `${formatCount(hostCount)} host and ${formatCount(domainCount)} VM metrics of ${formatCount(domains)} ${domains === 1 ? 'VM' : 'VMs'}, ${formatCount(bytes)} bytes`;
 
 const warning = (message: string): SinkReport => ({ kind: 'warning', message });
 

@@ -1,8 +1,7 @@
+import { formatCount } from '../../model/count.ts';
 import type { SinkReport } from '../sink.ts';
 import { quoted } from './socket-path.ts';
 import type { ChannelSet, DesiredChannel } from './reconcile.ts';
-
-const number = (value: number): string => value.toLocaleString('en-US');
 
 const warning = (message: string): SinkReport => ({ kind: 'warning', message });
 
@@ -12,7 +11,7 @@ export const channelWarning = ({ domain, path }: DesiredChannel, message: string
 
 /** Formats the number of connected channels. */
 export const connectedOf = (connected: number, { channels, over, shared }: ChannelSet): string =>
-  `${number(connected)} ${connected === 1 ? 'channel' : 'channels'} connected, ${number(channels.size + over.length + shared.length - connected)} not`;
+  `${formatCount(connected)} ${connected === 1 ? 'channel' : 'channels'} connected, ${formatCount(channels.size + over.length + shared.length - connected)} not`;
 
 /** Describes the failure of the first of these channels, and the number of others. */
 export const troubleOf = (
@@ -23,14 +22,14 @@ export const troubleOf = (
   const channel = first && channels.get(first[0]);
   if (first === undefined || channel === undefined) return {};
   const { domain, path } = channel;
-  const others = troubles.length > 1 ? `; ${number(troubles.length - 1)} more not connected` : '';
+  const others = troubles.length > 1 ? `; ${formatCount(troubles.length - 1)} more not connected` : '';
   return { trouble: `the channel of domain ${quoted(domain.name)}, ${quoted(path)}, ${first[1]}${others}` };
 };
 
 const overflow = (over: readonly DesiredChannel[], maxChannels: number): readonly SinkReport[] =>
   over.slice(0, 1).map((wanted) => {
-    const others = over.length > 1 ? `, like those of ${number(over.length - 1)} more domains` : '';
-    const why = `<max_channels> allows ${number(maxChannels)} only; raise it`;
+    const others = over.length > 1 ? `, like those of ${formatCount(over.length - 1)} more domains` : '';
+    const why = `<max_channels> allows ${formatCount(maxChannels)} only; raise it`;
     return channelWarning(wanted, `is not connected${others}: ${why}`);
   });
 
