@@ -14,8 +14,8 @@ const mapOf = (url: string): SourceMap | undefined => {
 };
 
 /**
- * The stack of an error with the places in src instead of those in the built program. Reads the source maps now, because
- * Node's own support for them slows every start.
+ * The stack of an error with the places in src instead of those in the built program. Reads the source maps now,
+ * because Node's own support for them slows every start.
  */
 export const sourceStack = (stack: string, program = PROGRAM_URL): string =>
   stack.replaceAll(/(file:\/\/\S+?\.js):(\d+):(\d+)/g, (frame, url: string, line: string, column: string) => {
