@@ -76,7 +76,7 @@ export const statusOf = (view: TelemetryView, about: About, used: ProcessView) =
     /** Values that are three periods old or more. */
     old: snapshot === undefined ? [] : oldValues(snapshot, period ?? 0),
     stages: view.stages,
-    outcomes: view.outcomes,
+    outcomes: view.outcomes(),
     process: used,
   };
 };

@@ -104,7 +104,7 @@ export const ownFamilies = (view: TelemetryView, used: ProcessView, version: str
     family(
       'vhostmd_outcomes_total',
       'Collections of a metric, by how they ended: ok, or what failed (start, run or output of its action; stat)',
-      outcomes.flatMap(({ metric, context, counts }) =>
+      outcomes().flatMap(({ metric, context, counts }) =>
         Object.entries(counts).flatMap(([outcome, count]) => one(count, { context, metric, outcome })),
       ),
     ),

@@ -34,7 +34,8 @@ export interface TelemetryView {
   readonly snapshots: { readonly tick: number; readonly change: number };
   readonly newest?: { readonly snapshot: Snapshot; readonly at: number };
   readonly stages: Readonly<Record<StageName, Histogram>>;
-  readonly outcomes: readonly OutcomeView[];
+  /** Counts of now. A function, because most who look do not want them. */
+  readonly outcomes: () => readonly OutcomeView[];
   readonly sinks: readonly NamedSink[];
   /** Absent until the first try to connect has ended. */
   readonly libvirt?: LibvirtView;
@@ -211,7 +212,7 @@ export const createTelemetry = (scheduler: SchedulerLike): Telemetry => {
       return {
         ...view,
         now: now(),
-        outcomes: counted.view(),
+        outcomes: counted.view,
         sinks: [...sinks].map(([key, sink]) => ({ name: names.get(key) ?? '', ...sink })),
       };
     },

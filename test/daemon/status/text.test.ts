@@ -35,7 +35,7 @@ const view = (over: Partial<TelemetryView> = {}): TelemetryView => ({
   snapshots: { tick: 4, change: 0 },
   newest: { snapshot: newest(), at: NOW - 395 },
   stages: { host_stats: none, domain_stats: none, action: none, publish: none },
-  outcomes: [],
+  outcomes: () => [],
   sinks: [sink()],
   libvirt: { up: true, since: 0, product: 'QEMU 9.0.0' },
   reconnects: 0,

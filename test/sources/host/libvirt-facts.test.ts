@@ -1,0 +1,66 @@
+import { asyncScheduler, BehaviorSubject, firstValueFrom, NEVER, of, VirtualTimeScheduler } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+
+import { hostFacts } from '../../../src/sources/host/libvirt-facts.ts';
+import type { ConnectionState } from '../../../src/sources/libvirt/reconnect.ts';
+import type { Connection, Fact, HostFact } from '../../../src/sources/libvirt/types.ts';
+import { fakeConnection } from '../fake-libvirt.ts';
+
+const ok = (value: number | string): Fact => ({ ok: true, value });
+const WANTED = ['host.product', 'host.cpus'] as const;
+
+/** A libvirt that answers with these, and what it was asked. */
+const libvirt = (answers: Partial<Record<HostFact, Fact>>) => {
+  const asked: string[] = [];
+  const connection: Connection = fakeConnection({
+    host$: (wanted) => {
+      asked.push(wanted.join(' '));
+      return of(Object.fromEntries(wanted.map((fact) => [fact, answers[fact]])));
+    },
+  });
+  return { asked, answers, state: { up: true, connection } satisfies ConnectionState };
+};
+
+describe('facts of the host', () => {
+  it('are asked for at each call, the version of the hypervisor once a minute', async () => {
+    const clock = new VirtualTimeScheduler();
+    const { asked, answers, state } = libvirt({ 'host.product': ok('QEMU 7.2.0'), 'host.cpus': ok(8) });
+    const facts$ = hostFacts(of(state), clock);
+    const at = async (ms: number) => {
+      clock.frame = ms;
+      return await firstValueFrom(facts$(WANTED));
+    };
+    expect(await at(0)).toEqual({ 'host.product': ok('QEMU 7.2.0'), 'host.cpus': ok(8) });
+    answers['host.product'] = ok('QEMU 9.0.0');
+    answers['host.cpus'] = ok(7);
+    expect(await at(59_999)).toEqual({ 'host.product': ok('QEMU 7.2.0'), 'host.cpus': ok(7) });
+    expect(await at(60_000)).toEqual({ 'host.product': ok('QEMU 9.0.0'), 'host.cpus': ok(7) });
+    expect(asked).toEqual(['host.product host.cpus', 'host.cpus', 'host.product host.cpus']);
+  });
+
+  it('are asked for on each connection, and again while the driver has no version', async () => {
+    const no: Fact = { ok: false, error: 'the version of the hypervisor is not known' };
+    const [first, second] = [libvirt({ 'host.product': no }), libvirt({ 'host.product': ok('QEMU 9.0.0') })];
+    const state$ = new BehaviorSubject<ConnectionState>(first.state);
+    const facts$ = hostFacts(state$, asyncScheduler);
+    const product = async () => (await firstValueFrom(facts$(['host.product'])))?.['host.product'];
+    expect([await product(), await product()]).toEqual([no, no]);
+    state$.next(second.state);
+    expect([await product(), await product()]).toEqual([ok('QEMU 9.0.0'), ok('QEMU 9.0.0')]);
+    expect([first.asked.length, second.asked.length]).toEqual([2, 1]);
+  });
+
+  it('are the latest while libvirt is away or hangs, but for the CPUs', async () => {
+    const { state } = libvirt({ 'host.product': ok('QEMU 9.0.0'), 'host.cpus': ok(8) });
+    const state$ = new BehaviorSubject<ConnectionState>(state);
+    const clock = new VirtualTimeScheduler();
+    const facts$ = hostFacts(state$, clock);
+    await firstValueFrom(facts$(WANTED));
+    state$.next({ up: true, connection: fakeConnection({ host$: () => NEVER }) });
+    const hanging = firstValueFrom(facts$(WANTED));
+    clock.flush();
+    expect(await hanging).toEqual({ 'host.product': ok('QEMU 9.0.0') });
+    state$.next({ up: false, reason: 'gone' });
+    expect(await firstValueFrom(facts$(WANTED))).toEqual({ 'host.product': ok('QEMU 9.0.0') });
+  });
+});
