@@ -1,10 +1,13 @@
 // The program and the package's entries, from src, with one copy of each part. Packages stay outside where sinks of others need
 // the same copy (rxjs), or where a binary belongs to them (koffi).
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { build } from 'rolldown';
 
 const common = { platform: 'node', logLevel: 'warn', external: [/^rxjs(\/|$)/, 'koffi', './cli/main.js'] };
 
-await build({
+const { output } = await build({
   ...common,
   input: {
     'cli/main': 'src/cli/main.ts',
@@ -28,3 +31,17 @@ await build({
   input: { vhostmd: 'src/vhostmd.cts' },
   output: { dir: 'dist', format: 'cjs', entryFileNames: '[name].cjs' },
 });
+
+// Their licences want to go with the code of the packages.
+const modules = output.flatMap((part) => (part.type === 'chunk' ? part.moduleIds : []));
+const folders = new Set(modules.map((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0]).filter(Boolean));
+const licences = [...folders].sort().map((folder) => {
+  const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const files = readdirSync(folder).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file));
+  const texts = files.map((file) => readFileSync(join(folder, file), 'utf8').trim());
+  return [`${name} ${version} (${license})`, ...texts].join('\n\n');
+});
+writeFileSync(
+  'dist/LICENSES.txt',
+  `The program contains these packages.\n\n${licences.join(`\n\n${'-'.repeat(72)}\n\n`)}\n`,
+);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,6 +31,19 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it('the package that npm packs has the command, with its version', () => {
   expect(run('./node_modules/.bin/vhostmd', ['--version'])).toContain(VERSION);
+});
+
+it('the licence of each package that is part of the program comes with it', () => {
+  const dist = path.join(folder, 'node_modules/vhostmd/dist');
+  const maps = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.map'));
+  const sources = maps.flatMap(
+    (map) =>
+      (JSON.parse(readFileSync(path.join(dist, map), 'utf8')) as { readonly sources: readonly string[] }).sources,
+  );
+  const names = sources.flatMap((file) => /^.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? []);
+  const licences = readFileSync(path.join(dist, 'LICENSES.txt'), 'utf8');
+  expect(names).toContain('winston');
+  for (const name of new Set(names)) expect(licences).toMatch(new RegExp(`^${name} [0-9.]+ \\(.+\\)$`, 'm'));
 });
 
 it.each([
