@@ -35,12 +35,14 @@ await build({
 // Their licences want to go with the code of the packages.
 const modules = output.flatMap((part) => (part.type === 'chunk' ? part.moduleIds : []));
 const folders = new Set(modules.map((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0]).filter(Boolean));
-const licences = [...folders].sort().map((folder) => {
-  const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  const files = readdirSync(folder).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file));
-  const texts = files.map((file) => readFileSync(join(folder, file), 'utf8').trim());
-  return [`${name} ${version} (${license})`, ...texts].join('\n\n');
-});
+const licences = [...folders]
+  .sort((a, b) => a.localeCompare(b))
+  .map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const files = readdirSync(folder).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file));
+    const texts = files.map((file) => readFileSync(join(folder, file), 'utf8').trim());
+    return [`${name} ${version} (${license})`, ...texts].join('\n\n');
+  });
 writeFileSync(
   'dist/LICENSES.txt',
   `The program contains these packages.\n\n${licences.join(`\n\n${'-'.repeat(72)}\n\n`)}\n`,
