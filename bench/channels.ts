@@ -24,7 +24,7 @@ const CHANNEL = 'org.github.vhostmd.1';
 const channelXml = (socket: string): string =>
   `<channel type='unix'><source mode='bind' path='${socket}'/><target type='virtio' name='${CHANNEL}'/></channel>`;
 
-/** One side of a channel, in QEMU's place. */
+/** The host side of a channel, in place of QEMU. */
 interface Port {
   readonly name: string;
   readonly socket: string;
@@ -44,7 +44,7 @@ const closePort = ({ server, peer }: Port): void => {
   server.close();
 };
 
-/** Milliseconds from the question to the last byte of the answer. */
+/** Returns the milliseconds from the request to the last byte of the reply. */
 const ask = async ({ peer, name }: Port): Promise<number> => {
   if (peer === undefined) throw new Error(`channel ${name} is not connected`);
   const start = performance.now();
@@ -67,7 +67,7 @@ const waitFor = async (what: string, holds: () => boolean): Promise<void> => {
     if (performance.now() > until) throw new Error(`not within ${PATIENCE} ms: ${what}`);
 };
 
-// Make-believe domains of libvirtd's test driver, with a channel or without one.
+// Creates simulated domains of libvirtd's test driver, with or without a channel.
 const createDomains = async (
   libvirtd: PrivateLibvirtd,
   uri: string,
@@ -100,20 +100,22 @@ interface Idle {
 }
 
 const idle = async (pid: number): Promise<Idle> => {
-  // Young code is being compiled, and the first collections of garbage come.
+  // Until then, V8 compiles the code and collects the first garbage.
   await sleep(IDLE / 2);
   const before = cpuOf(pid).own;
   await sleep(IDLE);
   return { memory: memoryOf(pid).all, cpu: (cpuOf(pid).own - before) / IDLE };
 };
 
-// Whether someone has connected to a socket: its path then stands in the kernel's list a second time.
+// Returns true if a client is connected to the socket: the kernel lists its path once more, in state 3.
 const connected = (socket: string): boolean =>
   readFileSync('/proc/net/unix', 'latin1')
     .split('\n')
     .some((line) => line.endsWith(` ${socket}`) && / 03 +\d+ /.test(line));
 
-/** Milliseconds until a channel is connected: since libvirt made its socket, and since it told of the domain's start. */
+/**
+ * Milliseconds until a channel is connected: since libvirt created its socket, and since the start event of the domain.
+ */
 interface Delays {
   readonly socket: number[];
   readonly start: number[];
@@ -146,7 +148,7 @@ const ofQemu = async (libvirtd: PrivateLibvirtd, directory: string): Promise<Del
     }
     const now = performance.now();
     await create;
-    // The event may reach the daemon before it reaches the bench.
+    // The daemon may receive the event before the bench does.
     delays.socket.push(now - there);
     delays.start.push(Math.max(0, now - started));
     await libvirtd.destroy(`channel-${time}`);

@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 /** The built program, as a user runs it. */
 const PROGRAM = path.join(root, 'dist/vhostmd.cjs');
 
-/** Copies a configuration of the repository, with a disk of the bench's own. */
+/** Copies a configuration of the repository, with a disk of its own; returns the paths of both. */
 export const configuration = (file: string, directory: string, name: string): { config: string; disk: string } => {
   const disk = path.join(directory, `${name}.disk`);
   const config = path.join(directory, `${name}.conf`);
@@ -26,7 +26,7 @@ const kept = (child: ChildProcess): ChildProcess => {
   return child;
 };
 
-/** Ends every program that the bench has started and that still runs. */
+/** Kills every program that the bench has started and that still runs. */
 export const killAll = (): void => {
   for (const child of running) child.kill('SIGKILL');
 };
@@ -51,7 +51,7 @@ export const spawnDaemon = (config: string, uri: string, options: readonly strin
 
 export interface BenchDaemon {
   readonly pid: number;
-  /** All that it has printed so far. */
+  /** Returns its output so far. */
   readonly output: () => string;
   readonly stop: () => Promise<void>;
 }
@@ -72,17 +72,17 @@ export const startDaemon = async (
   return { pid: child.pid ?? 0, output: () => text, stop: () => end(child) };
 };
 
-/** Starts one of the programs beside this file in a process of its own; it speaks by messages. */
+/** Starts one of the programs in this folder as a child process that sends messages. */
 export const startProgram = (name: string, args: readonly string[]): ChildProcess =>
   kept(
     fork(fileURLToPath(new URL(`programs/${name}.js`, import.meta.url)), args, {
-      // As the daemon itself starts.
+      // As the daemon starts.
       execArgv: ['--require', fileURLToPath(new URL('../../modules/bootstrap.cjs', import.meta.url))],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     }),
   );
 
-/** Runs a program that sends one message, its result, and ends. */
+/** Runs a program until it ends; returns the one message that it sends. */
 export const resultOf = async <Message>(name: string, args: readonly string[]): Promise<Message> => {
   const child = startProgram(name, args);
   return await new Promise<Message>((resolve, reject) => {

@@ -2,13 +2,16 @@ import { closeSync, openSync, readSync } from 'node:fs';
 
 import { HEADER_SIZE, parseHeader, SIGNATURE } from '../src/sinks/metrics-disk/format.ts';
 
-/** Reads a metrics disk again and again at little cost: `look` is undefined if nothing new can be read now. */
+/**
+ * Reads a metrics disk repeatedly at little cost. `look` returns undefined if there is no new document, or if it is
+ * being written.
+ */
 export interface DiskView {
   readonly look: () => string | undefined;
   readonly close: () => void;
 }
 
-/** Opens a disk that exists. A document is taken if the header is the same before and after it. */
+/** Opens an existing disk. A document is valid if its header is the same before and after the read. */
 export const viewDisk = (path: string): DiskView => {
   const fd = openSync(path, 'r');
   const before = Buffer.alloc(HEADER_SIZE);

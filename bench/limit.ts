@@ -9,7 +9,7 @@ import type { Bench, Figure, Result, Row } from './row.ts';
 const DOMAINS = 40;
 const PERIOD = 5000;
 const TICKS = 20;
-// Both are young, as after a start.
+// Both processes have just started.
 const SETTLING = 3.5 * PERIOD;
 
 const run = async ({ machines, directory, say }: Bench): Promise<Result> => {

@@ -2,7 +2,7 @@ import { type PrivateLibvirtd, startLibvirtd } from '../test/support/libvirtd.ts
 
 /** A private libvirtd with paused QEMU domains, started when the first row needs it. */
 export interface Machines {
-  /** At least that many domains; the rows ask for more and more. */
+  /** Starts domains until there are at least `count`. */
   readonly atLeast: (count: number) => Promise<PrivateLibvirtd>;
   readonly close: () => Promise<void>;
 }

@@ -18,7 +18,7 @@ import { start } from './start.ts';
 import { machine, type Outcome, table } from './table.ts';
 import { ticks } from './ticks.ts';
 
-// Those without domains first, then as many domains as they need.
+// Rows without domains first, then by the number of domains that they need.
 const ROWS: readonly Row[] = [busy, scale, privateDisksRow, latency, start, channels, limit, ticks, memoryRow, scrape];
 
 const USAGE = `Usage: npm run bench [-- [--json] [ROW...]]
@@ -44,7 +44,7 @@ const outcomeOf = async ({ name, about, run }: Row, bench: Bench): Promise<Outco
 };
 
 const runRows = async (rows: readonly Row[]): Promise<readonly Outcome[]> => {
-  // In memory, where the metrics disk lies in use, too.
+  // In memory, as the metrics disk is in use.
   const directory = mkdtempSync('/dev/shm/vhostmd-bench-');
   const bench: Bench = { machines: machines(say), directory, say };
   const clear = async (): Promise<void> => {

@@ -14,7 +14,7 @@ const TARGET = 90;
 
 const memory = (what: string, value: number): Figure => ({ what, value, unit: 'MiB' });
 
-// The same parts as the daemon's with another period; RSS is read from outside when it has come so far.
+// Runs the daemon's parts with a short period. Returns the RSS in MiB by number of ticks, measured from outside.
 const accelerated = async (config: string, uri: string): Promise<ReadonlyMap<number, number>> => {
   const program = startProgram('pipeline', [config, uri, String(PERIOD), String(FIRST), String(LAST)]);
   const reached = new Map<number, number>();

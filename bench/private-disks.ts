@@ -6,7 +6,7 @@ import type { Bench, Figure, Result, Row } from './row.ts';
 import { median, percentile } from './statistics.ts';
 
 const DOMAINS = 1000;
-// More than the sums that a disk remembers.
+// More than the number of recent sums that a disk remembers.
 const UPDATES = 4300;
 
 const run = async ({ directory, say }: Bench): Promise<Result> => {

@@ -7,26 +7,26 @@ export interface Figure {
   readonly what: string;
   readonly value: number;
   readonly unit: Unit;
-  /** At most this much, in the same unit; without it the figure is only told. */
+  /** Upper limit, in the same unit; without it the figure is only printed. */
   readonly target?: number;
-  /** The same figure of the C daemon, where it is known. */
+  /** The C daemon's value, where it is known. */
   readonly formerly?: string;
-  /** How many measurements the figure stands for. */
+  /** Number of measurements. */
   readonly count?: number;
 }
 
 export interface Result {
   readonly telemetry: readonly Figure[];
-  /** What one must know to judge the figures. */
+  /** Notes that explain the figures. */
   readonly notes?: readonly string[];
 }
 
-/** What a row works with. */
+/** Resources of a row. */
 export interface Bench {
   readonly machines: Machines;
   /** A folder in memory for disks and configurations; removed at the end. */
   readonly directory: string;
-  /** Says on stderr what is going on. */
+  /** Prints progress to stderr. */
   readonly say: (text: string) => void;
 }
 

@@ -12,9 +12,9 @@ import { median, percentile } from './statistics.ts';
 
 const DOMAINS = 1000;
 const SCRAPES = 50;
-// The first scrapes find code that is not compiled yet; the very first is told by itself.
+// The first scrapes run code that is not compiled yet; the very first is reported separately.
 const WARM_UP = 5;
-// Starts of domains for each of two daemons, in turns of so many.
+// Number of domain starts for each of two daemons, which take turns of TURN starts.
 const STARTS = 50;
 const TURN = 10;
 

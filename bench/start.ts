@@ -10,7 +10,7 @@ const DOMAINS = 40;
 const TIMES = 20;
 const PATIENCE = 10_000;
 
-// The daemon makes the disk with an empty document on it first; the snapshot is what holds metrics of a domain.
+// The daemon first creates the disk with an empty document; only a snapshot has metrics of a domain.
 const untilPublished = async (disk: string): Promise<void> => {
   const until = performance.now() + PATIENCE;
   const late = (): Error => new Error(`no snapshot was on the disk within ${PATIENCE} ms`);

@@ -9,16 +9,16 @@ const PATIENCE = 15_000;
 
 type Kind = Noted['kind'];
 
-/** Both observations of each kind of event: the latest of each domain. */
+/** Keeps the first observation of each start and stop, by libvirt and on the disk. */
 const notebook = () => {
   const notes = new Map<string, number>();
   const key = (by: Noted['by'], kind: Kind, uuid: string): string => `${by} ${kind} ${uuid}`;
   return {
     note: ({ by, kind, uuid, at }: Noted): void => {
-      // A start is followed by further events (paused, resumed): the first counts.
+      // Further events (paused, resumed) follow a start.
       if (!notes.has(key(by, kind, uuid))) notes.set(key(by, kind, uuid), at);
     },
-    /** Ms from libvirt's event until the disk, as soon as both are known. */
+    /** Returns the ms from libvirt's event to the disk, when both are known. */
     delay: async (kind: Kind, uuid: string): Promise<number> => {
       for (const until = performance.now() + PATIENCE; performance.now() < until; await sleep(5)) {
         const event = notes.get(key('libvirt', kind, uuid));
@@ -31,7 +31,10 @@ const notebook = () => {
   };
 };
 
-/** Ms from libvirt's events to the disk, of so many starts and stops of a QEMU VM beside five, with a daemon of its own. */
+/**
+ * Returns the ms from libvirt's events to the disk for `times` starts and stops of a QEMU VM beside others, with its
+ * own daemon.
+ */
 export const startsAndStops = async (
   { machines }: Bench,
   { config, disk }: { readonly config: string; readonly disk: string },

@@ -1,4 +1,4 @@
-/** The value that a share (0 to 1) of all values does not exceed; nearest rank. Fails on an empty list. */
+/** Returns the nearest-rank percentile for a share (0 to 1); throws if the list is empty. */
 export const percentile = (values: readonly number[], share: number): number => {
   const sorted = [...values].sort((a, b) => a - b);
   const value = sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];

@@ -3,7 +3,7 @@ import { cpus, release, totalmem } from 'node:os';
 
 import type { Figure, Unit } from './row.ts';
 
-/** What a row came to; `load` is the machine's load average (1 min) when it began. */
+/** Result of a row; `load` is the machine's load average (1 min) when the row began. */
 export interface Outcome {
   readonly row: string;
   readonly about: string;
@@ -11,7 +11,7 @@ export interface Outcome {
   readonly seconds: number;
   readonly telemetry: readonly Figure[];
   readonly notes: readonly string[];
-  /** Why it could not run. */
+  /** Reason why the row could not run. */
   readonly failure?: string;
 }
 
@@ -23,7 +23,7 @@ const versionOf = (program: string, pattern: RegExp): string => {
   }
 };
 
-/** What the figures were taken on. */
+/** Returns the machine and the versions of the software. */
 export const machine = (): Readonly<Record<string, string>> => ({
   cpu: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} cores`,
   memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
@@ -63,7 +63,7 @@ const aligned = (lines: readonly (readonly string[])[]): string => {
   return lines.map((cells) => cells.map(cell).join('  ').trimEnd()).join('\n');
 };
 
-/** The table for people. */
+/** Returns the table as text. */
 export const table = (outcomes: readonly Outcome[]): string => {
   const about = machine();
   const failures = outcomes.filter(({ failure }) => failure !== undefined);

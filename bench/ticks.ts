@@ -11,10 +11,10 @@ const DOMAINS = 40;
 const PERIOD = 5000;
 const STAT_TICKS = 10;
 const ACTION_TICKS = 6;
-// Code that has run some dozen times is compiled, which costs more than to run it: the ticks before that are hurried.
+// V8 compiles code after some dozen runs, and compiling costs more than running: the first ticks use a short period.
 const WARM_UP_TICKS = 45;
 const WARM_UP_PERIOD = 1000;
-// Quiet between the bursts of processes of two collections; shorter gaps belong to one collection.
+// Milliseconds without a process between two collections; shorter gaps belong to one collection.
 const GAP = 400;
 
 interface Cost {
@@ -26,7 +26,7 @@ interface Cost {
   readonly wall: number;
 }
 
-// How long the daemon's child processes go on after each tick: their CPU time rises for as long as any of them ends.
+// Returns how long the daemon's child processes run after each tick, in ms: their CPU time rises whenever one ends.
 const processBursts = async (pid: number, duration: number): Promise<readonly number[]> => {
   const bursts: { readonly from: number; to: number }[] = [];
   let last = cpuOf(pid).children;
@@ -42,7 +42,7 @@ const processBursts = async (pid: number, duration: number): Promise<readonly nu
   return bursts.map(({ from, to }) => to - from);
 };
 
-// What the daemon says of each publication: ms since the tick.
+// Returns the ms since the tick of each publication in the log.
 const publications = (text: string): readonly number[] =>
   Array.from(text.matchAll(/VM metrics of .*, ([\d.]+) ms$/gm), ([, ms]) => Number(ms));
 
@@ -53,7 +53,7 @@ const idleLibvirtd = async (pid: number): Promise<number> => {
 };
 
 const measure = async (daemon: BenchDaemon, libvirtd: PrivateLibvirtd, idle: number, ticks: number): Promise<Cost> => {
-  // The measure begins and ends between two ticks.
+  // The measurement starts and ends between two ticks.
   await sleep(1.5 * PERIOD);
   const said = daemon.output().length;
   const before = { daemon: cpuOf(daemon.pid), libvirtd: cpuOf(libvirtd.pid()) };
@@ -93,7 +93,7 @@ const withPeriod = (config: string, ms: number): void =>
     ),
   );
 
-// The same process goes over from the hurried period to that of the measure.
+// The same process changes from the short period to that of the measurement.
 const warmUp = async (daemon: BenchDaemon, config: string): Promise<void> => {
   await sleep(WARM_UP_TICKS * WARM_UP_PERIOD);
   withPeriod(config, PERIOD);

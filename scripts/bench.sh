@@ -1,5 +1,5 @@
 #!/bin/sh
-# `npm run bench [-- NAME...]`: installs what the benchmarks need, builds, and prints the table.
+# `npm run bench [-- NAME...]`: installs the packages that the benchmarks need, builds, and prints the table.
 set -eu
 . "$(dirname "$0")/common.sh"
 build

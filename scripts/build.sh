@@ -1,6 +1,6 @@
 #!/bin/sh
-# `npm run build`: the program and the package's entries in dist; and each file of src for itself in .cache/modules, for the
-# tests, benchmarks and scripts that run a part of the program.
+# `npm run build`: bundles the program and the package's entries in dist, and compiles each file of src to
+# .cache/modules, for tests, benchmarks and scripts that run a part of the program.
 set -eu
 cd "$(dirname "$0")/.."
 rm -rf dist .cache/modules

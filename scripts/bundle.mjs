@@ -1,5 +1,5 @@
-// The program and the package's entries, from src, with one copy of each part. Packages stay outside where sinks of others need
-// the same copy (rxjs), or where a binary belongs to them (koffi).
+// Bundles the program and the package's entries, with one copy of each part. Packages stay external if external sinks
+// need the same copy (rxjs) or if they have a binary (koffi).
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -18,11 +18,11 @@ const { output } = await build({
   output: {
     dir: 'dist',
     sourcemap: true,
-    // Names stay, for the stacks of errors.
+    // Stack traces need the names.
     minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
-    // A daemon that runs must not load parts of another version after an upgrade.
+    // After an upgrade, a running daemon must not load parts of another version.
     chunkFileNames: 'parts/[name]-[hash].js',
-    // One file of what most commands share: each file costs a start half a millisecond.
+    // Most commands share these modules; each file adds half a millisecond to a start.
     codeSplitting: { groups: [{ name: 'shared', minShareCount: 3 }] },
   },
 });
@@ -32,7 +32,7 @@ await build({
   output: { dir: 'dist', format: 'cjs', entryFileNames: '[name].cjs' },
 });
 
-// Their licences want to go with the code of the packages.
+// The licences require their texts beside the bundled code.
 const modules = output.flatMap((part) => (part.type === 'chunk' ? part.moduleIds : []));
 const folders = new Set(modules.map((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0]).filter(Boolean));
 const licences = [...folders]

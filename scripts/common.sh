@@ -1,10 +1,10 @@
-# Sourced by the other scripts: finds or installs what a command needs, and says what it does.
+# Sourced by the other scripts: finds or installs what a command needs, and prints what it does.
 cd "$(dirname "$0")/.." || exit 1
 
 say() { printf 'vhostmd: %s\n' "$*" >&2; }
 
-# apt_get ARGUMENT...: apt-get, but where another program holds one of its locks it waits for that. apt-get itself can wait for
-# the lock of dpkg only, not for those of its lists and its archives. Writes what was printed to $log.
+# apt_get ARGUMENT...: runs apt-get; waits while another program holds a lock. apt-get itself waits only for the lock of
+# dpkg, not for those of its lists and archives. Writes the output to $log.
 apt_get() {
   waited=0
   until LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get "$@" >"$log" 2>&1; do
@@ -16,7 +16,7 @@ apt_get() {
   done
 }
 
-# need_packages PURPOSE PACKAGE...: installs Debian packages where it may, or names the command.
+# need_packages PURPOSE PACKAGE...: installs Debian packages as root on Debian, otherwise prints the command.
 need_packages() {
   purpose=$1
   shift
@@ -44,7 +44,7 @@ need_node() {
   exit 1
 }
 
-# npm leaves this file behind; it is older than the lock file when dependencies have changed.
+# npm writes this file; it is older than the lock file when dependencies have changed.
 need_modules() {
   need_node
   [ -e node_modules/.package-lock.json ] && [ ! package-lock.json -nt node_modules/.package-lock.json ] && return
@@ -53,7 +53,7 @@ need_modules() {
   touch node_modules/.package-lock.json
 }
 
-# Does nothing if it is done. A folder is newer, too, if a file has gone.
+# Builds if a source is newer than the last build. Removing a file makes its folder newer.
 build() {
   need_modules
   [ -e dist/vhostmd.cjs ] && [ -e .cache/built ] &&
@@ -63,10 +63,10 @@ build() {
   touch .cache/built
 }
 
-# Loads the library as the program does. An ordinary user's PATH lacks ldconfig.
+# Loads the library as the program does: an ordinary user's PATH lacks ldconfig.
 have_libvirt() { node -e 'require("koffi").load("libvirt.so.0")' 2>/dev/null; }
 
-# need_programs PURPOSE "PROGRAM..." PACKAGE...: installs the packages if one of the programs is missing.
+# need_programs PURPOSE "PROGRAM..." PACKAGE...: installs the packages if a program is missing.
 need_programs() {
   purpose=$1
   programs=$2
@@ -78,30 +78,31 @@ need_programs() {
   done
 }
 
-# A libvirt that runs virtual machines, and what makes, freezes and observes them, for tests and benchmarks.
+# need_virtual_machines PURPOSE: libvirt with QEMU, and the tools that create, freeze and observe domains.
 need_virtual_machines() {
   need_programs "$1" 'libvirtd virtlogd virsh qemu-system-x86_64 strace ps pgrep' \
     libvirt0 libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 strace procps
 }
 
-# What guests are made of (their kernel the tests fetch themselves), and what tests their tool and the hook.
+# need_guests PURPOSE: the parts of guests (the tests fetch the kernel), and the tools that test the guest tool and the
+# hook.
 need_guests() {
   need_programs "$1" 'busybox cpio socat shellcheck dash setpriv' busybox-static cpio socat shellcheck dash util-linux
 }
 
-# What logs in to a libvirt that wants a password.
+# need_logins PURPOSE: the tools for a libvirt that requires a password.
 need_logins() { need_programs "$1" 'saslpasswd2' sasl2-bin libsasl2-modules libsasl2-modules-db; }
 
-# What looks at the unit of systemd, also where systemd does not run.
+# need_unit_check PURPOSE: the tools that check the systemd unit, also where systemd does not run.
 need_unit_check() { need_programs "$1" 'systemd-analyze systemd-sysusers' systemd; }
 
-# What sinks publish to in tests. Debian starts these as services, where it can; the tests do not use those.
+# need_receivers PURPOSE: the receivers of sinks. Debian may start them as services, which the tests do not use.
 need_receivers() {
   need_programs "$1" 'prometheus promtool mosquitto' prometheus mosquitto
 }
 
-# Runs a command where, if that is allowed, nothing outlives it, and where a QEMU that has ended is reaped at once: libvirt
-# waits for that.
+# in_own_pid_namespace COMMAND...: runs a command in its own PID namespace if that is allowed. No process outlives it,
+# and an ended QEMU is reaped at once, which libvirt waits for.
 in_own_pid_namespace() {
   if unshare --fork --pid --mount-proc true 2>/dev/null; then
     # sh stays the first process there, because it reaps.
@@ -110,8 +111,8 @@ in_own_pid_namespace() {
   exec "$@"
 }
 
-# need_containers PURPOSE COMMAND: root, what boots containers, and a folder $work, which goes at the end together with the
-# container whose process is $container.
+# need_containers PURPOSE COMMAND: checks for root, installs the tools that boot containers, and makes a folder $work.
+# At the end the folder is removed and the container with the process $container is stopped.
 need_containers() {
   if [ "$(id -u)" != 0 ]; then
     say "$1 starts containers, which only root can. Run: sudo $2"
@@ -124,16 +125,16 @@ need_containers() {
   trap 'exit 1' HUP INT TERM
 }
 
-# Sets $tree to a Debian 13 with systemd, libvirt, Node and npm, which is fetched once and never written to afterwards.
+# Sets $tree to a Debian 13 with systemd, libvirt, Node and npm; fetched once and never changed afterwards.
 debian_tree() {
   tree=${TMPDIR:-/tmp}/vhostmd-debian-13-npm-$(dpkg --print-architecture)
-  # Two scripts may want it at the same time.
+  # Two scripts may fetch it at the same time.
   exec 9>"$tree.lock"
   flock 9
   if [ ! -d "$tree" ]; then
     say "Fetching Debian 13 into $tree"
     log=$(mktemp)
-    # debootstrap cannot configure the packages of npm in their order; apt can. The tree has no folder that TMPDIR may name.
+    # debootstrap cannot configure npm's packages in the right order; apt can. $tree may lack the folder of TMPDIR.
     if ! (
       unset TMPDIR
       export DEBIAN_FRONTEND=noninteractive
@@ -153,8 +154,8 @@ debian_tree() {
   exec 9>&-
 }
 
-# wait_for_boot CONTAINER CONSOLE: sets $leader to the first process of a container, by the process that runs it, when its
-# systemd has started everything.
+# wait_for_boot CONTAINER CONSOLE: waits until systemd has started everything in the container that the process
+# CONTAINER runs; sets $leader to the container's first process.
 wait_for_boot() {
   tries=0
   until booted "$1"; do
@@ -174,7 +175,7 @@ booted() {
   case $(nsenter --all --target "$leader" systemctl is-system-running 2>/dev/null) in running | degraded) ;; *) return 1 ;; esac
 }
 
-# stop_container CONTAINER: it halts within a second or two; asked again it does not wait for anything.
+# stop_container CONTAINER: the first signal halts the container in a second or two; the second ends it at once.
 stop_container() {
   kill "$1" 2>/dev/null || :
   for _ in 1 2 3 4 5 6 7 8 9 10; do

@@ -1,12 +1,12 @@
-// Runs the shell commands of the documentation, from its first page to its last, in the folder where it is called:
-//   docs-commands.mjs NAME PLACE...   runs the blocks that are marked with one of the places: `<!-- run as root -->`
-//   docs-commands.mjs --check         runs nothing; fails where a block is neither marked nor followed by a reason in italics
+// Runs the shell commands of the documentation, from the first page to the last, in the working directory:
+//   docs-commands.mjs NAME PLACE...   runs the blocks marked with one of the places: `<!-- run as root -->`
+//   docs-commands.mjs --check         runs nothing; fails if a block has neither a mark nor a reason in italics
 // Prints a line for each command and `N passed, N failed` at the end.
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
 const PLACES = ['as anybody', 'as root', 'under systemd'];
-// In the order of a reader. The blocks of docs/write-a-sink.md are of another kind: test/examples/guide.test.ts runs them.
+// In reading order. test/examples/guide.test.ts runs the blocks of docs/write-a-sink.md, which have another format.
 const FIRST = ['README.md', 'docs/service.md', 'docs/guests.md'];
 const others = ['.', 'docs', 'examples', 'marbles'].flatMap((folder) =>
   readdirSync(folder)
@@ -14,14 +14,14 @@ const others = ['.', 'docs', 'examples', 'marbles'].flatMap((folder) =>
     .map((name) => (folder === '.' ? name : `${folder}/${name}`)),
 );
 const PAGES = [...new Set([...FIRST, ...others])];
-// What must hold after a page.
+// Commands that must succeed after a page.
 const AFTERWARDS = {
   'docs/service.md': ['systemctl is-active vhostmd', 'vhostmd dump /dev/shm/vhostmd0', 'vhostmd status || [ $? = 1 ]'],
 };
 // Milliseconds; a first installation on a busy machine takes minutes.
 const PATIENCE = 600_000;
 
-/** Fenced blocks of shell commands, with what stands in front of them and behind. */
+/** Returns the fenced blocks of shell commands, with the mark before and the reason after each. */
 export const blocksOf = (text) =>
   [...text.matchAll(/(?:^<!-- run (.*) -->\n)?^```(?:sh|bash|shell)\n([\s\S]*?)^```\n+(?:^\*([^*]+)\*$)?/gm)].map(
     ({ 1: place, 2: body, 3: reason, index, 0: whole }) => ({
@@ -32,7 +32,7 @@ export const blocksOf = (text) =>
     }),
   );
 
-/** What is wrong with the marks of a block; undefined if nothing is. */
+/** Returns what is wrong with the marks of a block, or undefined. */
 export const wrongWith = ({ place, reason }) => {
   if (place === undefined && reason === undefined)
     return 'is neither marked with where to run it nor followed by a reason';
@@ -43,7 +43,10 @@ export const wrongWith = ({ place, reason }) => {
 
 const blocks = () => PAGES.flatMap((page) => blocksOf(readFileSync(page, 'utf8')).map((block) => ({ page, ...block })));
 
-/** Starts a command; `ended` settles with its status, `printed` when a text stands in its output. */
+/**
+ * Starts a command in its own process group; `ended` resolves to its exit status, `until` to whether its state passes a
+ * test.
+ */
 const start = (command) => {
   const child = spawn('bash', ['-c', command], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const state = { output: '', code: undefined };
@@ -59,7 +62,7 @@ const start = (command) => {
     try {
       process.kill(-(child.pid ?? Number.NaN), name);
     } catch {
-      // It has ended.
+      // The process has ended.
     }
   };
   return { state, ended, until, signal };
@@ -84,7 +87,7 @@ const main = async (name, places) => {
   const run = async (what, command) => {
     const running = start(command);
     const ends = !/ watch( |$)/.test(command);
-    // A table that is shown anew until Ctrl-C ends it.
+    // A table that is refreshed until Ctrl-C.
     if (!ends) return await interrupted(what, running, await running.until(({ output }) => /\n.*\n/.test(output)));
     const timer = setTimeout(() => running.signal('SIGKILL'), PATIENCE);
     await running.ended;
@@ -106,7 +109,7 @@ const main = async (name, places) => {
         if (place === undefined || !places.includes(place)) {
           console.log(`not run: ${name}: ${what}: ${reason ?? `only ${place}`}`);
         } else if (command.startsWith('npm start')) {
-          // It stays while the next block is run from another terminal.
+          // It runs on while the next block runs, as in another terminal.
           const running = start(command);
           const ready = await running.until(({ output }) => output.includes('Ready: '));
           if (ready) daemon = { what, running };

@@ -1,9 +1,9 @@
-// Draws marbles/**/*.txt as docs/marbles/**/*.svg, and docs/timing.md that shows each with its sentence.
-// With --check it writes nothing, and fails where the drawings are not those of the files.
+// Draws marbles/**/*.txt as docs/marbles/**/*.svg, and writes docs/timing.md, which shows each with its sentence.
+// With --check it writes nothing, and fails if the drawings are out of date.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-// Built by the npm script: tests and drawings read a file in the same way.
+// Built by the npm script: tests and drawings use the same parser.
 import { parseMarbleFile } from '../.cache/modules/testing/marbles/parse.js';
 
 import { drawMarbles } from './marble-drawing.mjs';
@@ -11,7 +11,7 @@ import { drawMarbles } from './marble-drawing.mjs';
 const root = join(import.meta.dirname, '..');
 const check = process.argv.includes('--check');
 
-// The story that the page tells: each marble file stands in one chapter, in this order.
+// Chapters of the page; each marble file belongs to one chapter, in this order.
 const CHAPTERS = [
   {
     title: 'The start',

@@ -1,5 +1,5 @@
-// Fills the last column of the tables in docs/reliability.md with the tests that show each row: those whose name says
-// `FAULTS N:`. With --check it writes nothing, and fails where the tables are not up to date or a row has no test.
+// Fills the last column of the tables in docs/reliability.md with the tests of each row: those with `FAULTS N:` in
+// their name. With --check it writes nothing, and fails if a table is out of date or a row has no test.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -11,7 +11,7 @@ const tests = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8
   .filter((name) => name.endsWith('.test.ts'))
   .sort();
 
-// `FAULTS 24, 25: ...` is of both.
+// `FAULTS 24, 25: ...` belongs to both rows.
 const shownBy = new Map();
 for (const file of tests) {
   const text = readFileSync(join(root, 'test', file), 'utf8');

@@ -1,6 +1,6 @@
 #!/bin/sh
-# `npm run fuzz [-- OPTION-OF-VITEST...]`: the fuzz tests with 10^6 cases each, or FUZZ_RUNS of them. They say the seed
-# they run with; FUZZ_SEED=N repeats a run.
+# `npm run fuzz [-- OPTION-OF-VITEST...]`: runs the fuzz tests with 10^6 cases each, or FUZZ_RUNS of them. They print
+# their seed; FUZZ_SEED=N repeats a run.
 set -eu
 . "$(dirname "$0")/common.sh"
 need_modules

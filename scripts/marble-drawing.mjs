@@ -1,4 +1,4 @@
-// Draws a marble file, as src/testing/marbles/parse.ts reads it, as SVG: light and dark, with an axis in ms.
+// Draws a marble file, as src/testing/marbles/parse.ts parses it, as SVG: light and dark, with an axis in ms.
 
 const DASH = 26;
 const RADIUS = 11;
@@ -6,7 +6,7 @@ const LANE = 30;
 const PAD = 16;
 const LINE = 19;
 const SIZE = 13;
-/** Room for the texts below the axis, also where a file is short. */
+/** Minimum width in pixels: the texts below the axis need it. */
 const LEAST = 460;
 
 const STYLE = `
@@ -22,7 +22,7 @@ const STYLE = `
 
 const escape = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
-/** Width of a text, rather too much than too little: sans-serif fonts differ. */
+/** Returns the estimated width of a text in pixels, rather too large: sans-serif fonts differ. */
 export const widthOf = (text, size = SIZE) =>
   [...text].reduce(
     (sum, c) => sum + (/[mwMW@%]|[^\0-\xff]/.test(c) ? 1 : /[A-Z]/.test(c) ? 0.8 : c === ' ' ? 0.4 : 0.66),
@@ -32,7 +32,7 @@ export const widthOf = (text, size = SIZE) =>
 const write = (x, y, text, { size = SIZE, more = '', kind = 'text' } = {}) =>
   `<text class="${kind}" x="${x}" y="${y}" font-size="${size}"${more}>${escape(text)}</text>`;
 
-/** Lines no wider than asked: broken between items, and inside of an item only if it is too long for a line. */
+/** Returns lines up to the given width, broken between items, and inside an item only if it is too long for a line. */
 const wrap = (items, width) => {
   const words = items
     .map((item, at) => (at < items.length - 1 ? `${item},` : item))
@@ -43,7 +43,7 @@ const wrap = (items, width) => {
   }, []);
 };
 
-/** Letters and ends with the dash at which they are; a (group) is one instant. */
+/** Returns letters and ends with their dash; all letters of a (group) have the same dash. */
 const eventsOf = (marbles) => {
   let group;
   return [...marbles].flatMap((character, at) => {
@@ -55,7 +55,7 @@ const eventsOf = (marbles) => {
 };
 const isEnd = ({ character }) => character === '|' || character === '#';
 
-/** What stands in a marble: what a letter means, where that is short enough. */
+/** Returns the text inside a marble: the meaning of its letter if that is short enough, else the letter. */
 const shown = (letter, values) => {
   const meaning = values.get(letter) ?? letter;
   return widthOf(meaning) <= 2 * RADIUS - 4 ? meaning : letter;
@@ -63,7 +63,7 @@ const shown = (letter, values) => {
 const meanings = (values) =>
   [...values].filter(([letter, meaning]) => shown(letter, values) !== meaning).map((pair) => pair.join(': '));
 
-/** Marbles of one line, those of an instant below each other. */
+/** Returns the marbles of one line; those of one instant are below each other. */
 const marblesAt = (events, values, x, y, kind) => {
   const depth = new Map();
   return events
@@ -86,7 +86,9 @@ const deepest = (events) => {
   return Math.max(1, ...letters.map((at) => letters.filter((other) => other === at).length));
 };
 
-/** A stream: its own marbles on an arrow, and its runs on the arrow or, where it is taken, on lanes below it. */
+/**
+ * Returns a stream: its own marbles on an arrow, and its runs on the same arrow, or on lanes below where they overlap.
+ */
 const streamAt = (stream, x, top, dashes) => {
   const events = eventsOf(stream.marbles);
   const isRun = ({ character }) => !isEnd({ character }) && !stream.values.has(character) && stream.runs.has(character);
@@ -96,7 +98,7 @@ const streamAt = (stream, x, top, dashes) => {
   const runs = events.filter(isRun).map(({ character, at }) => {
     const { marbles, values } = stream.runs.get(character);
     const inner = eventsOf(marbles).filter((event) => at + event.at < dashes);
-    // An error ends a run, too; without an end it goes on.
+    // An error ends a run, too; a run without an end continues.
     const ends = (event) => isEnd(event) || values.get(event.character)?.startsWith('error:');
     const until = inner.find(ends)?.at ?? dashes - at;
     const [tall, from] = [deepest(inner), at];
@@ -129,7 +131,7 @@ const streamAt = (stream, x, top, dashes) => {
   };
 };
 
-/** Ticks of the axis: 1, 2 or 5 times a power of ten dashes apart, so that no label touches the next one. */
+/** Returns the ticks of the axis, 1, 2 or 5 times a power of ten dashes apart, so that labels do not touch. */
 const ticksOf = (dashes, dash) => {
   const widest = widthOf((dashes * dash).toLocaleString('en')) + 14;
   const steps = [1, 10, 100, 1000].flatMap((ten) => [ten, 2 * ten, 5 * ten]);
@@ -137,10 +139,10 @@ const ticksOf = (dashes, dash) => {
   return Array.from({ length: Math.floor(dashes / step) + 1 }, (_, nth) => nth * step);
 };
 
-/** The drawing of a marble file. */
+/** Returns the drawing of a marble file as SVG. */
 export const drawMarbles = ({ sentence, dash, subject, parameters, streams }) => {
   const dashes = Math.max(...streams.map(({ marbles }) => marbles.length));
-  // The parameters stand beside the subject.
+  // The parameters are drawn beside the subject.
   const labels = ['time in ms', ...streams.map(({ title }) => title), ...(parameters.size > 0 ? [subject] : [])];
   const left = PAD + Math.max(...labels.map((label) => widthOf(label))) + 22;
   const x = (at) => Math.round(left + at * DASH);

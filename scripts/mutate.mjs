@@ -1,12 +1,12 @@
-// `npm run mutate [-- FILE-OR-FOLDER...]`: Stryker makes small changes (mutants) to the code, and this lists those that no unit
-// test detects. Mutants that do not compile do not count, nor those of test/equivalent-mutants.json, which leave the behaviour as
-// it is. Fails if a folder is below its goal, or if an entry of that list is out of date.
+// `npm run mutate [-- FILE-OR-FOLDER...]`: Stryker makes small changes (mutants) to the code; this lists those that no
+// unit test detects. Mutants that do not compile do not count, nor those in test/equivalent-mutants.json, which do not
+// change the behaviour. Fails if a folder is below its goal, or if an entry of that list is out of date.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
-// Percentage of its mutants that the tests must detect, by folder.
+// Percentage of mutants that the tests must detect, by folder.
 const GOALS = new Map([
   ['src/streams', 95],
   ['src/config', 90],
@@ -21,7 +21,7 @@ const patterns = places.map((name) => (statSync(join(root, name)).isDirectory() 
 const run = spawnSync('npx', ['stryker', 'run', '--mutate', patterns.join()], { cwd: root, stdio: 'inherit' });
 if (run.status !== 0) process.exit(run.status ?? 1);
 
-/** The first line that a mutant changes, before and after. */
+/** Returns the first line that a mutant changes, before and after. */
 const change = (source, { location: { start, end }, replacement }) => {
   const lines = source.split('\n');
   const from = lines[start.line - 1];
@@ -37,7 +37,7 @@ const mutants = Object.entries(report.files).flatMap(([file, { source, mutants: 
 const isCaught = ({ status }) => status === 'Killed' || status === 'Timeout';
 const missed = mutants.filter(({ status }) => status === 'Survived' || status === 'NoCoverage');
 
-// A copy for each mutant, so that one run of the compiler checks all.
+// One copy for each mutant, so that one run of the compiler checks all.
 const copies = join(root, '.cache/mutants');
 rmSync(copies, { recursive: true, force: true });
 mkdirSync(copies, { recursive: true });

@@ -1,6 +1,7 @@
 #!/bin/sh
-# `npm run overload [-- --minutes N --loops N --staying N --changing N]`: the daemon at a period of 1 s beside busy loops and
-# VMs that start and stop, for twenty minutes; looks at every document for values that vanish, and ends with a verdict.
+# `npm run overload [-- --minutes N --loops N --staying N --changing N]`: runs the daemon at a period of 1 s beside busy
+# loops and VMs that start and stop, for twenty minutes. Checks every document for values that vanish, and ends with a
+# verdict.
 set -eu
 . "$(dirname "$0")/common.sh"
 build

@@ -1,19 +1,19 @@
 #!/bin/sh
-# `npm start [-- OPTION...]`: installs, builds, and runs the daemon in the foreground, as a sandbox: disk, status socket and
-# configuration are in a folder of its own, and no VM's channel is taken. Options of vhostmd replace those given here.
+# `npm start [-- OPTION...]`: installs, builds, and runs the daemon in the foreground as a sandbox: disk, status socket
+# and configuration are in its own folder, and it connects to no channel. Options of vhostmd replace those given here.
 set -eu
 . "$(dirname "$0")/common.sh"
 build
 have_libvirt || need_packages 'the daemon' libvirt0
 
-# The folder outlives the daemon: the next start uses it again. In /tmp anybody could have made it before.
+# The next start uses the folder again. Another user could have created it in /tmp before.
 sandbox=${TMPDIR:-/tmp}/vhostmd-sandbox-$(id -u)
 mkdir -m 755 "$sandbox" 2>/dev/null || :
 if [ ! -d "$sandbox" ] || [ -L "$sandbox" ] || [ ! -O "$sandbox" ]; then
   say "$sandbox is not a folder of yours. Remove it, or name another place: TMPDIR=/another/folder npm start"
   exit 1
 fi
-# The preset, but for its disk and for the channels.
+# The preset with another disk and without channels.
 sed -e "s|<path>/dev/shm/vhostmd0</path>|<path>$sandbox/disk</path>|" -e '/<transport>virtio</d' conf/vhostmd.xml >"$sandbox/vhostmd.conf"
 
 own_config=

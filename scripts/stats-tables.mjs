@@ -1,4 +1,5 @@
-// Writes the tables of docs/stats.md from model/statistics.ts. With --check it writes nothing, and fails where they differ.
+// Writes the tables of docs/stats.md from model/statistics.ts. With --check it writes nothing, and fails if they
+// differ.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# `npm run test:docs [-- here | debian]`: runs the commands of README.md and of docs/ as they are written, each time in a
-# fresh copy of this folder: on a copy in memory of this machine, and in a booted Debian 13 with its own Node and npm; as
-# root and as an ordinary user. Needs root and a network; the last line says how many commands passed.
+# `npm run test:docs [-- here | debian]`: runs the commands of README.md and docs/ as written, each time in a fresh copy
+# of this folder: on a copy of this machine in memory, and in a booted Debian 13 with its own Node and npm; as root and
+# as an ordinary user. Needs root and a network; the last line has the number of passed commands.
 set -eu
 . "$(dirname "$0")/common.sh"
 
@@ -10,10 +10,10 @@ need_containers "$purpose" 'npm run test:docs'
 build
 have_libvirt || need_packages "$purpose" libvirt0
 
-# Users of the containers must be able to reach what is shared with them.
+# Users of the containers need access to the shared folder.
 chmod 755 "$work"
 mkdir -p "$work/shared/clone"
-# What a clone has, with changes that are not committed.
+# Copies the files of a clone, with uncommitted changes.
 if git rev-parse --git-dir >/dev/null 2>&1; then
   git ls-files --cached --others --exclude-standard -z | xargs -0 sh -c 'for file; do [ ! -e "$file" ] || printf "%s\0" "$file"; done' sh |
     tar -cf - --null -T - | tar -xf - -C "$work/shared/clone"
@@ -21,7 +21,7 @@ else
   tar --exclude=./node_modules --exclude=./dist --exclude=./.cache -cf - . | tar -xf - -C "$work/shared/clone"
 fi
 
-# How this machine reaches its registry of packages: the settings of npm, and the certificates that it trusts.
+# Passes on how this machine reaches its package registry: the settings of npm, and the trusted certificates.
 for setting in registry proxy https-proxy noproxy strict-ssl cafile; do
   value=$(npm config get "$setting")
   case $value in null | undefined | '') ;; *) printf "export npm_config_%s='%s'\n" "$(echo "$setting" | tr - _)" "$value" ;; esac
@@ -35,7 +35,7 @@ for file in "${NODE_EXTRA_CA_CERTS:-}" "$(npm config get cafile)"; do
   [ ! -f "$file" ] || certificates="$certificates --bind-ro=$file"
 done
 
-# What both users do, in a container. Root's clone is in a folder as narrow as /root is.
+# Runs for both users, in a container. Root's clone is in a folder that only root may enter, like /root.
 cat >"$work/shared/readers.sh" <<'END'
 set -u
 . /mnt/environment
@@ -54,7 +54,8 @@ cd /home/root/vhostmd
 HOME=/home/root exec node scripts/docs-commands.mjs "$environment, root" 'as anybody' 'as root' "$@"
 END
 
-# nspawn NAME DIRECTORY ARGUMENT...: becomes a container whose changes are in memory, but for its users' folders.
+# nspawn NAME DIRECTORY ARGUMENT...: becomes a container whose changes stay in memory, except for the homes of its
+# users.
 nspawn() {
   home=$work/home-$1
   directory=$2
@@ -65,14 +66,14 @@ nspawn() {
     --keep-unit --link-journal=no --console=pipe --machine="vhostmd-docs-$$" --bind="$home:/home" \
     --bind-ro="$work/shared:/mnt" $certificates "$@" </dev/null
 }
-# The root folder cannot be a container's, but a second mount of it can. It ends with the container that has it.
+# The root folder cannot be a container's, but a second mount of it can. The mount ends with the container.
 here() (
   mkdir "$work/root"
   mount --bind --make-private / "$work/root"
   trap 'umount "$work/root"' EXIT
   (nspawn here "$work/root" sh /mnt/readers.sh 'this machine')
 )
-# With the machine's network, because of npm.
+# Uses the machine's network, because npm needs it.
 debian() {
   debian_tree
   (nspawn debian "$tree" --boot) >"$work/console" 2>&1 &
@@ -87,7 +88,7 @@ failed=0
 for place in ${*:-here debian}; do
   say "Running the documentation's commands: $place"
   "$place" >"$work/log" 2>&1 || :
-  # Not the sums of each user: the last line is the sum of all.
+  # The last line has the total, so the totals of each user are left out.
   grep -Ev '^[0-9]+ passed, [0-9]+ failed$' "$work/log" || :
   passed=$((passed + $(grep -c '^passed: ' "$work/log" || :)))
   failed=$((failed + $(grep -c '^FAILED: ' "$work/log" || :)))

@@ -1,7 +1,7 @@
 #!/bin/sh
-# `npm run test:systemd`: boots Debian 13 with systemd as the first process in a container, installs the package there
-# with Debian's own Node and libvirt, and tries what only systemd can show. Needs root, 2 GB in the temporary folder, and
-# a network for the first run; the last line says how many checks passed.
+# `npm run test:systemd`: boots Debian 13 in a container with systemd as the first process, installs the package there
+# with Debian's own Node and libvirt, and tests the service. Needs root, 2 GB in the temporary folder, and a network for
+# the first run; the last line has the number of passed checks.
 set -eu
 . "$(dirname "$0")/common.sh"
 
@@ -16,7 +16,7 @@ npm pack --ignore-scripts --silent --pack-destination "$work" >/dev/null
 tar -xzf "$work"/vhostmd-*.tgz -C "$work"
 npm ls --omit=dev --all --parseable 2>/dev/null | sed -n "s|^$PWD/||p" | while read -r module; do
   mkdir -p "$work/package/${module%/*}"
-  # Those inside of others have come with them.
+  # Nested packages are already copied.
   [ -e "$work/package/$module" ] || cp -R "$module" "$work/package/$module"
 done
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# `npm test [-- OPTION-OF-VITEST...]`: installs what the tests need, builds, and runs them all.
+# `npm test [-- OPTION-OF-VITEST...]`: installs the packages that the tests need, builds, and runs all tests.
 set -eu
 . "$(dirname "$0")/common.sh"
 build
@@ -8,6 +8,6 @@ need_guests 'the tests'
 need_logins 'the tests'
 need_receivers 'the tests'
 need_unit_check 'the tests'
-# libvirt calls that hang occupy a worker thread each, as in the program itself.
+# A libvirt call that hangs occupies a worker thread, as in the program itself.
 export UV_THREADPOOL_SIZE=16
 in_own_pid_namespace ./node_modules/.bin/vitest run "$@"

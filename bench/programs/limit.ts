@@ -1,5 +1,5 @@
-// What a Node program needs at least for the figures of conf/vhostmd.xml: the CPU time of each QEMU by an open descriptor of
-// /proc/PID/stat, the host's files, the XML, the sum and the disk; no streams, no checks, no faults.
+// The least work of a Node program for the metrics of conf/vhostmd.xml: CPU time of each QEMU by an open descriptor of
+// /proc/PID/stat, files of the host, XML, checksum and disk; no streams, no checks, no handling of faults.
 // Arguments: the disk, the period in ms, and the pids.
 import { openSync, readFileSync, readSync, writeSync } from 'node:fs';
 

@@ -1,4 +1,4 @@
-// Notes when libvirt tells of a domain's start or stop, on a connection of its own, and when it is on or off the disk.
+// Records the time of each start and stop of a domain, by libvirt's events on its own connection, and on the disk.
 // Arguments: the URI, the disk. Sends `Noted` messages, and `ready` once.
 import { hrtime } from 'node:process';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -9,7 +9,7 @@ import { connect$ } from '../../src/sources/libvirt/connection.ts';
 import type { LifecycleEvent } from '../../src/sources/libvirt/types.ts';
 import { viewDisk } from '../disk-view.ts';
 
-/** One observation; `at` is ms of the system's monotonic clock, which all processes share. */
+/** One observation; `at` is ms of the monotonic clock, which all processes share. */
 export type Noted = {
   readonly by: 'libvirt' | 'disk';
   readonly kind: 'on' | 'off';
@@ -17,7 +17,7 @@ export type Noted = {
   readonly at: number;
 };
 
-// The pause between two looks: a loop without one would take a core from what is measured.
+// Milliseconds between two looks at the disk: without a pause the loop would take a core from the daemon.
 const LOOK_EVERY = 0.2;
 
 const now = (): number => Number(hrtime.bigint()) / 1e6;

@@ -1,4 +1,4 @@
-// The daemon's pipeline and sinks with a period in milliseconds. It loads what the daemon loads.
+// The daemon's pipeline and sinks with a period in milliseconds; loads the same modules as the daemon.
 // Arguments: configuration, URI, period, and the numbers of ticks after which it sends `Reached`.
 import { filter, ignoreElements, map, merge, share, tap } from 'rxjs';
 
@@ -17,7 +17,7 @@ export interface Reached {
 }
 
 const [file = '', connect = '', period = '', ...stations] = process.argv.slice(2);
-// As in the daemon: what lies between a tick and its snapshot is not cut short by the small period.
+// The daemon's values: the short period must not shorten the wait for late values.
 const PATIENCE = { patience: 1000, start: 10_000 };
 
 const logger = createLog({ verbose: false, background: false });

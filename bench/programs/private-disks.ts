@@ -1,4 +1,4 @@
-// Drives the private disks of synthetic domains, and sends the CPU time of each kind of snapshot in ms, and the memory.
+// Drives the private disks of synthetic domains; sends the CPU time in ms of each kind of snapshot, and the memory.
 // Arguments: the folder of the disks, the number of domains, the number of updates of each.
 import { writeSync } from 'node:fs';
 import path from 'node:path';
@@ -13,21 +13,21 @@ import { privateDisks } from '../../src/sinks/metrics-disk/private-disks-sink.ts
 import { memoryOf } from '../proc.ts';
 
 export interface PrivateDiskCosts {
-  /** Ticks at which everything is new. */
+  /** CPU time in ms of ticks at which all values change. */
   readonly changed: readonly number[];
-  /** Ticks at which nothing is new. */
+  /** CPU time in ms of ticks at which no value changes. */
   readonly touched: readonly number[];
-  /** Snapshots between ticks at which nothing is new. */
+  /** CPU time in ms of snapshots between ticks without a change. */
   readonly skipped: readonly number[];
-  /** Longest time in ms that the event loop was held up at any of the changed ones. */
+  /** Longest time in ms that one of the changed snapshots blocks the event loop. */
   readonly heldUp: readonly number[];
-  /** CPU time of making all disks, in ms. */
+  /** CPU time in ms to create all disks. */
   readonly made: number;
   /** Resident memory in MiB: before the first disk, with all disks, and after all updates. */
   readonly before: number;
   readonly after: number;
   readonly last: number;
-  /** Calls of pwrite in the last of the touched and the skipped snapshots. */
+  /** Number of pwrite calls of the last tick without a change and of the last snapshot between ticks. */
   readonly writes: number;
 }
 
@@ -40,12 +40,12 @@ const domains = Array.from({ length: Number(domainCount) }, (_, id): Domain & Kn
   return { uuid, id: id + 1, name: `vm-${id}`, persistent: true };
 });
 
-// Most updates are there for the memory that they leave behind, so they are small and made in one go.
+// Most updates only measure memory, so they are small and not divided into time slices.
 let hasty = false;
 const scheduler: SchedulerLike = { ...monotonicScheduler, now: () => (hasty ? 0 : monotonicScheduler.now()) };
 
 const sample = (name: string, value: number): Sample => ({ name, type: 'uint64', value: String(value) });
-// As many as in the default configuration, and as long.
+// Same number and length of names as in the default configuration.
 const HOST = Array.from({ length: 13 }, (_, index) => `NameOfMetricOfTheHost${index}`);
 const OWN = ['TotalCPUTime', 'ResourceProcessorLimit', 'ResourceMemoryLimit', 'PhysicalMemoryAllocatedToVirtualSystem'];
 
@@ -87,7 +87,7 @@ privateDisks({
     if (report.kind === 'written') done();
   });
 
-/** CPU time of one snapshot on all disks, and how long the event loop was held up at most. */
+/** Returns the CPU time of one snapshot on all disks, and the longest time that the event loop was blocked, in ms. */
 const publish = async (snapshot: Snapshot): Promise<{ readonly cpu: number; readonly heldUp: number }> => {
   let heldUp = 0;
   let last = performance.now();

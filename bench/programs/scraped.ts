@@ -1,5 +1,5 @@
-// Serves snapshots of synthetic VMs to Prometheus. Arguments: a socket, the number of VMs. For each message `next` it makes a
-// new snapshot and answers `ready`; for each message `scraped` it answers with the CPU time since then, in ms.
+// Serves snapshots of synthetic VMs to Prometheus. Arguments: a socket, the number of VMs, a configuration. A message
+// `next` makes a new snapshot and is answered by `ready`; `scraped` is answered by the CPU time since then, in ms.
 import { Subject } from 'rxjs';
 
 import type { Config } from '../../src/config/config.ts';
@@ -11,13 +11,13 @@ import type { DomainMetrics, Snapshot, ValueType } from '../../src/model/metric.
 import { monotonicScheduler } from '../../src/system/monotonic.ts';
 import { prometheus } from '../../src/sinks/prometheus/sink.ts';
 
-/** What a scrape cost, in ms of CPU of all threads. */
+/** CPU time of a scrape in ms, of all threads. */
 export interface ScrapeCost {
   readonly cpu: number;
 }
 
 const [path = '', domainCount = '', file = ''] = process.argv.slice(2);
-// After a snapshot, until what it leaves behind has settled.
+// Milliseconds after a snapshot until its garbage is collected.
 const SETTLED = 50;
 
 const read = readConfig(file);

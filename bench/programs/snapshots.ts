@@ -1,4 +1,4 @@
-// Drives synthetic domains through streams, XML and disk, and sends the CPU time of each snapshot by part, in ms.
+// Drives synthetic domains through streams, XML and disk; sends the CPU time of each snapshot by part, in ms.
 // Arguments: the path of the disk, the number of domains, the number of snapshots.
 import { from, map, of, Subject, tap } from 'rxjs';
 
@@ -20,7 +20,7 @@ export interface SnapshotCosts {
 
 const PERIOD = 5000;
 const DISK = 32 * 2 ** 20;
-// The first snapshots find code that is not compiled yet; a daemon lives long.
+// The first snapshots run code that is not compiled yet.
 const WARM_UP = 5;
 
 const [path = '', domainCount = '', snapshotCount = ''] = process.argv.slice(2);
@@ -51,7 +51,7 @@ const domains = Array.from({ length: Number(domainCount) }, (_, id): Domain => {
 });
 
 let round = 0;
-// One batch per domain, as virDomainGetInfo answers; every value differs from that of the round before.
+// Returns one batch per domain, as virDomainGetInfo does; every value differs from that of the previous round.
 const readings = (domain: Domain): readonly Reading[] =>
   metrics.map((definition): Reading => {
     const { name, index } = definition;
@@ -81,7 +81,7 @@ metricsDisk({ path, size: DISK, scheduler: monotonicScheduler })
   .run(
     snapshot$(sources, metrics, PERIOD, monotonicScheduler).pipe(
       tap(() => (marks.streams = cpu())),
-      // Made here for the measure's sake; the sink finds it made.
+      // Measures the XML on its own; the sink uses the cached result.
       tap(metricsXml),
       tap(() => (marks.xml = cpu())),
     ),
@@ -96,7 +96,7 @@ metricsDisk({ path, size: DISK, scheduler: monotonicScheduler })
 const costs = { all: [] as number[], streams: [] as number[], xml: [] as number[], disk: [] as number[] };
 let last = cpu();
 const next = (): void => {
-  // Work that a snapshot leaves to other threads (garbage collection) counts for it.
+  // Includes the garbage collection of the previous snapshot, which other threads run after it.
   const from = last;
   const begin = cpu();
   tick.next(round);

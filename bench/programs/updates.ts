@@ -1,4 +1,4 @@
-// Updates a metrics disk with bodies of 256 KiB and sends how long it was busy each time, in us.
+// Updates a metrics disk with bodies of 256 KiB; sends how long each update sets `busy`, in us.
 // Arguments: the path of the disk, the number of updates.
 import { writeSync } from 'node:fs';
 
@@ -18,7 +18,7 @@ const [path = '', updates = ''] = process.argv.slice(2);
 const windows: number[] = [];
 let since: number | undefined;
 
-// From before the write of busy=1 until after that of busy=0, so rather more than a reader sees.
+// From before the write of busy=1 to after that of busy=0: slightly longer than readers see it.
 const pwrite: Pwrite = (fd, bytes, offset, length, position) => {
   const starts = position === BUSY_OFFSET && since === undefined;
   if (starts) since = performance.now();
