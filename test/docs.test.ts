@@ -10,9 +10,9 @@ const pages = ['.', 'docs', 'examples', 'marbles', 'bench'].flatMap((folder) =>
     .filter((name) => name.endsWith('.md'))
     .map((name) => path.join(folder, name)),
 );
-// Code is no prose: a link in it leads nowhere.
+// Removes code, whose links are not checked.
 const prose = (text: string): string => text.replace(/^```[\s\S]*?^```/gm, '').replace(/`[^`\n]*`/g, 'x');
-/** The anchor that GitHub gives a heading. */
+/** Returns the anchor that GitHub gives a heading. */
 const anchorOf = (heading: string): string =>
   heading
     .toLowerCase()
@@ -69,7 +69,7 @@ describe('the documentation', () => {
       /(?:log\(\s*'(?:err|warning)', '[^']+', |new Error\(\s*|warning\()(?:`((?:\\.|[^`])*)`|'((?:\\.|[^'])*)')/g;
     const fixed = sources.flatMap((name) =>
       [...read(`src/${name}`).matchAll(MESSAGE)].map(([, template, text]) =>
-        // The longest part that no value interrupts.
+        // Keeps the longest part without a value.
         (template ?? text ?? '')
           .split(/\$\{[^}]*\}/)
           .reduce((one, other) => (other.length > one.length ? other : one))

@@ -29,12 +29,12 @@ interface Box {
 const number = (attributes: string, name: string, otherwise: number): number =>
   Number(new RegExp(` ${name}="([\\d.]+)"`).exec(attributes)?.[1] ?? otherwise);
 
-/** Where texts are in a font that is wider than most. */
+/** Returns the boxes of texts, estimated for a wide font. */
 const textsOf = (svg: string): readonly Box[] => {
   const usual = number(/^<svg[^>]*>/.exec(svg)?.[0] ?? '', 'font-size', 13);
   return [...svg.matchAll(/<text([^>]*)>([^<]*)<\/text>/g)].map(([, attributes = '', escaped = '']) => {
     const text = escaped.replace(/&\w+;/g, '<');
-    // Small text of the drawing of the architecture has its size from a class.
+    // In the drawing of the architecture, small text has its size from a class.
     const size = / class="s"/.test(attributes) ? 11 : number(attributes, 'font-size', usual);
     const width = text.length * 0.6 * size;
     const x = number(attributes, 'x', 0);
@@ -44,7 +44,7 @@ const textsOf = (svg: string): readonly Box[] => {
   });
 };
 
-/** What is wrong with a drawing: texts that are cut off or on each other, no dark colours. */
+/** Returns what is wrong with a drawing: texts that are cut off or overlap, no dark colours. */
 const faultsOf = (svg: string): readonly string[] => {
   const [, width = 0, height = 0] = (/viewBox="0 0 ([\d.]+) ([\d.]+)"/.exec(svg) ?? []).map(Number);
   const texts = textsOf(svg);
@@ -70,7 +70,7 @@ const faultsOf = (svg: string): readonly string[] => {
   ];
 };
 
-/** What is wrong with a drawing of marbles besides: letters off their circles, circles on each other, no axis. */
+/** Returns what else is wrong with a drawing of marbles: letters off their circles, overlapping circles, no axis. */
 const marbleFaultsOf = (svg: string, { dash }: MarbleFile): readonly string[] => {
   const circles = [
     ...svg.matchAll(/<circle class="(?:in|out|value)" cx="(\d+)" cy="([\d.]+)" r="(\d+)"\/><text([^>]*)>/g),

@@ -7,7 +7,7 @@ import { version } from '../../src/system/version.ts';
 import { said } from '../support/command-line.ts';
 import { PROGRAM } from '../support/daemon.ts';
 
-// What each command is called with, in place of what it does.
+// Records the options of each command instead of running it.
 const { handler, calls } = vi.hoisted(() => {
   const calls: object[] = [];
   return { calls, handler: (kind: string) => ({ [kind]: (options: object) => calls.push({ kind, ...options }) }) };
@@ -66,7 +66,7 @@ describe('the command line of the daemon', () => {
     ['-f a=b', { config: 'a=b' }],
     ['-u 007 -p 1.0', { user: '007', pidFile: '1.0' }],
     ['-d --', { foreground: true }],
-    // What stands behind -- are operands, and the C daemon looks at none.
+    // Arguments after -- are operands, which the C daemon ignores.
     ['-d -- -v check --verbose', { foreground: true }],
     ['-vd', { verbose: true, foreground: true }],
     ['-c=URI', { connect: '=URI' }],
@@ -141,7 +141,7 @@ describe('the commands', () => {
     ['--config=a.xml attach web1 --config', { ...ATTACH, config: 'a.xml', persistent: true }],
     ['attach web1 --device channel', { ...ATTACH, devices: ['channel'] }],
     ['attach --device=channel --device shared-disk web1', { ...ATTACH, devices: ['channel', 'shared-disk'] }],
-    // Here it is a file.
+    // Here `attach` is a file.
     ['-f attach check', { kind: 'check', config: 'attach', quiet: false }],
     ['--config attach check', { kind: 'check', config: 'attach', quiet: false }],
     ['dump /dev/vdb', { kind: 'dump', target: '/dev/vdb', json: false }],
@@ -301,7 +301,7 @@ describe('CASE E1: completion', () => {
     const { stdout: script, ...rest } = await said('completion');
     vi.unstubAllEnvs();
     expect(rest).toEqual({ code: 0, stderr: '' });
-    // As at `vhostmd wat<TAB>`.
+    // As the shell does for `vhostmd wat<TAB>`.
     const { stdout, stderr } = spawnSync(
       'bash',
       [

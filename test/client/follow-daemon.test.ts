@@ -14,7 +14,7 @@ import { PATIENCE } from '../support/patience.ts';
 
 const { left, place } = socketStage();
 
-/** A daemon that says what it is told to, to those who ask for it. */
+/** Listens in the daemon's place; `say` sends a text to all followers. */
 const serve = async (file: string) => {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {

@@ -35,7 +35,7 @@ const shortly = (event: DiskEvent): string => {
   return event.kind === 'trouble' ? event.message.replaceAll(file, 'DISK') : event.kind;
 };
 
-// Looks every 100 ms of virtual time; what is done to the file happens between looks.
+// Returns what is reported of the file, which is read every 100 ms of virtual time; the deeds happen between reads.
 const follow = (until: number, deeds: readonly (readonly [number, () => void])[]): readonly string[] => {
   const scheduler = new VirtualTimeScheduler(undefined, until);
   const seen: string[] = [];
@@ -76,7 +76,7 @@ describe('following a metrics disk', () => {
     write(document('ab'))();
     const replace = (): void => {
       const other = path.join(directory, 'other');
-      // The sum does not tell them apart.
+      // Both documents have the same sum.
       writeFileSync(other, bytesOf(document('ba')));
       renameSync(other, file);
     };
@@ -122,7 +122,7 @@ describe('following a metrics disk', () => {
 
 describe('when a document was written', () => {
   const look: Look = { kind: 'content', content: Buffer.from(document('a')) };
-  // Peeks at their times, in milliseconds.
+  // Returns the times of the documents, in milliseconds.
   const times = (peeks: readonly Peek[], poll = 100): readonly unknown[] => {
     const scheduler = new VirtualTimeScheduler(undefined, poll * (peeks.length - 1));
     const seen: unknown[] = [];

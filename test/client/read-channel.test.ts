@@ -41,11 +41,11 @@ const serve = async (name: string, work: (socket: Socket) => void): Promise<stri
   });
   return at(name);
 };
-/** Answers each request after the first bytes with what `reply` gives for what was asked. */
+/** Returns a handler of connections that answers each request with `reply`. */
 const answer = (reply: (asked: string) => string) => (socket: Socket) => {
   socket.on('data', (bytes) => socket.write(reply(bytes.toString())));
 };
-/** socat between two addresses, ready when both have their file. */
+/** Starts socat between two addresses. */
 const socat = async (...addresses: readonly string[]): Promise<ChildProcess> => {
   const child = spawn('socat', [...addresses], { stdio: 'ignore' });
   left.push(() => child.kill('SIGKILL'));
@@ -54,7 +54,7 @@ const socat = async (...addresses: readonly string[]): Promise<ChildProcess> => 
 const there = (name: string): Promise<void> =>
   vi.waitFor(() => expect(existsSync(at(name))).toBe(true), 5000 * PATIENCE);
 const PTY = (name: string): string => `pty,raw,echo=0,link=${at(name)}`;
-/** A terminal as the port of a guest, with this server behind it. */
+/** Returns the path of a terminal that acts as the port of a guest, connected to this server. */
 const port = async (work: (socket: Socket) => void): Promise<string> => {
   const server = await serve('behind', work);
   await socat(PTY('port'), `unix-connect:${server}`);
@@ -66,7 +66,7 @@ const failure = async (target: string, wait?: number): Promise<string> => {
   const result = await dump(target, wait);
   return result.ok ? 'no failure' : result.error;
 };
-/** A sink that serves this channel. */
+/** Starts a sink that serves this channel. */
 const vhostmd = (channel: string, value = 'v'): void => {
   const run = stage({ backoff: { first: 10, most: 50 } });
   left.push(run.close);
@@ -95,7 +95,7 @@ describe('dump of a channel', () => {
   });
 
   it('asks vhostmd at a socket', async () => {
-    // The file of a socket is there before it listens: servers of our own say when they do.
+    // A socket's file exists before it accepts connections, so this test's own servers report when they do.
     let asker: Socket | undefined;
     const front = await serve('front', (socket) => (asker = socket));
     await serve('qemu', (socket) => asker?.pipe(socket).pipe(asker));
@@ -124,7 +124,7 @@ describe('dump of a channel', () => {
 
   it('sends the request as it is to be, and takes a reply in pieces', async () => {
     let asked = '';
-    // One timer after the other: a loop that is late runs timers of different lengths in any order.
+    // One timer after the other: a loop that is late may reorder timers of different lengths.
     const inPieces = async (socket: Socket): Promise<void> => {
       for (const letter of `${DOCUMENT}\n`) {
         await new Promise((resolve) => setTimeout(resolve, 1));

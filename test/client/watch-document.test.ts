@@ -16,7 +16,7 @@ describe('a document of metrics', () => {
       ],
     );
     expect(parseDocument(document(metricsXml(written)))).toEqual({
-      // What XML cannot hold has not been written.
+      // The document lacks characters that XML does not allow.
       host: [expect.objectContaining({ name: name.replace('\u001b', ''), type: 'string', value: '1 < 2' })],
       vms: [
         {

@@ -36,18 +36,18 @@ let applets = '';
 
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), 'vhostmd-hook-'));
-  // Users other than root get through to their folders.
+  // Users other than root need access to their folders.
   chmodSync(root, 0o755);
   applets = join(root, 'busybox');
   mkdirSync(applets);
-  // All commands are those of busybox there, not only the shell.
+  // All commands are busybox's, not only the shell.
   spawnSync('busybox', ['--install', '-s', applets]);
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const newFolder = (): string => mkdtempSync(join(root, 'disks-'));
 
-/** A domain's XML as libvirt prints it, before a start. */
+/** Returns a domain's XML as libvirt prints it before a start. */
 const domain = (sources: string, { name = 'vm', description = '', metadata = '' } = {}): string => `<domain type='kvm'>
   <name>${name}</name>
   <uuid>${ME}</uuid>
@@ -76,7 +76,7 @@ const domain = (sources: string, { name = 'vm', description = '', metadata = '' 
 const relabel = "<seclabel model='dac' relabel='no'/>";
 const source = (file: string): string => `<source file='${file}'>\n        ${relabel}\n      </source>`;
 
-/** A shell by its name, its command, and whether all other commands are those of busybox, too. */
+/** A shell: its name, its command, and true if all other commands are busybox's, too. */
 type Shell = readonly [name: string, command: readonly [string, ...string[]], applets: boolean];
 
 const DASH: Shell = ['dash', ['dash'], false];
@@ -88,7 +88,7 @@ interface HookOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Runs the hook as libvirt does; it must end well and print nothing on stdout. */
+/** Runs the hook as libvirt does; it must succeed and print nothing on stdout. Returns stderr. */
 const hook = (
   folder: string,
   xml: string,
@@ -111,7 +111,7 @@ const hook = (
   return stderr;
 };
 
-/** Runs the hook with this text as /etc/default/vhostmd, which nobody else sees. */
+/** Runs the hook with this text as /etc/default/vhostmd, in its own mount namespace. */
 const hookWithDefaults = (text: string, folder: string, [, command, busybox]: Shell): string => {
   const defaults = join(folder, 'defaults');
   mkdirSync(defaults);
@@ -312,7 +312,7 @@ describe.each(SHELLS)("libvirt's hook under %s", (...shell) => {
   });
 });
 
-// A user whom nobody else has, as the owner of the folder of private disks: the service's, taken over by an attacker.
+// A user without other processes, who owns the folder of private disks: the service's user, taken over by an attacker.
 const ATTACKER = 61_234;
 
 const ownedFolder = (owner = ATTACKER, mode = 0o755): string => {
@@ -343,7 +343,7 @@ describe.each(SHELLS)("libvirt's hook as root under %s, in a folder of the servi
   it.runIf(canLoop)('CASE F1: changes no byte and no owner of a block device, wherever links to it are planted', () => {
     const { path: device, end } = loopDevice(Buffer.alloc(1 << 20, 'precious '));
     const { uid, gid, mode } = statSync(device);
-    // For the drafts of the next processes, and for the disk itself.
+    // Links for the drafts of the next processes, and for the disk itself.
     const [drafts, disk] = [ownedFolder(), ownedFolder()];
     try {
       const { pid } = spawnSync('true');
@@ -385,7 +385,7 @@ describe.each(SHELLS)("libvirt's hook as root under %s, in a folder of the servi
     expect(hook(parent, domain(source(path)), { shell, env })).toContain(
       `${path} could not be made as user ${ATTACKER}`,
     );
-    // A folder that is missing there is made as that user, too.
+    // A missing folder is created as that user, too.
     const missing = join(parent, 'disks', ME, 'disk');
     hook(parent, domain(source(missing)), { shell, env: { VHOSTMD_VM_DISK: join(parent, 'disks', 'UUID', 'disk') } });
     expect(readdirSync(treasure)).toEqual([]);
@@ -470,7 +470,7 @@ describe("libvirt's hook", () => {
       const content = Buffer.alloc(1 << 20, 'precious ');
       const { path: device, end } = loopDevice(content);
       const { uid, gid, mode } = statSync(device);
-      // The folder of a draft is replaced by one in which the draft is the device.
+      // Replaces the folder of a draft by one in which the draft links to the device.
       const swap = `const { mkdirSync, readdirSync, renameSync, symlinkSync } = require('node:fs');
       const seen = new Set();
       for (;;) for (const name of readdirSync('.')) {
@@ -503,7 +503,7 @@ describe("libvirt's hook", () => {
 
   it.each(['true', 'mktemp'])('CASE F1: holds no start up where that user stops what it runs: %s', (command) => {
     const folder = ownedFolder();
-    // Whatever runs as that user stops itself and its shell, as if that user had sent the signal.
+    // Each command that runs as that user stops itself and its shell, as if that user had sent the signal.
     const stop = join(folder, 'stop');
     mkdirSync(stop);
     const script = `#!/bin/sh\n[ ${command} = true ] || kill -STOP $PPID\nkill -STOP $$\n`;

@@ -5,7 +5,7 @@ import { parseConfig } from '../../src/config/parse.ts';
 const DISK = '<disk><name>d</name><path>/dev/shm/d</path><size unit="k">256</size></disk>';
 const METRIC = '<metric type="string" context="host"><name>HostName</name><action>hostname</action></metric>';
 
-/** The parts of a file; what is not given gets a valid text. */
+/** Parts of a file; a missing part gets a valid text. */
 export interface Parts {
   readonly disk?: string;
   readonly virtio?: string;
@@ -16,7 +16,7 @@ export interface Parts {
   readonly metrics?: string;
 }
 
-/** A configuration file of several lines with some of its parts replaced. */
+/** Returns a configuration file of several lines with some of its parts replaced. */
 export const fileOf = ({
   disk = DISK,
   virtio = '',
@@ -32,32 +32,32 @@ export const fileOf = ({
 
 const lines = (diagnostics: readonly Diagnostic[]): string[] => diagnostics.map(formatDiagnostic);
 
-/** The errors of a text, as printed; an empty list if it is accepted. */
+/** Returns the errors of a text, as printed; an empty list if it is accepted. */
 export const errorsOf = (text: string | Uint8Array): string[] => {
   const result = parseConfig(text, 'f');
   return result.ok ? [] : lines(result.error);
 };
 
-/** The warnings of a text, as printed. */
+/** Returns the warnings of a text, as printed. */
 export const warningsOf = (text: string): string[] => lines(parseConfig(text, 'f').warnings);
 
-/** The configuration of a text that must be right. */
+/** Returns the configuration of a valid text; throws if it is refused. */
 export const configOf = (text: string | Uint8Array): Config => {
   const result = parseConfig(text, 'f');
   if (!result.ok) throw new Error(lines(result.error).join('\n'));
   return result.value;
 };
 
-/** Takes the mark ¦ out of a text and says where it stood, as the start of a diagnostic. */
+/** Removes the mark ¦ from a text; returns its place as the start of a diagnostic. */
 export const marked = (text: string): { readonly text: string; readonly place: string } => {
   const before = text.split('¦', 1)[0] ?? '';
   const rows = before.split('\n');
   return { text: text.replace('¦', ''), place: `f:${rows.length}:${Array.from(rows.at(-1) ?? '').length + 1}: ` };
 };
 
-/** The same for a file of parts. */
+/** As `marked`, for a file of parts. */
 export const markedFile = (parts: Parts): { readonly text: string; readonly place: string } => marked(fileOf(parts));
 
-/** A `<metric>` with the given content. */
+/** Returns a `<metric>` with the given content. */
 export const metric = (inside: string, attributes = 'type="string" context="host"'): string =>
   `<metric ${attributes}>${inside}</metric>`;

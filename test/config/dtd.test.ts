@@ -19,7 +19,7 @@ const TEXTS = ['', ' ', '\n  ', 'x', '5', '&lt;', '&#32;', '<![CDATA[ ]]>', '<!-
 const ATTRIBUTES = ['type', 'context', 'unit', 'name', 'cnt', 'scale', 'timeout', 'period', 'module', 'id'];
 const VALUES = ['int32', 'group', 'host', 'vm', 'k', 'MiB', '', 'x', ' host', 'HOST'];
 
-/** Below 1; `next(n)` is below n. All choices of a case come from here, so a seed reproduces it. */
+/** Returns a random integer from 0 to below `bound`. All choices of a case use it, so a seed reproduces the case. */
 type Next = (bound: number) => number;
 
 const pick = <T>(from: readonly T[], next: Next): T => from[next(from.length)] as T;
@@ -88,7 +88,7 @@ const random =
   (bound) =>
     gen(fc.nat, { max: bound - 1 });
 
-/** Both verdicts, if they are the same; fails if not. */
+/** Returns the verdict of both checkers; fails if they differ. */
 const agree = (text: string): Verdict => {
   const { verdict, message } = ourVerdict(text);
   expect(verdict, `${message}\n${text}`).toBe(libxml2Verdict(text));

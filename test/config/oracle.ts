@@ -6,7 +6,7 @@ import { toSource, XmlError } from '../../src/xml/positions.ts';
 import { checkStructure } from '../../src/config/structure.ts';
 import { parseTree } from '../../src/xml/element-tree.ts';
 
-/** What a checker says of a text: not XML, XML of another shape than the grammar's, or good. */
+/** Verdict on a text: not XML, XML that breaks the grammar, or valid. */
 export type Verdict = 'malformed' | 'invalid' | 'valid';
 
 export const readConf = (name: string): string => readFileSync(new URL(`../../conf/${name}`, import.meta.url), 'utf8');
@@ -21,7 +21,7 @@ const parse = (text: string): XmlDocument | undefined => {
   }
 };
 
-/** libxml2's verdict by conf/vhostmd.dtd. A root of another name is legal for a DTD alone, so it is looked at here. */
+/** Returns libxml2's verdict by conf/vhostmd.dtd. A DTD allows any root, so its name is checked here. */
 export const libxml2Verdict = (text: string): Verdict => {
   const document = parse(text);
   if (document === undefined) return 'malformed';
@@ -36,7 +36,7 @@ export const libxml2Verdict = (text: string): Verdict => {
   }
 };
 
-/** Our verdict on well-formedness and structure alone; `message` says what was wrong. */
+/** Returns this program's verdict on well-formedness and structure alone; `message` has the reasons. */
 export const ourVerdict = (text: string): { readonly verdict: Verdict; readonly message: string } => {
   try {
     const messages: string[] = [];

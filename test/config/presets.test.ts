@@ -15,7 +15,7 @@ const load = (path: string): Config & { readonly warnings: readonly Diagnostic[]
 
 const MIB = ' * 0.0009765625';
 
-/** `context name type unit <- source`, one line for each metric. */
+/** Returns `context name type unit <- source`, one line for each metric. */
 const table = ({ metrics }: Config, withSource: boolean): string[] =>
   metrics.map(({ context, name, type, unit, source }) => {
     const from =

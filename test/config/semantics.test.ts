@@ -315,7 +315,7 @@ describe('the value of a metric', () => {
     (name) => expect(errorsOf(fileOf(stat(name, 'uint64', 'vm')))).toEqual([]),
   );
 
-  // As `virsh domstats` of libvirt 9 to 12 prints them, or its manual has them.
+  // Names as in `virsh domstats` of libvirt 9 to 12, or in its manual.
   it.each([
     'cpu.cache.monitor.count',
     'cpu.cache.monitor.0.bank.*.bytes',

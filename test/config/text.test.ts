@@ -35,7 +35,7 @@ describe('FAULTS 1: a file that cannot be used is one error at line 1, column 1'
     expect(errors[0]).toMatch(message);
   });
 
-  // A worker thread, as Stryker starts, cannot change its user.
+  // Stryker runs tests in a worker thread, which cannot change its user.
   const root = process.getuid?.() === 0;
   it.skipIf(root && !isMainThread)('if it may not be read', () => {
     writeFileSync(file, fileOf());
@@ -87,7 +87,7 @@ describe('FAULTS 2: a text that is not well-formed is one error with its place',
     [`${'<a>'.repeat(50)}¦<a>`, /nested deeper/],
     ['<vhostmd>\n¦<__proto__/></vhostmd>', /Unknown element <__proto__>/],
     ['<vhostmd ¦constructor="x"/>', /Unknown attribute "constructor"/],
-    // XML has that character in names; the parser behind takes it for white space.
+    // XML allows this character in names; the XML parser takes it for white space.
     ['<vhostmd ¦a\uFEFF="x"/>', /Unknown attribute "a/],
     ['<vhostmd><a></a\uFEFF></vhostmd>'.replace('</a', '¦</a'), /Unknown element <a/],
   ])('like %j', (input, message) => {

@@ -14,14 +14,14 @@ import { PATIENCE } from '../support/patience.ts';
 
 const { place, start } = stage();
 
-/** Of the domain of libvirt's test driver. */
+/** The domain of libvirt's test driver. */
 const UUID = '6695eb01-f6a4-8304-79aa-97f2502e193f';
-/** Kills at random, of which each takes a second or two: a 50th of CRASH_KILLS of the environment, else a few. */
+/** Number of random kills, a second or two each: a 50th of CRASH_KILLS of the environment, else a few. */
 const KILLS = 2 * Math.max(3, Math.round(Number(process.env['CRASH_KILLS'] ?? 0) / 100));
-/** Changes at each tick. */
+/** A metric that changes at each tick. */
 const COUNT = action('Count', 'echo $(($(cat count) + 1)) | tee count.new; mv count.new count');
 
-/** A configuration with both kinds of disk; `where` makes them lie elsewhere. */
+/** Writes a configuration with both kinds of disk, in the folder `where` if it is given. */
 const setUp = (where?: string) => {
   const { directory, config } = place('');
   const folder = where ?? directory;
@@ -39,7 +39,7 @@ const setUp = (where?: string) => {
 
 const count = async (disk: string): Promise<number> => Number((await valueOf(disk, 'Count').catch(() => 0)) ?? 0);
 
-/** Whether both disks hold all that they are to hold. */
+/** Returns true if both disks have their complete documents. */
 const isPublished = (disks: readonly string[]): boolean =>
   disks.every(
     (path) => existsSync(path) && faultOf(path) === undefined && readFileSync(path, 'latin1').includes('Vcpus'),
@@ -59,7 +59,7 @@ describe('the daemon', { timeout: 180_000 * PATIENCE }, () => {
         if (left.some(isBusy)) killedInUpdate.times += 1;
         const held = left.map(hold);
         const daemon = await start(args);
-        // What is left of the private disk is taken over when the daemon knows of its domain.
+        // The daemon takes over the old private disk when it has the list of domains.
         await until('both documents', () => isPublished(disks));
         for (const { isSame, close } of held) {
           expect([write, isSame()]).toEqual([write, true]);
@@ -88,7 +88,7 @@ describe('the daemon', { timeout: 180_000 * PATIENCE }, () => {
         if (held.length === 0) held = [disk, own].map(hold);
         for (const { isSame } of held) expect(isSame()).toBe(true);
         if (kill < KILLS / 2) {
-          // An update takes half a second now, and most of that the disk is busy.
+          // Each write now takes 50 ms, an update half a second; the disk is busy most of that time.
           await breakWrites(daemon.child, 'delay_enter=50000');
           await until('an update', () => isBusy(disk) || isBusy(own));
           await sleep(Math.random() * 300);

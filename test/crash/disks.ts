@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { documentOn } from '../sinks/metrics-disk/harness.ts';
 
-/** What is wrong with a disk: it must hold a whole document, be it an empty one, and nothing behind it. */
+/** Returns what is wrong with a disk, which must have a whole document, possibly empty, and only zeros behind it. */
 export const faultOf = (path: string): string | undefined => {
   try {
     const xml = documentOn(path);
@@ -15,14 +15,14 @@ export const faultOf = (path: string): string | undefined => {
   }
 };
 
-/** The different values on a disk. */
+/** Returns the different values on a disk. */
 export const valuesOn = (path: string): ReadonlySet<string | undefined> =>
   new Set(Array.from(readFileSync(path, 'latin1').matchAll(/<value>(.*?)</g), ([, value]) => value));
 
-/** Whether readers of a disk have to wait: it was left in the middle of an update. */
+/** Returns true if readers have to wait: the disk was left in the middle of an update. */
 export const isBusy = (path: string): boolean => existsSync(path) && readFileSync(path)[7] === 1;
 
-/** Holds a file open as QEMU does; tells whether that is still what the path names. */
+/** Opens a file as QEMU does; `isSame` returns true while the path names the same file. */
 export const hold = (path: string): { readonly isSame: () => boolean; readonly close: () => void } => {
   const fd = openSync(path, 'r');
   return {
@@ -34,7 +34,7 @@ export const hold = (path: string): { readonly isSame: () => boolean; readonly c
   };
 };
 
-/** A folder for disks, removed at the end. */
+/** Runs `work` with a folder for disks, and removes the folder afterwards. */
 export const withFolder = async (work: (folder: string) => Promise<void>): Promise<void> => {
   const folder = mkdtempSync(join(tmpdir(), 'vhostmd-crash-'));
   try {

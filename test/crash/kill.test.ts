@@ -9,15 +9,15 @@ import { expect, it } from 'vitest';
 import { faultOf, hold, isBusy, valuesOn, withFolder } from './disks.ts';
 import { PATIENCE } from '../support/patience.ts';
 
-/** Kills at random: CRASH_KILLS of the environment, or what takes half a minute. */
+/** Number of random kills: CRASH_KILLS of the environment, else 200, which take half a minute. */
 const KILLS = Number(process.env['CRASH_KILLS'] ?? 200);
-/** Writes of the first start on both disks and of their first updates. */
+/** Number of writes of the first start on both disks and of their first updates. */
 const WRITES = 40;
 const UUID = '6be3fdb8-bef5-6fec-b1b7-000000000001';
 const SIZE = 131_072;
 const VICTIM = fileURLToPath(new URL('victim.mjs', import.meta.url));
 
-/** A pair of disks that one process after the other updates, and what was found. */
+/** A pair of disks that one process after the other updates, and the faults found. */
 const disks = (folder: string) => {
   const [shared, own] = [join(folder, 'disk'), join(folder, `${UUID}.disk`)];
   const found = { faults: [] as string[], inUpdate: 0, opened: 0, killed: 0 };
@@ -26,7 +26,7 @@ const disks = (folder: string) => {
   const look = (): void => {
     found.opened += 1;
     for (const path of [shared, own]) {
-      // All values of one update are the same.
+      // All values of one update are equal.
       const fault = faultOf(path) ?? (valuesOn(path).size > 1 ? 'values of several updates' : undefined);
       if (fault !== undefined) found.faults.push(`${path} at start ${found.opened}: ${fault}`);
     }
@@ -34,12 +34,12 @@ const disks = (folder: string) => {
     for (const { isSame } of held) if (!isSame()) found.faults.push('another file than the one that QEMU has open');
   };
 
-  /** One process from its start to its end. */
+  /** Runs one process from its start to its end. */
   const live = async (killAt: number, delay: number): Promise<void> => {
     const args = [VICTIM, shared, join(folder, 'UUID.disk'), UUID, String(SIZE), String(killAt)];
     const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     const ended = once(child, 'exit');
-    // It may be dead when it is told to go on.
+    // The process may be dead when the line is sent.
     child.stdin.on('error', () => undefined);
     const opened = await Promise.race([once(child.stdout, 'data').then(() => true), ended.then(() => false)]);
     if (opened) {
@@ -66,7 +66,7 @@ it(
   async () => {
     await withFolder(async (folder) => {
       const { found, live, close } = disks(folder);
-      // The next one starts on what the one before has left, so half of the starts repair.
+      // Each process starts on the disks of the one before, so half of the starts repair.
       for (let write = 1; write <= WRITES; write += 1) await live(write, 0);
       await live(0, 5);
       close();

@@ -1,5 +1,5 @@
 // Updates a shared and a private metrics disk without a pause, until it is killed: by itself at the given write, if
-// that is not 0. Says `open` when it has opened both, and goes on at a line of its input.
+// that is not 0. Prints `open` when both are open, and continues at a line of its input.
 // Arguments: path of the shared disk, pattern of the private one, UUID, size, write.
 import { readSync, writeSync } from 'node:fs';
 
@@ -18,7 +18,7 @@ const pwrite = (fd, bytes, offset, length, position) => {
 
 const metric = (value) =>
   `  <metric type='string' context='host'>\n    <name>A</name>\n    <value>${value}</value>\n  </metric>\n`;
-/** Of quite different lengths, so that rests of old documents have to be cleared. */
+/** Returns documents of very different lengths, so that an update has to clear the end of the previous one. */
 const documentOf = (update) => {
   const hostCount = 20 + ((update * 7919) % 500);
   return { host: metric(String(update).padStart(9, '0')).repeat(hostCount), hostCount, domainMetrics: [] };

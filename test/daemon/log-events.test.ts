@@ -12,7 +12,7 @@ import { fakeConnection } from '../sources/fake-libvirt.ts';
 const sink = (key: string): ConfiguredSink => ({ key, name: `sink ${key}`, required: true, run: () => new Subject() });
 const setupOf = (...sinks: readonly ConfiguredSink[]): Setup => ({ config: {} as Setup['config'], sinks });
 
-/** The log of events in virtual time; `lines` have their second in front. */
+/** Returns the log of events in virtual time; each of `lines` starts with its second. */
 const logged = () => {
   const time = new VirtualTimeScheduler();
   const event$ = new Subject<DaemonEvent>();

@@ -15,7 +15,7 @@ const written = (bytes = 8, message = 'Written'): SinkReport => ({
   bytes,
 });
 
-/** What is logged of reports, one a second; `passed` are those that got through. */
+/** Logs one report a second; `passed` are the reports that it emits. */
 const stage = (debug = false) => {
   const { scheduler } = virtualTime(Infinity);
   const report$ = new Subject<SinkReport>();

@@ -15,7 +15,7 @@ const WRITTEN: SinkReport = { kind: 'written', snapshot: snapshot(0), message: '
 const failed = (stage: 'open' | 'write'): SinkReport => ({ kind: 'failed', stage, message: `no ${stage}` });
 const report = (of: ConfiguredSink, what: SinkReport): DaemonEvent => ({ kind: 'report', sink: of, report: what });
 
-/** What the start comes to after each of these events. */
+/** Returns the results of the start after these events. */
 const after = (...events: readonly DaemonEvent[]): readonly Started[] => {
   const seen: Started[] = [];
   from(events)

@@ -13,7 +13,7 @@ const sink = (key: string, required = true): ConfiguredSink => ({ name: key, key
 const setupOf = (period: number, ...sinks: readonly ConfiguredSink[]): Setup =>
   ({ config: { updatePeriod: period, metrics: [] }, sinks }) as unknown as Setup;
 
-/** The daemon's figures and streams in virtual time; `told` is what the manager was told, with seconds in front. */
+/** Runs the daemon's figures and streams in virtual time; each notification in `told` starts with its second. */
 const service = (setup: Setup, watchdogInterval?: number) => {
   const time = new VirtualTimeScheduler();
   const telemetry = createTelemetry(time);

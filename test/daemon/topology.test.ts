@@ -22,7 +22,7 @@ afterEach(() => {
 
 const FAILED: SinkReport = { kind: 'failed', stage: 'write', message: 'No space' };
 
-/** Runs daemon$ on libvirt's embedded driver; `said` is all that its sinks and its log said, in order. */
+/** Runs daemon$ on libvirt's embedded driver; `said` has the events of its sinks and its log, in order. */
 const daemon = () => {
   const said: string[] = [];
   const setup$ = new Subject<Setup>();
@@ -124,7 +124,7 @@ describe('the daemon', () => {
     setUp(metric('A'), { keys: ['sink'] });
     await has('sink gets A');
     const before = said.length;
-    // The first snapshot of the next waits for its action.
+    // The first snapshot of the next setup waits for its action.
     setUp(metric('B') + action('Slow', 'sleep 3; echo 1'), { keys: ['sink'], period: 60 });
     await has('sink gets B Slow');
     const since = said.slice(before).filter((line) => line.startsWith('sink '));

@@ -8,7 +8,10 @@ import { snapshot } from '../../src/testing/snapshots.ts';
 const setup = { config: {}, sinks: [{ key: 'disk', required: true }] } as unknown as Setup;
 const inForce: InForce = { setup, since: 0 };
 
-/** A look at `now`, with so many ticks published at a period of 5 s; a sign of life is due for 2 periods and 5 s. */
+/**
+ * Returns the figures at `now` after that many ticks at a period of 5 s; a sign of life is due within 2 periods and 5
+ * s.
+ */
 const viewOf = (now: number, ticks: number): TelemetryView =>
   ({ now, period: 5000, snapshots: { tick: ticks }, newest: { snapshot: snapshot(1), at: now } }) as TelemetryView;
 const writtenAt = (at: number): Reports =>

@@ -28,7 +28,7 @@ const answers = async (port: number): Promise<boolean> =>
     socket.once('connect', () => end(true)).once('error', () => end(false));
   });
 
-/** Debian's mosquitto on a port of its own. It keeps nothing over a restart, as its defaults are. */
+/** Starts Debian's mosquitto on its own port. As by default, it loses all messages at a restart. */
 export const startBroker = async (settings = 'allow_anonymous true') => {
   const directory = mkdtempSync(path.join(tmpdir(), 'vhostmd-broker-'));
   const port = await freePort();
@@ -57,7 +57,7 @@ export const startBroker = async (settings = 'allow_anonymous true') => {
   };
 };
 
-/** Hears all messages below a topic, as `topic payload`; `retained` is what a new subscriber gets. */
+/** Collects all messages below a topic, as `topic payload`; `values` has the last message of each topic. */
 export const subscriber = async (url: string, topic = '#') => {
   const heard: string[] = [];
   const values = new Map<string, string>();
@@ -72,10 +72,10 @@ export const subscriber = async (url: string, topic = '#') => {
   return { heard, values, close: async () => await client.endAsync(true) };
 };
 
-/** All retained messages of a broker at this moment. */
+/** Returns the messages that a broker now retains, by topic. */
 export const retainedOn = async (url: string, topic = '#'): Promise<Readonly<Record<string, string>>> => {
   const { values, close } = await subscriber(url, topic);
-  // They come before what is published afterwards.
+  // The broker sends retained messages before those published afterwards.
   const client = await mqtt.connectAsync(url);
   const mark = `mark/${Math.random()}`;
   const end = await subscriber(url, mark);
@@ -87,7 +87,7 @@ export const retainedOn = async (url: string, topic = '#'): Promise<Readonly<Rec
   return Object.fromEntries(values);
 };
 
-/** A way to the broker that can be held up and broken. */
+/** Starts a proxy to the broker that can hold or break connections. */
 export const proxyTo = async (port: number) => {
   const state = { held: false, broken: false };
   const sockets = new Set<Socket>();

@@ -8,21 +8,21 @@ import type { Backoff } from '../../src/rx/retry-with-backoff.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { until } from '../support/daemon.ts';
 
-/** Path of a file in `examples/`. */
+/** Returns the path of a file in `examples/`. */
 export const exampleFile = (name: string): string => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url));
 
-/** All that an example exports. Loaded as it is, so it sees the built package. */
+/** Returns the exports of an example, which imports the built package. */
 export const loadExample = async <Exports extends object>(name: string): Promise<Exports> =>
   (await import(exampleFile(name))) as Exports;
 
-/** A context whose waits between tries are short enough for the contract. */
+/** Returns a context with waits between tries that are short enough for the contract. */
 export const context = (backoff: Backoff = { first: 10, most: 50 }): SinkContext & { readonly backoff: Backoff } => ({
   scheduler: asyncScheduler,
   write: () => undefined,
   backoff,
 });
 
-/** The sink of an example with the given values of options, and the defaults of the others. */
+/** Returns the sink of an example with these values of options, and defaults for the others. */
 export const makeExample = async (name: string, values: Readonly<Record<string, unknown>>): Promise<Sink> => {
   const { default: definition } = await loadExample<{ readonly default: SinkDefinition }>(name);
   const defaults = Object.entries(definition.options).map(([option, rule]) => [option, rule.default] as const);
@@ -30,7 +30,7 @@ export const makeExample = async (name: string, values: Readonly<Record<string, 
   return definition.make(all, context());
 };
 
-/** Runs a sink from a first snapshot on, and keeps what it reports, as `kind: message`. */
+/** Runs a sink from a first snapshot on, and collects its reports, as `kind: message`. */
 export const running = (sink: Sink, first: Snapshot) => {
   const snapshots = new BehaviorSubject(first);
   const reports: string[] = [];
@@ -42,14 +42,14 @@ export const running = (sink: Sink, first: Snapshot) => {
   return { snapshots, reports, reported, stop: () => subscription.unsubscribe() };
 };
 
-/** `vhostmd/testing` as a user of the package gets it. */
+/** Returns `vhostmd/testing` from the package, as users import it. */
 export const testing = async (): Promise<typeof import('../../src/testing/index.ts')> => {
-  // Not a literal: the types are there before the package is built.
+  // Not a literal, because the compiler would need the built package.
   const name: string = 'vhostmd/testing';
   return (await import(name)) as typeof import('../../src/testing/index.ts');
 };
 
-/** A `<sink>` of an example for a configuration, with its options. */
+/** Returns a `<sink>` of an example for a configuration, with its options. */
 export const sinkElement = (module: string, options: Readonly<Record<string, string>> = {}): string => {
   const elements = Object.entries(options).map(([name, value]) => `<option name="${name}">${value}</option>`);
   return `<sink module="${module}">${elements.join('')}</sink>`;

@@ -11,7 +11,7 @@ import { type Block, blocks, commandsOf, isShown } from './guide.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-// The guide's own folder, with vhostmd as a program, and as npm would install it.
+// A folder for the guide, with vhostmd as a program, and as npm would install it.
 let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-sinks-'));
@@ -22,7 +22,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-// What the guide has in /tmp belongs into the folder.
+// Replaces the guide's folder in /tmp by the test's.
 const here = (text: string): string => text.replaceAll('/tmp/vhostmd-guide', path.join(folder, 'guide'));
 
 const installPackages = (): void => {
@@ -49,7 +49,7 @@ const writeBlock = ({ language, text, line }: Block): void => {
   writeFileSync(path.join(folder, name), here(text));
 };
 
-/** Runs a command until it has ended, or, if that is for Ctrl-C, has shown what it should. */
+/** Runs a command until it ends; the daemon until it has printed these lines. */
 const run = async (command: string, shows: readonly string[]): Promise<void> => {
   const endless = command.startsWith('vhostmd -d');
   const child = spawn('sh', ['-c', here(endless ? `exec ${command}` : command)], {
@@ -58,7 +58,7 @@ const run = async (command: string, shows: readonly string[]): Promise<void> => 
       ...process.env,
       PATH: `${folder}/bin:${process.env['PATH']}`,
       LIBVIRT: endless ? '-c test:///nowhere' : '',
-      // Not those of the test runner that runs this; Node's own runner prints what it prints on a terminal.
+      // Not the settings of Vitest. Node's own runner prints as on a terminal.
       NODE_OPTIONS: '--test-reporter=spec',
       NODE_TEST_CONTEXT: undefined,
     },

@@ -9,7 +9,7 @@ export interface Block {
   readonly line: number;
 }
 
-/** A command of a console block, with the lines that it shows. */
+/** A command of a console block, with the lines of its output. */
 export interface Command {
   readonly command: string;
   readonly shows: readonly string[];
@@ -17,7 +17,7 @@ export interface Command {
 
 const GUIDE = fileURLToPath(new URL('../../docs/write-a-sink.md', import.meta.url));
 
-/** The fenced blocks of the guide. */
+/** Returns the fenced blocks of the guide. */
 export const blocks = (): readonly Block[] => {
   const text = readFileSync(GUIDE, 'utf8');
   return [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(({ 1: language = '', 2: inner = '', index }) => ({
@@ -27,7 +27,7 @@ export const blocks = (): readonly Block[] => {
   }));
 };
 
-/** The commands of a console block. */
+/** Returns the commands of a console block. */
 export const commandsOf = ({ text }: Block): readonly Command[] =>
   text
     .split(/^\$ /m)
@@ -37,7 +37,7 @@ export const commandsOf = ({ text }: Block): readonly Command[] =>
       return { command, shows };
     });
 
-/** Whether lines stand in a text in that order; `...` stands for anything, as a line for any lines. */
+/** Returns true if a text has these lines in that order; `...` matches any text, on its own any lines. */
 export const isShown = (shows: readonly string[], text: string): boolean => {
   const lines = text.split('\n');
   let from = 0;

@@ -54,7 +54,7 @@ const started = async (file: string, first: Snapshot, options: Readonly<Record<s
   return { snapshots, reports, written, stop: () => subscription.unsubscribe() };
 };
 
-/** Runs the query of a user; its exit status and all that it prints. */
+/** Runs the query as a user does; returns its exit status and its output. */
 const query = async (...args: readonly string[]): Promise<{ readonly code: number; readonly text: string }> =>
   await new Promise((resolve) => {
     execFile(process.execPath, [exampleFile('history-query.js'), ...args], (error, stdout, stderr) =>
@@ -62,7 +62,7 @@ const query = async (...args: readonly string[]): Promise<{ readonly code: numbe
     );
   });
 
-// A snapshot of this moment: the clock of the tests is that of the wall.
+// Returns a snapshot of this moment, by the wall clock, which the example uses.
 const now = (host: string, domainMetrics: Parameters<typeof snapshot>[2] = []): Snapshot => ({
   ...snapshot(1, [sample('Load', host)], domainMetrics),
   at: asyncScheduler.now(),
@@ -71,7 +71,7 @@ const now = (host: string, domainMetrics: Parameters<typeof snapshot>[2] = []): 
 describe('the example history.js keeps the contract of a sink: it', () => {
   const make = async () => {
     const file = newFile();
-    // As if another process were writing.
+    // As another process does while it writes.
     const lock = () => {
       mkdirSync(`${file}.lock`);
       return () => rmSync(`${file}.lock`, { recursive: true });

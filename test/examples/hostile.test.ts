@@ -15,10 +15,10 @@ import { PATIENCE } from '../support/patience.ts';
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/sinks/${name}.js`, import.meta.url));
 const { place, start } = stage();
 
-// Nobody listens there: the host's metrics are enough.
+// There is no libvirt: the host's metrics are enough.
 const NO_LIBVIRT = ['-c', 'test:///nowhere'];
 
-/** A configuration with a module for each of the ways to behave badly, and a metric that counts the ticks. */
+/** Writes a configuration with a module for each kind of bad behaviour, and a metric that counts the ticks. */
 const prepared = (ways: readonly string[]) => {
   const scratch = place('');
   copyFileSync(fixture('hostile'), path.join(scratch.directory, 'hostile.js'));
@@ -68,7 +68,7 @@ const LOUD = [
 ];
 const QUIET = ways.filter((way) => ![...LATER, ...LOUD, 'prints without end'].includes(way));
 
-// Exactly one line for each, but for those that do nothing that would be wrong.
+// The text of the one line that each logs; kinds without a visible fault log none.
 const SAID: Readonly<Record<string, string>> = {
   'run throws': 'thrown by run',
   'returns nothing': "You provided 'undefined' where a stream was expected",
@@ -215,7 +215,7 @@ describe('a module that is no sink', () => {
     ['imports what is not there', "import 'no-such-package';", "Cannot find package 'no-such-package'"],
   ] as const;
 
-  /** A daemon that has been told to load a module with that code besides the one that it has. */
+  /** Starts a daemon and reloads it with a further module that has this code. */
   const reloadedWith = async (code: string) => {
     const running = await withWays(['never ends a write']);
     const { config, directory, daemon } = running;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** One line of the line protocol, read strictly. */
+/** One line of the line protocol, parsed strictly. */
 export interface Point {
   readonly measurement: string;
   readonly tags: Readonly<Record<string, string>>;
@@ -11,7 +11,7 @@ export interface Point {
   readonly time: bigint;
 }
 
-// A text up to the next character of `ends` that no backslash stands before; only these may be escaped.
+// Returns the text up to the next unescaped character of `ends`, and its end; only these characters may be escaped.
 const readText = (line: string, from: number, ends: string): readonly [string, number] => {
   let text = '';
   let at = from;
@@ -44,7 +44,7 @@ const expectAt = (line: string, at: number, character: string): void => {
   if (line[at] !== character) throw new Error(`expected "${character}" at ${at}: ${line}`);
 };
 
-/** Reads one line by the grammar of InfluxDB; throws at whatever it does not allow. */
+/** Parses one line by InfluxDB's grammar; throws if it is invalid. */
 export const readPoint = (line: string): Point => {
   const tags: Record<string, string> = {};
   const fields: Record<string, string | number | bigint> = {};
@@ -68,10 +68,10 @@ export const readPoint = (line: string): Point => {
   return { measurement, tags, fields, time: BigInt(line.slice(at + 1)) };
 };
 
-/** The points of some lines. */
+/** Returns the points of a text. */
 export const readPoints = (text: string): readonly Point[] => text.split('\n').map(readPoint);
 
-/** An HTTP server that takes points as InfluxDB does. `answer` may be replaced; it answers 204 to points at first. */
+/** Starts an HTTP server that accepts points as InfluxDB does: 204 for valid points, unless `answer` is replaced. */
 export const influxServer = async () => {
   const bodies: string[] = [];
   const requests: { readonly url: string; readonly authorization: string | undefined }[] = [];
@@ -118,7 +118,7 @@ const bound = async (port: number, take: (text: string) => void): Promise<Socket
   return socket;
 };
 
-/** A UDP socket that takes points. While it is paused nobody listens. */
+/** Opens a UDP socket that accepts points; while it is paused, the port is closed. */
 export const influxSocket = async (at = 0) => {
   const datagrams: string[] = [];
   const take = (text: string): number => datagrams.push(text);

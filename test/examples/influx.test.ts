@@ -66,7 +66,7 @@ describe('the example influx.js keeps the contract of a sink over UDP: it', () =
     const { url } = socket;
     return {
       sink: await makeExample('influx.js', { url }),
-      // It is always slow: a write waits for what the network says to it.
+      // UDP has nothing to hold: a write always waits for a possible error of the network.
       hold: () => () => undefined,
       fail: () => {
         socket.pause();
@@ -156,7 +156,7 @@ describe('the lines of the example influx.js', () => {
     expect(Object.keys(point?.tags ?? {})).toEqual(['host', 'name', 'uuid']);
     expect(Object.keys(point?.fields ?? {})).toHaveLength(2);
     expect(point?.fields['other']).toBe('value');
-    // As it is, but for control characters, half characters, and the backslash in names.
+    // Unchanged, except for control characters, lone surrogates, and the backslash in names.
     // oxlint-disable-next-line no-control-regex
     const kept = text.replaceAll(/[\u0000-\u001f\u007f]/g, ' ').replaceAll('\ud800', '\ufffd');
     expect(Object.values(point?.fields ?? {})[0]).toBe(kept);

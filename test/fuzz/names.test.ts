@@ -11,10 +11,10 @@ import { domainOf, PATH, UUID } from '../sources/action/requests.ts';
 import { fuzz, joined, TIMEOUT } from './fuzz.ts';
 import { PATIENCE } from '../support/patience.ts';
 
-/** A shell takes milliseconds to start, so one reads the commands of so many names. */
+/** Number of names for one shell, because a start takes milliseconds. */
 const BATCH = 1000;
 
-/** How actions use a name. Each prints it, once, with a NUL behind it; all is done by the shell itself. */
+/** Uses of a name in actions. Each prints it once, followed by a NUL, without another process. */
 const USES = [
   `printf '%s\\0' NAME`,
   `printf '%s\\0' 'NAME'`,
@@ -31,7 +31,7 @@ const USES = [
   `read -r x <<E,F\nNAME\nE,F\nprintf '%s\\0' "$x"`,
   `# NAME\nprintf '%s\\0' NAME # NAME`,
 ];
-/** These start a process each, so they are used for one name of a batch. */
+/** Each of these starts a process, so each hundredth name uses them. */
 const FORKING = [
   `printf '%s\\0' "$(printf '%s' 'NAME')"`,
   "printf '%s\\0' `printf '%s' NAME`",
@@ -124,7 +124,7 @@ const name = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(joined(SAFE, 4), fc.constantFrom(...FRAGMENTS)).map((parts) => parts.join('')) },
 );
 
-// `canary` is a command on the PATH; whoever runs it leaves the file `sprung` in the folder in which the shell works.
+// `canary` is a command on the PATH; an injection that runs it leaves the file `sprung`.
 let directory = '';
 let work = '';
 beforeAll(() => {
@@ -135,7 +135,7 @@ beforeAll(() => {
 });
 afterAll(() => [directory, work].forEach((made) => rmSync(made, { recursive: true })));
 
-/** What a shell prints that reads these commands. */
+/** Returns the lines that a shell prints for these commands. */
 const run = (shell: readonly string[], commands: readonly string[]): readonly string[] => {
   const [program = '', ...args] = shell;
   const script = commands.map((command) => `${command}\nprintf '\\n'\n`).join('');
@@ -155,7 +155,9 @@ const only = (text: string, allowed: string): boolean =>
 const DIGITS = '0123456789';
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
 
-/** Whether a name may stand as it is, found out in another way than the program's; for any other there is the UUID. */
+/**
+ * Returns true if a name may be used unchanged, by other means than the program's; all others are replaced by the UUID.
+ */
 const plain = (given: string): boolean => {
   const bare = given.replaceAll('-', '');
   const uuid = bare.length === 32 && only(bare, `${DIGITS}abcdefABCDEF`);
@@ -178,7 +180,7 @@ const expected = (use: string, value: string): string => {
   return use.includes('/x/') ? `/x/${value}/y\0` : `${value}\0`;
 };
 
-/** Whether all goes well: nothing runs that should not, and every command gets the argument that it should get. */
+/** Returns true if nothing was injected and every command got the right argument. */
 const isRight = (shell: readonly string[], cases: readonly Case[], put: typeof substituted): boolean => {
   const printed = run(shell, cases.map(put));
   const due = cases.map(({ use, given }) => expected(use, plain(given) ? given : UUID));

@@ -12,7 +12,7 @@ import { decodeOutput } from '../../src/model/value.ts';
 import { actionMetric } from '../sources/action/requests.ts';
 import { fuzz, joined, TIMEOUT } from './fuzz.ts';
 
-/** So many actions' values stand in one document, since libxml2 takes most of its time to begin. */
+/** Number of actions' values in one document, because libxml2 takes longest to begin. */
 const BATCH = 100;
 
 const NUMBERS = [
@@ -155,7 +155,7 @@ const BITS: Readonly<Partial<Record<ValueType, readonly [bigint, bigint]>>> = {
   uint64: [0n, 18446744073709551615n],
 };
 
-/** By the lexical form that C's strtol and strtod, Go's strconv and XML Schema have in common. */
+/** Tests the lexical form that C's strtol and strtod, Go's strconv and XML Schema have in common. */
 const isOf = (type: ValueType, value: string): boolean => {
   if (type === 'string') return value.trim() !== '' && value === value.trim();
   const range = BITS[type];
@@ -176,7 +176,7 @@ interface Published {
   readonly value: string;
 }
 
-/** What libxml2 finds in a document; throws where it is not well-formed. */
+/** Returns the metrics that libxml2 finds in a document; throws if it is not well-formed. */
 const read = (xml: string): readonly Published[] => {
   const parsed = XmlDocument.fromString(xml, { option: ParseOption.XML_PARSE_NONET });
   try {
@@ -218,7 +218,7 @@ it(
         expect(found).toHaveLength(samples.length);
         for (const [index, { type, name, value, unit }] of found.entries()) {
           const given = samples[index];
-          // `expect` takes longer than all the rest, so it is asked where something differs.
+          // `expect` is slow, so it is called only for differences.
           const same = type === given?.type && value === given?.value && unit === given?.unit;
           if (!same || name !== given?.name.replaceAll('\u0001', ''))
             expect({ type, name, value, unit }).toEqual(given);

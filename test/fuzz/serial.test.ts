@@ -10,10 +10,10 @@ import { fuzz, joined, TIMEOUT } from './fuzz.ts';
 
 const METRICS = '<metrics>\n</metrics>\n\n';
 const BURST = 5;
-/** What node gives to the session in one go. */
+/** Largest chunk that Node passes to the session. */
 const LARGEST = 4096;
 
-/** Time that passes only when told to; `waiting` is how much has been scheduled. */
+/** A clock that only `pass` advances; `waiting` has the scheduled work. */
 const clock = () => {
   let now = 0;
   const waiting: { readonly at: number; readonly work: () => void }[] = [];
@@ -42,7 +42,7 @@ const clock = () => {
   return { scheduler, pass, waiting };
 };
 
-/** Slow and plain: all requests in a text, with the index of the byte that makes each of them complete. */
+/** A slow and simple model: returns all requests of a text, with the index of the last byte of each. */
 const model = (text: string): readonly { readonly reply: string; readonly end: number }[] => {
   const found: { readonly reply: string; readonly end: number }[] = [];
   let held = '';
@@ -87,7 +87,10 @@ const request = fc.oneof(
     arbitrary: fc.tuple(fc.constantFrom(...PARTS), fc.nat({ max: 20 })).map(([part, times]) => part.repeat(times)),
   },
 );
-/** What the guest sends, in pieces of how many bytes, after how long; which replies the kernel does not take at once, and for how long. */
+/**
+ * The guest's bytes, the sizes of their pieces and the pauses between them in ms; and how long the kernel delays which
+ * replies.
+ */
 const talk = fc.record({
   texts: fc.array(request, { maxLength: 8 }),
   sizes: fc.array(fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: LARGEST })), {
@@ -126,7 +129,7 @@ it(
         if (mayRead || inCall) expect.fail('resumed without a pause');
         mayRead = true;
       };
-      // Few bytes a second for some, so that this limit is met as well.
+      // A small budget of bytes for some cases, so that this limit is reached, too.
       const budget = allowance(scheduler);
       const bytes = few > 0 ? tokenBucket(few * 64, 512, () => scheduler.now()) : budget.bytes;
       const talking = guestSession({ replies: budget.replies, bytes }, { write, resume }, () => METRICS, scheduler);
@@ -156,7 +159,7 @@ it(
         inCall = true;
         mayRead = talking.received(chunk, chunk.length);
         inCall = false;
-        // The buffer is used again at once for other guests.
+        // Other guests reuse the buffer at once.
         chunk.fill(0x55);
         for (let index = 0; index < chunk.length; index += 1) arrived.push(scheduler.now());
         sent += chunk.length;
@@ -173,7 +176,7 @@ it(
         const asked = arrived[due[index]?.end ?? 0] ?? 0;
         if (at < asked) expect.fail(`reply ${index} came before its request`);
         if (at > asked) counts.waited++;
-        // Any BURST + n replies in a row take n seconds at the least; the half millisecond is for fractions of numbers.
+        // Any BURST + n replies in a row take at least n seconds; half a millisecond allows for rounding.
         for (let many = BURST; many <= index; many += 1)
           if (at - (replies[index - many]?.at ?? 0) < (many + 1 - BURST) * 1000 - 0.5)
             expect.fail(`${many + 1} replies too fast`);

@@ -34,7 +34,7 @@ describe('A guest that runs already', () => {
   beforeAll(async () => {
     const guest = await startVirtualMachine(stage.libvirtd(), {
       name: 'late',
-      // libvirt plugs channels into running domains, but not what they are plugged into.
+      // libvirt attaches channels to running domains, but not their controller.
       devices: `<controller type='virtio-serial'/>`,
       script: SCRIPT,
     });

@@ -12,13 +12,13 @@ import { uniqueSums } from '../../src/sinks/metrics-disk/checksum-padding.ts';
 import { snapshot } from '../../src/testing/snapshots.ts';
 import { busyboxFolder, type Ended, type Shell, startTool } from './tool.ts';
 
-/** The document on a disk, byte by byte. */
+/** Returns the document on a disk, byte by byte. */
 export const documentOn = (disk: string): string => {
   const bytes = readFileSync(disk);
   return bytes.subarray(HEADER_SIZE, HEADER_SIZE + parseHeader(bytes).length).toString('latin1');
 };
 
-/** Puts a document of such metrics on a disk, as the daemon does. */
+/** Writes a document with these metrics to a disk, as the daemon does. */
 export const publish = (disk: string, host: readonly Sample[], guests: readonly DomainMetrics[] = []): void => {
   const xml = metricsXml(snapshot(1, host, guests));
   const opened = openDisk({ path: disk, size: 65_536 }, uniqueSums());
@@ -26,7 +26,7 @@ export const publish = (disk: string, host: readonly Sample[], guests: readonly 
   opened.close();
 };
 
-/** Makes a disk by hand. */
+/** Writes a disk without the daemon's code, so that it may be invalid. */
 export const forge = (
   disk: string,
   content: Buffer,
@@ -38,7 +38,7 @@ export const forge = (
   writeFileSync(disk, bytes);
 };
 
-/** Writes over a part of a disk. */
+/** Overwrites a part of a disk. */
 export const overwrite = (disk: string, bytes: Buffer, position: number): void => {
   const fd = openSync(disk, 'r+');
   writeSync(fd, bytes, 0, bytes.length, position);
@@ -47,15 +47,15 @@ export const overwrite = (disk: string, bytes: Buffer, position: number): void =
 
 export interface DiskStage {
   readonly folder: string;
-  /** A path for a disk, another one in each test. */
+  /** Returns the path of a disk, another one in each test. */
   readonly disk: () => string;
-  /** A folder with all programs of busybox. */
+  /** Returns a folder with all programs of busybox. */
   readonly bin: () => string;
   /** Runs the tool with no other programs than those of busybox. */
   readonly run: (shell: Shell, args: readonly string[]) => Promise<Ended>;
 }
 
-/** A folder with disks for the tests of a file. */
+/** Provides a folder with disks for the tests of a file. */
 export const diskStage = (): DiskStage => {
   const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-tool-'));
   let bin = '';

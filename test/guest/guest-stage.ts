@@ -13,23 +13,23 @@ export interface GuestStage {
   readonly libvirtd: () => PrivateLibvirtd;
   /** A folder that QEMU may use. */
   readonly folder: string;
-  /** The shared disk, and the private one of a domain. */
+  /** The shared disk, and the private disk of a domain. */
   readonly shared: string;
   readonly privateDisk: (uuid: string) => string;
   readonly config: string;
   readonly daemon: () => RunningDaemon;
   /** Ends the daemon and starts it again. */
   readonly restart: (signal: NodeJS.Signals) => Promise<void>;
-  /** Waits for the private disk of a domain that is defined. */
+  /** Waits for the private disk of a defined domain. */
   readonly hasDisk: (uuid: string) => Promise<void>;
 }
 
-/** A private libvirtd, and a daemon on it that publishes in all ways that there are, for the tests of a file. */
+/** Provides a private libvirtd, and a daemon on it with all transports, for the tests of a file. */
 export const guestStage = (metrics: (folder: string) => string): GuestStage => {
   const stage = libvirtStage({ keepDomains: true });
   const folder = sharedFolder();
   const shared = path.join(folder, 'shared.disk');
-  // Of the daemon's own user, and nobody else's: `folder` is QEMU's.
+  // Belongs to the daemon's own user: `folder` is QEMU's.
   const own = mkdtempSync(path.join(tmpdir(), 'vhostmd-own-'));
   chmodSync(own, 0o755);
   const privateDisk = (uuid: string): string => path.join(own, 'private', `${uuid}.disk`);
@@ -73,7 +73,7 @@ export const guestStage = (metrics: (folder: string) => string): GuestStage => {
   };
 };
 
-/** CPU time that a process has taken so far, in milliseconds. */
+/** Returns the CPU time of a process so far, in milliseconds. */
 export const cpuOf = (pid: number | undefined): number => {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /s, '')
@@ -81,11 +81,11 @@ export const cpuOf = (pid: number | undefined): number => {
   return 10 * (Number(fields[11]) + Number(fields[12]));
 };
 
-/** The document on a disk as it is. */
+/** Returns the document on a disk. */
 export const documentOn = (disk: string): string => {
   const bytes = readFileSync(disk);
   return bytes.toString('latin1', 16, 16 + bytes.readUInt32BE(12));
 };
 
-/** A document without the white space that makes its sum differ from others. */
+/** Returns a document without the white space that makes its sum unique. */
 export const squeezed = (document: string | undefined): string | undefined => document?.replaceAll(/[ \t]+$/gm, '');

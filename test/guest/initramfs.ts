@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Kernel } from './kernel.ts';
 import { BUSYBOX, TOOL } from './tool.ts';
 
-/** What comes before each section of a guest's output, and behind the last. */
+/** Precedes the name of each section in a guest's output; the last section is `END`. */
 export const MARK = '@@@ ';
 export const END = 'end';
 
@@ -34,7 +34,7 @@ link_ports() {
 section() { echo; echo "${MARK}$*"; }
 `;
 
-/** Makes the first root file system of a guest: busybox, the modules, the tool, and a script to run. */
+/** Makes the initial root file system of a guest: busybox, the modules, the tool, and a script. Returns its path. */
 export const makeInitramfs = (kernel: Kernel, script: string, folder: string): string => {
   if (readFileSync(BUSYBOX).includes('/lib64/ld-linux'))
     throw new Error(`${BUSYBOX} is not statically linked, so guests cannot run it: install busybox-static`);

@@ -9,7 +9,7 @@ import { cpuOf, documentOn, guestStage, squeezed } from './guest-stage.ts';
 import { channelXml, diskXml, startVirtualMachine } from './virtual-machine.ts';
 import { PATIENCE } from '../support/patience.ts';
 
-// Nothing here moves by itself, so that what a guest reads can be compared with what the host has.
+// All metrics are constant, so that a guest's document can be compared with the host's.
 const stage = guestStage(
   () =>
     stat('host', 'host.hostname', 'string') +
@@ -148,7 +148,7 @@ describe('Two guests with disks and channels', () => {
       expect(text).not.toContain(ALPHA.uuid);
       expect(text).not.toContain('alpha');
     }
-    // The host's part is the same for both, and so the scan is of whole files: nothing but zeros is behind the document.
+    // The search above covers the whole files; only zeros may follow the document.
     for (const file of [onHost.alpha, onHost.beta])
       expect(file.slice(file.indexOf('</metrics>\n') + 11)).toMatch(/^\0{60000,}$/);
   });

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-/** A kernel and the modules that a guest inserts, in this order; what is built in is left out. */
+/** A kernel and the modules that a guest inserts, in this order, without those that are built in. */
 export interface Kernel {
   readonly image: string;
   readonly modules: readonly string[];
@@ -19,10 +19,10 @@ const MODULES = [
   'drivers/char/virtio_console',
 ];
 
-// One package that depends on that of the newest version, made for virtual machines, and so the smallest.
+// Depends on the package of the newest kernel for virtual machines, which is the smallest.
 const PACKAGE = 'linux-image-cloud-amd64';
 
-/** The kernel under a root folder that has all that guests need, if there is one. */
+/** Returns the first kernel under a root folder that has all modules of guests. */
 const kernelUnder = (root: string): Kernel | undefined => {
   const boot = path.join(root, 'boot');
   for (const name of existsSync(boot) ? readdirSync(boot) : []) {
@@ -31,7 +31,7 @@ const kernelUnder = (root: string): Kernel | undefined => {
     const builtIn = path.join(folder, 'modules.builtin');
     const built = existsSync(builtIn) ? readFileSync(builtIn, 'utf8') : '';
     const wanted = MODULES.filter((module) => !built.includes(`kernel/${module}.ko`));
-    // Compressed ones would need a program to insert them.
+    // Inserting compressed modules would need another program.
     const modules = wanted.map((module) => path.join(folder, 'kernel', `${module}.ko`));
     if (modules.every((module) => existsSync(module))) return { image: path.join(boot, name), modules };
   }
@@ -41,7 +41,7 @@ const kernelUnder = (root: string): Kernel | undefined => {
 const apt = (...args: readonly string[]): string =>
   execFileSync('apt-cache', args, { encoding: 'utf8', stdio: 'pipe' });
 
-/** The newest package as apt's lists have it, and its version. */
+/** Returns name and version of the newest package in apt's lists. */
 const newestPackage = (): { readonly name: string; readonly version: string } => {
   const name = /Depends: (linux-image-\S+)/.exec(apt('depends', PACKAGE))?.[1];
   const version = name === undefined ? undefined : /^Version: (\S+)/m.exec(apt('show', name))?.[1];
@@ -64,7 +64,7 @@ const cached = (): string => {
   const scratch = mkdtempSync(path.join(tmpdir(), 'vhostmd-kernel-'));
   try {
     unpack(name, scratch);
-    // Two tests may do this at the same time.
+    // Two tests may fetch it at the same time.
     if (!existsSync(cache)) renameSync(path.join(scratch, 'root'), cache);
   } finally {
     rmSync(scratch, { recursive: true });
@@ -77,7 +77,7 @@ const fetchKernel = (): Kernel => {
   try {
     cache = cached();
   } catch {
-    // The lists of packages are missing or old.
+    // The package lists are missing or old.
     try {
       execFileSync('apt-get', ['update'], { stdio: 'pipe' });
       cache = cached();
@@ -90,5 +90,5 @@ const fetchKernel = (): Kernel => {
   return kernel;
 };
 
-/** A kernel for guests: this machine's own, or that of Debian's package, which is fetched once and kept. */
+/** Returns a kernel for guests: this machine's, or that of Debian's package, which is fetched once. */
 export const findKernel = (): Kernel => kernelUnder('/') ?? fetchKernel();

@@ -12,7 +12,7 @@ import { guestStage } from './guest-stage.ts';
 import { channelXml, diskXml, startVirtualMachine } from './virtual-machine.ts';
 import { PATIENCE } from '../support/patience.ts';
 
-// All of these are one run of one command, so a document in which they differ is torn.
+// One run of one command has all of these values, so a document in which they differ is torn.
 const SAME = 30;
 const stage = guestStage(
   (folder) =>
@@ -21,7 +21,7 @@ const stage = guestStage(
     action('vm', 'Name', 'echo "$VHOSTMD_VM_NAME"'),
 );
 
-// What the guest counts; it says when it sees another phase, and ends with the last.
+// The guest counts its reads, reports each new phase, and ends with the last.
 const SCRIPT = `
 link_ports
 torn() {
@@ -121,8 +121,8 @@ describe('A guest that reads all the time', () => {
   });
 
   it('gets answers through the channel again after each restart of the daemon, by SIGTERM and by SIGKILL', () => {
-    // It has told of the phases that came after them, or the preparation would have failed.
-    // One in each of three phases at least, as the preparation waited for.
+    // The guest has reported the later phases, or the preparation would have failed; it waited for a reply in each of
+    // three phases.
     expect(result['replies']).toBeGreaterThanOrEqual(3);
   });
 });

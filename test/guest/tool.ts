@@ -3,26 +3,26 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The guest's tool as it is in the repository. */
+/** The guest's tool in the repository. */
 export const TOOL = fileURLToPath(new URL('../../guest/vm-dump-metrics', import.meta.url));
 
 const locate = (program: string): string =>
   execFileSync('/bin/sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim();
 
-/** The statically linked busybox of this machine, which runs in guests as well. */
+/** This machine's statically linked busybox, which also runs in guests. */
 export const BUSYBOX = locate('busybox');
 
-/** A shell as a command. */
+/** Command of a shell. */
 export type Shell = readonly [string, ...string[]];
 
-/** Shells that guests have, by name. */
+/** Shells of guests, by name. */
 export const SHELLS: readonly { readonly name: string; readonly shell: Shell }[] = [
   { name: 'busybox sh', shell: [BUSYBOX, 'sh'] },
   { name: 'dash', shell: [locate('dash')] },
   { name: 'bash', shell: [locate('bash')] },
 ];
 
-/** Makes a folder with the programs of busybox, to be the whole PATH: no other version is used by accident. */
+/** Makes a folder with the programs of busybox as the only entry of PATH, so that no other version is used. */
 export const busyboxFolder = (folder: string): string => {
   mkdirSync(folder);
   for (const applet of execFileSync(BUSYBOX, ['--list'], { encoding: 'utf8' }).trim().split('\n')) {

@@ -18,20 +18,20 @@ import { alive } from '../support/processes.ts';
 import { END, makeInitramfs, MARK } from './initramfs.ts';
 import { findKernel } from './kernel.ts';
 
-// The private libvirtd of a test that runs as root belongs to this user, and so does QEMU.
+// As root, a test's private libvirtd and its QEMU run as this user.
 const NOBODY = 65534;
 
-/** A Linux guest that runs a script and ends. */
+/** A Linux guest that runs a script and powers off. */
 export interface VirtualMachine {
   readonly name: string;
   readonly uuid: string;
-  /** All that it has printed so far, by the names of the sections. */
+  /** Returns the output so far, by section. */
   readonly printed: () => ReadonlyMap<string, string>;
   /** Waits until the guest has begun a section. */
   readonly reached: (section: string, timeout?: number) => Promise<void>;
-  /** Waits until the guest has ended by itself; what it printed. */
+  /** Waits until the guest has powered off; returns its output by section. */
   readonly ended: (timeout?: number) => Promise<ReadonlyMap<string, string>>;
-  /** Ends a guest that does not end by itself. */
+  /** Ends a guest that does not power off by itself. */
   readonly destroy: () => Promise<void>;
 }
 
@@ -40,13 +40,13 @@ export interface VirtualMachineOptions {
   readonly uuid?: string;
   /** Further XML of `<devices>`. */
   readonly devices?: string;
-  /** What must be so before the guest is started; it is defined then. */
+  /** Waits for a condition between the definition and the start of the guest. */
   readonly ready?: () => Promise<void>;
-  /** For `sh` in the guest; `section NAME` begins a section of what it prints. */
+  /** Runs in `sh` in the guest; `section NAME` begins a section of the output. */
   readonly script: string;
 }
 
-/** A folder that QEMU may read, and in which it may create sockets. */
+/** Makes a folder that QEMU may read, and in which it may create sockets. */
 export const sharedFolder = (): string => {
   const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-guest-'));
   chmodSync(folder, 0o755);
@@ -55,14 +55,14 @@ export const sharedFolder = (): string => {
 };
 
 /**
- * The XML of a metrics disk. Without the `<seclabel>` that users are told to write: the libvirtd of a user changes no
+ * Returns the XML of a metrics disk, without the `<seclabel>` of the documentation: a user's libvirtd cannot change
  * owners, and refuses it.
  */
 export const diskXml = (file: string, target: string): string =>
   `<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='${file}'/>` +
   `<target dev='${target}' bus='virtio'/><readonly/></disk>`;
 
-/** The XML of the channel; libvirt chooses the path of its socket if none is given. */
+/** Returns the XML of the channel; libvirt chooses the path of its socket if none is given. */
 export const channelXml = (socket?: string): string =>
   `<channel type='unix'>${socket === undefined ? '' : `<source mode='bind' path='${socket}'/>`}` +
   `<target type='virtio' name='org.github.vhostmd.1'/></channel>`;
@@ -79,7 +79,10 @@ const sections = (text: string): ReadonlyMap<string, string> =>
       }),
   );
 
-/** Starts a guest on the private libvirtd. It is emulated, because nested virtualization is not to be had everywhere. */
+/**
+ * Starts a guest on the private libvirtd. QEMU emulates its CPU, because nested virtualization is not available
+ * everywhere.
+ */
 export const startVirtualMachine = async (
   libvirtd: PrivateLibvirtd,
   { name, uuid = randomUUID(), devices = '', ready, script }: VirtualMachineOptions,
@@ -110,7 +113,7 @@ export const startVirtualMachine = async (
   const output = (): string => (existsSync(log) ? readFileSync(log, 'utf8') : '');
   const reached = async (section: string, timeout = 60_000): Promise<void> => {
     const found = (): boolean => sections(output()).has(section);
-    // A guest that has died comes no further.
+    // A guest that has ended begins no further section.
     await until('', () => found() || !alive(pid), timeout).catch(() => undefined);
     if (!found())
       throw new Error(

@@ -29,14 +29,14 @@ const document = (value: string): string =>
   `<metrics>\n  <metric type='string' context='host'>\n    <name>A</name>\n    <value>${value}</value>\n  </metric>\n</metrics>\n`;
 
 interface Channel {
-  /** A terminal that behaves as a virtio-serial port whose other end is open. */
+  /** A terminal that behaves as a virtio-serial port with a connected host. */
   readonly device: string;
-  /** All requests so far. */
+  /** Returns all requests so far. */
   readonly asked: () => string;
   readonly send: (text: string) => void;
 }
 
-/** A channel with the host at its other end, which gets each request as it comes, up to its blank line. */
+/** Opens a channel whose host side answers each request, passed without its blank line. */
 const openChannel = async (answer: (request: string, count: number) => string | undefined): Promise<Channel> => {
   const device = path.join(folder, `port${(number += 1)}`);
   const socket = `${device}.sock`;
@@ -79,7 +79,7 @@ describe.each(SHELLS)('vm-dump-metrics in $name, on a channel', ({ shell }) => {
     const { device, asked } = await openChannel(() => `${document('\\n &amp; $HOME `id`')}\n`);
     expect(await ask(device)).toMatchObject({ code: 0, stdout: document('\\n &amp; $HOME `id`'), stderr: '' });
     expect(asked()).toBe(REQUEST);
-    // A character device is a channel without being told so.
+    // A character device is a channel even without --virtio.
     expect(await start('--device', device, '--value', 'A').ended).toMatchObject({
       code: 0,
       stdout: '\\n & $HOME `id`\n',
@@ -166,13 +166,13 @@ describe.each(SHELLS)('vm-dump-metrics in $name, on a channel', ({ shell }) => {
       const running = start('-i', '--device', device, '--wait', '30');
       await until('it talks', () => remain() > 1);
       await sleep(500);
-      // A terminal interrupts all processes of the program.
+      // On a terminal, Ctrl-C signals all processes of the program.
       process.kill(signal === 'SIGINT' ? -(running.child.pid ?? 0) : (running.child.pid ?? 0), signal);
       const { code, stdout, ms } = await running.ended;
       expect({ signal, stdout }).toEqual({ signal, stdout: '' });
       expect(code).not.toBe(0);
       expect(ms).toBeLessThan(15_000 * PATIENCE);
-      // What nobody could tell of it ends when its time is over.
+      // After SIGKILL, remaining processes end at their own deadline.
       await until(`no process is left after ${signal}`, () => remain() === 0, 40_000);
     }
     await ask(device, '--wait', '1');

@@ -14,7 +14,7 @@ import { type Ended, SHELLS, startTool } from './tool.ts';
 
 const { folder, disk, bin, run } = diskStage();
 
-/** A folder to come first in PATH, with a dd that does something after its n-th read of the disk. */
+/** Makes a folder for the start of PATH, with a dd that runs `then` after each read of the disk. */
 const ddThat = (then: string): string => {
   const wrapped = mkdtempSync(path.join(folder, 'dd-'));
   const script = `#!${bin()}/sh\n${bin()}/dd "$@" 2>/dev/null\necho >>${wrapped}/reads\nreads=$(wc -l <${wrapped}/reads)\n${then}\n`;
@@ -123,7 +123,7 @@ describe.each(SHELLS)('vm-dump-metrics in $name, with the programs of busybox on
   });
 });
 
-// The shell of busybox takes its own dd, whatever stands in PATH.
+// busybox's shell uses its own dd, whatever PATH has.
 describe.each(SHELLS.slice(1))('vm-dump-metrics in $name, with a disk that changes at a chosen moment', ({ shell }) => {
   const read = async (first: string): Promise<Ended> =>
     await startTool(shell, ['--device', disk()], { PATH: `${first}:${bin()}` }).ended;
@@ -134,7 +134,7 @@ describe.each(SHELLS.slice(1))('vm-dump-metrics in $name, with a disk that chang
     copyFileSync(disk(), after);
     rmSync(disk());
     publish(disk(), [sample('Host', 'old')]);
-    // The first read is for whether the disk can be read, the second for the header, the third for the content.
+    // The first read tests access to the disk, the second reads the header, the third the content.
     const dd = ddThat(`[ $reads -ne 3 ] || cat ${after} >${disk()}`);
     const { code, stdout } = await read(dd);
     expect({ code, stdout }).toEqual({ code: 0, stdout: documentOn(after) });

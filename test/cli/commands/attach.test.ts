@@ -10,7 +10,7 @@ import { xmlEscape } from '../../support/libvirtd.ts';
 import { type Ended, TEST_URI, vhostmd } from './program.ts';
 
 const stage = libvirtStage();
-// Not a scratch folder of root: QEMU runs as another user.
+// Not a scratch folder: those belong to root, and QEMU runs as another user.
 const directory = mkdtempSync(path.join(tmpdir(), 'vhostmd-attach-'));
 const DISK = path.join(directory, 'shared & public');
 beforeAll(() => {
@@ -42,7 +42,7 @@ const VBD = () => config(['vbd']);
 const VIRTIO = () => config(['virtio']);
 
 const AGENT = `<channel type='unix'><source mode='bind'/><target type='virtio' name='org.qemu.guest_agent.0'/></channel>`;
-/** A domain with a bus of scsi disks, which let go of a disk without the guest's help. */
+/** Returns the devices of a bus of scsi disks, which are detached without the guest's help. */
 const scsi = (): string =>
   `<controller type='scsi' model='virtio-scsi'/><disk type='file' device='disk'><driver name='qemu' type='raw'/>` +
   `<source file='${xmlEscape(file('x'.repeat(65_536)))}'/><target dev='sda' bus='scsi'/><readonly/></disk>`;
@@ -216,7 +216,7 @@ describe('vhostmd attach --live', () => {
     chmodSync(folder, 0o755);
     writeFileSync(path.join(folder, `${uuid}.disk`), Buffer.alloc(65_536), { mode: 0o644 });
     const both = config(['vbd'], `<vm_disk><path>${folder}/UUID.disk</path><size unit="k">64</size></vm_disk>`);
-    // What ports libvirt has made for itself are used up first.
+    // Uses up the free PCI ports that libvirt has created.
     const taken = Array.from({ length: 8 }, (_, index) => `vd${'mnopqrst'[index]}`);
     for (const dev of taken) {
       const disk = file('x'.repeat(65_536));
@@ -261,7 +261,7 @@ describe('vhostmd attach --live', () => {
     const { code, stdout, stderr } = attach('web1', '-f', file, '--live');
     expect(stderr).toContain(message);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    // It may be there when the domain starts.
+    // The disk may exist when the domain starts.
     const later = attach('web1', '-f', file, '--config');
     expect(later.stderr).toContain('the domain cannot start before');
     expect(later.code).toBe(0);
@@ -392,7 +392,7 @@ describe('the domain', () => {
     const byUuid = attach(first, '-f', VBD());
     expect(byUuid.stderr).toContain(`Domain "web1", UUID ${first}, found by its UUID`);
     expect(byUuid.stderr).toContain(`give its UUID, ${third}`);
-    // No domain runs with this id.
+    // No domain runs with this id, so the word is a name.
     await make('defined', '999999');
     expect(attach('999999', '-f', VBD()).stderr).toContain('found by its name');
   });

@@ -29,11 +29,11 @@ const UUID = '6695eb01-f6a4-8304-79aa-97f2502e193f';
 const OTHER = '11111111-2222-3333-4444-555555555555';
 
 let made: Scratch;
-/** Of private disks, which the user owns. */
+/** Folder of private disks, which the user owns. */
 let folder: string;
 beforeEach(() => {
   made = scratch(HOST);
-  // In memory, as the folders of the service are.
+  // In memory, like the folders of the service.
   folder = mkdtempSync('/dev/shm/vhostmd-test-');
   for (const there of [made.directory, folder]) chmodSync(there, 0o755);
 });
@@ -48,7 +48,7 @@ const privateAt = (pattern: string): void => {
 };
 const prepare = (...more: readonly string[]): Ended => vhostmd(['prepare', '-f', made.config, ...more]);
 
-/** Runs `vhostmd prepare` where these files are all that libvirt has defined; then a shell command. */
+/** Runs `vhostmd prepare` with these files as libvirt's definitions of domains; then runs a shell command. */
 const prepareWith = (files: Readonly<Record<string, string>>, config: string, then = ':'): Ended => {
   const defined = path.join(made.directory, 'qemu');
   mkdirSync(defined, { recursive: true });
@@ -115,7 +115,7 @@ describe('vhostmd prepare', () => {
   });
 });
 
-// Only root can give files away.
+// Only root can change the owner of files.
 describe.runIf(process.getuid?.() === 0)('vhostmd prepare, by root for another user', () => {
   it.each([
     ["root's, as the C daemon left it", 0],
@@ -166,7 +166,7 @@ describe.runIf(process.getuid?.() === 0)('vhostmd prepare, by root for another u
     ['a folder', (at) => mkdirSync(at)],
   ];
   it.each(plants)('CASE A2: root neither follows nor takes %s that the user plants as a private disk', (_, plant) => {
-    // It looks as a disk does, and is root's.
+    // A valid disk that belongs to root.
     const precious = path.join(folder, 'precious');
     expect(prepare().code).toBe(0);
     copyFileSync(made.disk, precious);

@@ -10,7 +10,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs the built program to its end. */
+/** Runs the built program until it ends. */
 export const vhostmd = (
   args: readonly string[],
   options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
@@ -28,7 +28,7 @@ export const vhostmd = (
   return { code: status, signal, stdout, stderr };
 };
 
-/** Of libvirt's embedded driver, with one domain called `test`. */
+/** Arguments for libvirt's embedded driver, which has one domain, `test`. */
 export const TEST_URI = ['-c', 'test:///default'] as const;
 
 export const HOST = '<metric type="string" context="host"><name>HostName</name><stat>host.hostname</stat></metric>';

@@ -12,7 +12,7 @@ import { vhostmd } from './program.ts';
 const directory = mkdtempSync(path.join(tmpdir(), 'vhostmd-terminal-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-/** A metrics disk with any bytes as its document. */
+/** Makes a metrics disk with any bytes as its document; returns its path. */
 const diskWith = (document: Buffer): string => {
   const file = path.join(directory, `disk-${Math.random().toString(36).slice(2)}`);
   const disk = Buffer.alloc(65_536);
@@ -27,7 +27,7 @@ const diskWith = (document: Buffer): string => {
   return file;
 };
 
-// Colours, a bell, a deletion, an 8-bit control sequence, text that turns around, and what is none of these.
+// Colours, bell, delete, an 8-bit control sequence, changes of the text direction, and harmless characters.
 const HOSTILE = 'a\u001B[31mb\u0007\u007Fc\u009B2Jd\u202Ee\u061C\u2066 \\ ä€😀\tz';
 const SHOWN = 'a&#x1B;[31mb&#x7;&#x7F;c&#x9B;2Jd&#x202E;e&#x61C;&#x2066; \\ ä€😀\tz';
 const documentOf = (value: string): string =>

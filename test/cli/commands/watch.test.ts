@@ -27,7 +27,7 @@ const value = (name: string, type: ValueType, number: number | string): Sample =
 let disks = 0;
 const diskPath = (): string => path.join(directory, `disk-${(disks += 1)}`);
 
-// A disk as the daemon writes it, with a document every quarter of a second: VM n uses n CPUs.
+// Updates a disk every quarter of a second, as the daemon does: VM n uses n CPUs.
 const live = (file = diskPath(), vms = 3): { readonly file: string; readonly stop: () => void } => {
   const target = openResilientDisk({ path: file, size: 1 << 20 });
   const start = performance.now();
@@ -73,7 +73,7 @@ describe('vhostmd watch in a pipe', () => {
     expect(lines).toHaveLength(6);
     expect(lines[0]).toMatch(/^node1 {2}CPU \d+\.\d%$/);
     expect(lines[1]).toMatch(/^ ID UUID +CPU% CPUS$/);
-    // The busiest first.
+    // The busiest VM is first.
     expect(lines[2]).toMatch(/^ {2}3 6be3fdb8-bef5-6fec-b1b7-000000000003 +\d+\.\d +4$/);
     expect(lines[4]).toMatch(/^ {2}1 6be3fdb8-bef5-6fec-b1b7-000000000001 +\d+\.\d +4$/);
   });
@@ -145,7 +145,7 @@ describe('vhostmd watch in a pipe', () => {
 
   it('ends quietly when its reader goes away', () => {
     const { file } = live();
-    // The writer runs in this process, so that the pipeline must not be waited for.
+    // The disk is written in this process, so the test must not block it.
     const child = spawn('/bin/sh', ['-c', '"$@" | head -n 1', 'sh', process.execPath, PROGRAM, 'watch', file]);
     let output = '';
     for (const stream of [child.stdout, child.stderr])
@@ -197,7 +197,7 @@ describe('vhostmd watch of the running daemon', () => {
 const LEAVE = '\u001b[?25h\u001b[?1049l';
 const ENTER = '\u001b[?1049h\u001b[?25l';
 
-// The program in a terminal of its own, made by script(1); afterwards the terminal's settings are printed.
+// Runs the program in its own terminal (script(1)), which prints its settings afterwards.
 const terminal = (args: readonly string[], { locale = 'C.UTF-8', columns = 80, rows = 12 } = {}) => {
   const pidFile = path.join(directory, `pid-${(disks += 1)}`);
   const quoted = [process.execPath, PROGRAM, 'watch', ...args].map((arg) => `'${arg}'`).join(' ');
@@ -229,7 +229,7 @@ const terminal = (args: readonly string[], { locale = 'C.UTF-8', columns = 80, r
     state: () => /\) (\w)/.exec(readFileSync(`/proc/${pid()}/stat`, 'utf8'))?.[1],
     resize: (size: string) =>
       spawnSync('stty', ['-F', readFileSync(`${pidFile}.tty`, 'utf8').trim(), ...size.split(' ')]),
-    // Exit status and what stood on the terminal after it was given back.
+    // Returns the exit status and the text on the terminal after the program has left its screen.
     end: async () => {
       await ended;
       const at = output.lastIndexOf(LEAVE);
@@ -248,7 +248,7 @@ describe('vhostmd watch in a terminal', () => {
     await shows('3 VMs  by id');
     press('r');
     await shows('by id reversed');
-    // An arrow.
+    // An arrow key.
     press('\u001b[C');
     await shows('3 VMs  by cpu');
     forget();

@@ -1,6 +1,6 @@
 import type { Metric, Metrics, VmMetrics } from '../../../src/client/watch-document.ts';
 
-/** A metric as a document has it. */
+/** Returns a metric as parsed from a document. */
 export const metric = (name: string, value: number | string, { type = 'real64', unit = '' } = {}): Metric => ({
   name,
   type,
@@ -8,11 +8,11 @@ export const metric = (name: string, value: number | string, { type = 'real64', 
   ...(unit === '' ? {} : { unit }),
 });
 
-/** The uuid of the test domain of that number. */
+/** Returns the UUID of the test domain with that number. */
 export const uuidOf = (id: number): string =>
   `${((id * 2_654_435_761) % 2 ** 32).toString(16).padStart(8, '0')}-bef5-6fec-b1b7-${String(id).padStart(12, '0')}`;
 
-/** The metrics of one domain: the SAP set's, and others. */
+/** Returns the metrics of one domain: the SAP set, and others. */
 export const vm = (
   id: number,
   { cpu, cpus, now, most, more = [] }: { cpu?: number; cpus?: number; now?: number; most?: number; more?: Metric[] },
@@ -28,7 +28,7 @@ export const vm = (
   ],
 });
 
-/** The SAP set of a host of 16 CPUs, some seconds after its start. */
+/** Returns the SAP set of a host with 16 CPUs, some seconds after its start. */
 export const sapHost = (seconds: number): readonly Metric[] => [
   metric('HostName', 'node1.example.org', { type: 'string' }),
   metric('Time', 1_700_000_000 + seconds, { type: 'uint64' }),
@@ -38,7 +38,7 @@ export const sapHost = (seconds: number): readonly Metric[] => [
   metric('TotalCPUTime', (5000 + seconds * 4).toFixed(6)),
 ];
 
-/** A host of the SAP set with that many domains: domain n uses n % 7 / 2 CPUs. */
+/** Returns a host with the SAP set and that many domains: domain n uses n % 7 / 2 CPUs. */
 export const sapDocument = (seconds: number, vms: number): Metrics => ({
   host: sapHost(seconds),
   vms: Array.from({ length: vms }, (_, index) =>

@@ -21,7 +21,7 @@ const document = (at: number, vms = 2): DiskEvent => ({
   at,
   isExact: true,
 });
-// A document every 5 seconds, up to a time.
+// Returns a document every 5 seconds, by time in ms.
 const documents = (until: number, vms = 2): Readonly<Record<number, DiskEvent>> =>
   Object.fromEntries(Array.from({ length: until / 5000 + 1 }, (_, n) => [n * 5000, document(n * 5000, vms)]));
 
@@ -36,7 +36,7 @@ const stage = (until: number) => {
   return { scheduler, play, watched };
 };
 
-// The frames in virtual time, as `[milliseconds, frame]`.
+// Returns the frames in virtual time, as `[milliseconds, frame]`.
 const frames = (
   until: number,
   { disk, keys, sizes = { 0: SCREEN } }: Inputs,
@@ -84,7 +84,7 @@ describe('the screen', () => {
       '21000 No new metrics for 16 s: does vhostmd run? (/d)',
       '22000 No new metrics for 17 s: does vhostmd run? (/d)',
       '22500 /d, every 5 s',
-      // Collections were 5 and 20 s apart.
+      // The collections were 5 s and 20 s apart, so the period is open.
       expect.stringMatching(/^25000 \/d, every /),
     ]);
   });
@@ -123,14 +123,14 @@ describe('the screen', () => {
   });
 });
 
-// Id and share of CPU.
+// Returns the id and the share of CPU.
 const firstRow = (block: string): string => {
   const [id, , cpu] = (block.split('\n')[2] ?? '').trim().split(/ +/);
   return `${id} ${cpu}`;
 };
 
 describe('plain output', () => {
-  // What is printed, as `milliseconds first line`, `milliseconds ! trouble`, or how it ended.
+  // Returns the output, as `milliseconds first line`, `milliseconds ! trouble`, or how it ended.
   const printed = (until: number, disk: Inputs['disk'], options: Partial<PlainOptions> = {}): readonly string[] => {
     const { scheduler, watched } = stage(until);
     const seen: string[] = [];

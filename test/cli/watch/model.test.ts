@@ -8,7 +8,7 @@ import { metric, sapDocument, sapHost, uuidOf, vm } from './documents.ts';
 
 const meaningOf = meanings();
 
-// Documents at their times, in seconds.
+// Returns the model after these documents, whose times are in seconds.
 const after = (documents: readonly (readonly [number, Metrics])[], isExact = true): Model =>
   documents.reduce((model, [at, metrics]) => nextModel(model, metrics, { at: at * 1000, isExact }, meaningOf), NOTHING);
 const row = (model: Model, id = 1): Row | undefined => model.rows.get(uuidOf(id));
@@ -31,7 +31,7 @@ describe('shares of CPU', () => {
       [5, one(5, 107.5)],
     ]);
     expect(row(model)?.cpu).toBeCloseTo(150, 6);
-    // 4 CPU seconds in each, of 16.
+    // 16 CPUs use 4 CPU seconds in each second.
     expect(model.host.cpu).toBeCloseTo(25, 6);
     expect(row(model)?.history).toHaveLength(1);
   });
@@ -74,7 +74,7 @@ describe('shares of CPU', () => {
       meaningOf,
     );
     expect(row(later)?.cpu).toBeCloseTo(50, 6);
-    // From when it came.
+    // Since the VM appeared.
     expect(row(later, 2)?.cpu).toBeCloseTo(50, 6);
   });
 

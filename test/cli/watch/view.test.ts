@@ -96,7 +96,7 @@ describe('the order of the rows', () => {
   });
 
   it('CASE E9: is by what there is where the metric that is asked for is missing, and says so', () => {
-    // Without steal.
+    // The documents without the metric steal.
     const less = documents.map((document) => ({
       ...document,
       vms: document.vms.map((one) => ({ ...one, metrics: one.metrics.filter(({ name }) => !/steal/i.test(name)) })),

@@ -32,7 +32,7 @@ describe('CASE E4: vhostmd watch --once where libvirt is away', () => {
     const { run, libvirtd } = stage();
     const directory = runtimeDirectory();
     const env = { RUNTIME_DIRECTORY: directory, XDG_RUNTIME_DIR: '' };
-    // Two documents that differ are what is waited for, so one value is another at each tick.
+    // `watch --once` waits for two different documents, so one value changes at each tick.
     const { disk } = await run(HOST + stat('host', 'host.time') + stat('vm', 'vcpu.current'), { env });
     const { json } = asking(directory);
     const watch = (...args: readonly string[]): Ended => vhostmd(['watch', '--once', ...args], { env });
@@ -80,7 +80,7 @@ describe('vhostmd status', () => {
     const { ask, json } = asking(directory);
     const flag = path.join(folder, 'mended');
     const stuck = path.join(folder, 'stuck.mjs');
-    // It writes once a file is there.
+    // This sink writes only when a file exists.
     writeFileSync(
       stuck,
       `import { defineSink, deliverLatest } from 'vhostmd';
@@ -107,7 +107,7 @@ describe('vhostmd status', () => {
       expect.stringMatching(/^ {2}libvirt is away for \d.* s: .+/),
       '  metric "Fails" has no value: exited with status 3',
     ]);
-    // The others go on.
+    // The other sinks continue.
     const { writes = 0 } = json().sinks[0] ?? {};
     await until('further writes', () => (json().sinks[0]?.writes ?? 0) > writes);
 
@@ -196,13 +196,13 @@ describe('vhostmd status', () => {
       expect(lstatSync(socket).uid).toBe(NOBODY);
       expect(lstatSync(socket).mode & 0o777).toBe(0o660);
       expect(json().pid).toBe(daemon.child.pid);
-      // Another configuration: the socket is the same one.
+      // The new configuration keeps the socket.
       daemon.child.kill('SIGHUP');
       await daemon.printed('Reloading');
       expect(json().pid).toBe(daemon.child.pid);
       await daemon.stop();
       expect(existsSync(socket)).toBe(false);
-      // What root has left behind is given to the user.
+      // A folder that root has left behind is given to the user.
       chownSync(directory, 0, 0);
       const second = await start();
       expect(json().pid).toBe(second.child.pid);

@@ -144,7 +144,7 @@ describe('the status socket', () => {
   });
 });
 
-/** Connects, sends this if it is anything, and keeps what comes. */
+/** Connects, sends the request if there is one, and collects the answer. */
 const connected = (file: string, request?: string) => {
   const socket = connect({ path: file, allowHalfOpen: true });
   let text = '';
@@ -196,7 +196,7 @@ describe('the request', () => {
     await until('both', () => [first, second].every(({ text }) => text() === 'one\ntwo\n'));
     first.socket.destroy();
     await until('the first is closed', () => first.socket.closed);
-    // That he has gone, and not only said all that he will say, shows when something is sent.
+    // Only a write shows that the client has closed the connection, and not only its own side.
     told$.next('three\n');
     await until('the third', () => second.text().endsWith('three\n'));
     await until('one follower', () => followers === 1);
@@ -245,7 +245,7 @@ describe('CASE F3: the status socket', () => {
       return client;
     });
     await until('all but those that may stay are closed', async () => {
-      // Who has been closed sees it when he reads.
+      // Lets the event loop report closed connections.
       await Promise.resolve();
       return made > 1 && clients.every(({ socket }) => !socket.connecting);
     });

@@ -47,7 +47,7 @@ const status = (over: Partial<TelemetryView> = {}, notReloaded?: { at: number; m
     { version: '1.2.3', pid: 42, file: '/etc/vhostmd.conf' },
     { startTime: Math.round(Date.now() / 1000) - 100, cpu: 1, residentBytes: 1, descriptors: 1 },
   );
-/** The lines behind the first, which says that it is not well. */
+/** Returns the lines after the first, which must start with "Not well". */
 const troubles = (...args: Parameters<typeof status>): readonly string[] => {
   const [first = '', ...more] = statusLines(status(...args));
   expect(first).toMatch(/^Not well: /);

@@ -42,7 +42,7 @@ const setup = () => {
     at: (ms: number): void => {
       scheduler.at = ms;
     },
-    /** The figures as text, those that match. */
+    /** Returns the lines of the figures that match. */
     lines: async (pattern: RegExp): Promise<readonly string[]> =>
       (await familiesText(ownFamilies(telemetry.view(), processView(), '1')))
         .split('\n')
@@ -233,7 +233,7 @@ describe('what the daemon counts of its sinks', () => {
       'vhostmd_sink_writes_total{sink="log"} 1',
       'vhostmd_sink_writes_total{sink="log 2"} 0',
     ]);
-    // A last word of one that has gone.
+    // A late report of a removed sink.
     telemetry.reported({ sink: sink('1', 'log'), report: written() });
     expect(names()).toEqual(['log', 'log 2']);
   });
@@ -264,7 +264,7 @@ describe('what the daemon knows of libvirt', () => {
     telemetry.linked({ up: false, reason: 'refused' });
     expect(telemetry.view().libvirt).toEqual({ up: false, since: 100, reason: 'refused' });
     telemetry.linked(up);
-    // That of the pipeline after a reload.
+    // Another pipeline's connection, after a reload.
     telemetry.linked(up);
     expect(await lines(/libvirt/)).toEqual(['vhostmd_libvirt_up 1', 'vhostmd_libvirt_reconnects_total 1']);
   });
