@@ -16,14 +16,14 @@ const locked = (): Lock => {
   return (JSON.parse(text) as { readonly packages: Lock }).packages;
 };
 
-/** Whether a package in `folder` finds `name` as Node does: beside it or above. */
+/** Returns true if a package in `folder` finds `name` as Node does: in its own node_modules or above. */
 const finds = (lock: Lock, folder: string, name: string): boolean => {
   const inside = `${folder}${folder === '' ? '' : '/'}node_modules/${name}`;
   if (inside in lock) return true;
   return folder !== '' && finds(lock, folder.replace(/\/?node_modules\/(?:@[^/]+\/)?[^/]+$/, ''), name);
 };
 
-/** Dependencies that the lock names but does not have, as `package: dependency`. */
+/** Returns the dependencies that the lock file lacks, as `package: dependency`. */
 const missing = (lock: Lock): readonly string[] =>
   Object.entries(lock).flatMap(([folder, { dependencies, devDependencies, optionalDependencies }]) =>
     Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies })

@@ -9,7 +9,7 @@ import { DEFAULT_PID_FILE } from '../src/system/process/pid-file.ts';
 import { said } from './support/command-line.ts';
 
 const file = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
-/** A page as a reader sees it: without macros and escapes. */
+/** Returns the text of a page without macros and escapes. */
 const readable = (source: string): string =>
   source
     .replaceAll('\\-', '-')
@@ -18,7 +18,7 @@ const readable = (source: string): string =>
     .replaceAll(/["\s]+/g, ' ');
 const text = (name: string): string => readable(readFileSync(file(`docs/man/${name}`), 'utf8'));
 
-/** The entries of a section, without those that an entry has in itself, and as a reader sees them: first what they are about. */
+/** Returns the entries of a section as readable text, without nested entries; each starts with its tag. */
 const entriesOf = (name: string, section: string): readonly string[] => {
   const source = readFileSync(file(`docs/man/${name}`), 'utf8');
   const start = source.indexOf(`\n.SH ${section}\n`);
@@ -37,7 +37,7 @@ describe('the man page of the program', () => {
     const files = entriesOf('vhostmd.8', 'FILES').map((entry) => /^\/\S+ /.exec(entry)?.[0].trim() ?? entry);
     expect(files.length).toBeGreaterThan(3);
     expect(files.every((name) => name.startsWith('/'))).toBe(true);
-    // What an option says of a file is about that option.
+    // The text of an option may mention a file.
     expect(options.filter((entry) => entry.includes('status.sock'))).toEqual([]);
     expect(options.find((entry) => entry.includes('--pid-file'))).toMatch(
       / The default is \/run\/vhostmd\.pid in the background, and no file in the foreground\. /,

@@ -9,7 +9,7 @@ const root = path.join(import.meta.dirname, '..');
 const read = (name: string): string => readFileSync(path.join(root, name), 'utf8');
 const DECLARATION = String.raw`export (?:const|type|interface|function) `;
 
-/** The names that an entry of the package exports, with the file that declares each. */
+/** Returns the names that an entry of the package exports, with the file that declares each. */
 const exportsOf = (entry: string): readonly (readonly [name: string, file: string])[] =>
   [...read(entry).matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)';$/gm)].flatMap(([, names = '', from = '']) =>
     names
@@ -73,7 +73,7 @@ describe('the public API', () => {
       expect(examples.length).toBeGreaterThan(5);
       execFileSync(path.join(root, 'node_modules/.bin/tsc'), ['-p', folder], { encoding: 'utf8' });
     } catch (error) {
-      // The compiler's messages are what is wrong; the error itself says only that it failed.
+      // Only stdout has the compiler's messages.
       throw error instanceof Error && 'stdout' in error ? new Error(String(error.stdout)) : error;
     } finally {
       rmSync(folder, { recursive: true });

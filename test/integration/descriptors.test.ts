@@ -30,7 +30,7 @@ describe('what an action gets from the daemon', () => {
     const { disk } = files;
     try {
       await until('a value', async () => (await valueOf(disk, 'Descriptors').catch(() => undefined)) !== undefined);
-      // 3 is the directory that ls itself looks at.
+      // 3 is the directory that ls itself reads.
       expect((await valueOf(disk, 'Descriptors'))?.split(/\s+/)).toEqual(['0', '1', '2', '3']);
       expect(await valueOf(disk, 'Environment')).not.toMatch(
         /NOTIFY|WATCHDOG|LISTEN|INVOCATION|JOURNAL|UV_|VHOSTMD_BACKGROUND/,

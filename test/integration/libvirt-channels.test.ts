@@ -16,14 +16,14 @@ const stage = libvirtStage();
 
 const METRICS = stat('host', 'host.hostname', 'string') + stat('vm', 'balloon.current');
 const GLOBALS = '<transport>virtio</transport>';
-// The test driver inside libvirtd takes domains with channels, whose sockets the test serves in QEMU's place.
+// libvirtd's test driver accepts domains with channels; the test listens on their sockets in QEMU's place.
 const testUri = (): string => stage().libvirtd.uri.replace('qemu+unix:///session', 'test+unix:///default');
 
 interface Channel {
   readonly name: string;
   readonly uuid: string;
   readonly file: string;
-  /** Connections so far. */
+  /** Number of connections so far. */
   readonly connections: () => number;
   readonly ask: () => Promise<string>;
   readonly server: Server;
@@ -79,7 +79,7 @@ const channel = async (name: string): Promise<Channel> => {
   return { name, uuid, file, ask, server, connections: () => connections };
 };
 
-// The test driver forgets all domains when its last client goes.
+// The test driver forgets all domains when its last client disconnects.
 const holdDriver = async (): Promise<void> => {
   const holder = spawn('virsh', ['-q', '-c', testUri()], { stdio: ['pipe', 'pipe', 'ignore'] });
   holders.push(holder);
@@ -92,7 +92,7 @@ const start = async (one: Channel): Promise<void> =>
 const stop = async (one: Channel): Promise<void> =>
   void (await stage().libvirtd.virsh('-c', testUri(), 'destroy', one.name));
 
-/** Asks until the values of the VM are in: they may follow the connection. */
+/** Asks until the reply has values of the VM, which may follow the connection. */
 const valuesOf = async (one: Channel): Promise<string> => {
   let text = '';
   await until('the values of the VM', async () => (text = await one.ask()).includes("context='vm'"));

@@ -19,12 +19,12 @@ let uuid = '';
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-config-'));
   const { libvirtd } = stage();
-  // It runs, so that it uses some CPU time.
+  // It runs, because it has to use CPU time.
   uuid = await libvirtd.create('guest', { paused: false });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-// Nothing but the disk's path and the folder of the scripts is changed.
+// Copies a file; changes only the disk's path and the folder of the scripts.
 const adapted = (file: string): { readonly config: string; readonly disk: string } => {
   const config = path.join(folder, path.basename(file));
   const disk = `${config}.disk`;
@@ -86,7 +86,7 @@ const once = async (file: string): Promise<Published> => {
   );
 };
 
-// What changes from one moment to the next may differ by this much; everything else must be equal.
+// Values that change over time may differ by this much; all others must be equal.
 const SLACK: Readonly<Record<string, number>> = {
   'host Time': 60,
   'host MemoryAllocatedToVirtualServers': 2048,
@@ -121,7 +121,7 @@ describe('A configuration file of the C daemon', () => {
     await withDaemon(
       fixture('config/rhel-style.xml'),
       async (values) => {
-        // The file prints libvirt's version as QEMU's.
+        // This file gives libvirt's version as QEMU's.
         compare(values, await once(preset('vhostmd.xml')), ['host VirtProductInfo']);
         expect(Number(values.get('vm TotalCPUTime')?.value)).toBeGreaterThan(0);
         expect(values.get('vm ResourceMemoryLimit')?.value).toBe('16');
@@ -138,7 +138,7 @@ describe('A configuration file of the C daemon', () => {
       fixture('config/sample-style.xml'),
       async (values) => {
         const stats = await once(preset('suse.xml'));
-        // The file is older than the one that suse.xml stands for: libvirt's version, memory that is free, page faults.
+        // This file is older than the one that suse.xml replaces, and differs in these three metrics.
         compare(values, stats, ['host VirtualizationProductInfo', 'host FreeMem', 'host PageFaultRate']);
         expect(Number(values.get('host PageFaultRate')?.value)).toBeGreaterThan(0);
       },

@@ -16,13 +16,13 @@ beforeAll(async () => {
 const ABSENT = 'qemu+unix:///session?socket=/nonexistent/libvirt-sock';
 const MARKER = `97${process.pid}`;
 
-// Waits for ever, and so does its child; nothing else on the machine sleeps that long.
+// The action and its child never end; the unusual duration identifies them.
 const HANGING = action('host', 'Hanging', `sleep ${MARKER} & sleep ${MARKER}`);
 const METRICS = [stat('host', 'host.time'), stat('vm', 'cpu.time'), stat('vm', 'vcpu.*.delay'), HANGING].join('');
 
 const sleeping = (): boolean => isSleeping(MARKER);
 
-// Faults from outside, as a bug would make them.
+// Injects an exception or a rejection by a signal, in place of a bug.
 const BUGS = `--import=data:text/javascript,${encodeURIComponent(
   `process.on('SIGUSR2', () => { throw new Error('bug for a test') }); process.on('SIGWINCH', () => void Promise.reject(new Error('bug for a test')));`,
 )}`;
@@ -44,7 +44,7 @@ describe.each(['healthy', 'absent', 'frozen'] as const)('With libvirtd %s', (sta
     await until('an action hangs', sleeping);
     if (state === 'frozen') {
       libvirtd.kill('SIGSTOP');
-      // Long enough that calls hang.
+      // Until calls hang.
       await sleep(1500);
     }
     try {
@@ -75,11 +75,11 @@ describe('A daemon whose process is stopped for a while', () => {
       daemon.child.kill('SIGCONT');
       const resumed = performance.now();
       await sleep(2500);
-      // One at once, and those of the grid.
+      // One tick at once, then those of the grid.
       const most = Math.ceil((performance.now() - resumed) / 1000) + 1;
       expect(linesOf(ticks).length - before).toBeGreaterThanOrEqual(2);
       expect(linesOf(ticks).length - before).toBeLessThanOrEqual(most);
-      // A tick may be followed by what was late.
+      // A second update after a tick may publish late values.
       expect(updatesOf(daemon).length - updates).toBeLessThanOrEqual(2 * most);
     },
     120_000 * PATIENCE,

@@ -20,7 +20,7 @@ const QUICK = stat('vm', 'cpu.time') + stat('vm', 'balloon.maximum');
 const MONITORED = stat('vm', 'vcpu.*.delay') + stat('vm', 'balloon.rss') + stat('vm', 'block.count');
 const MONITORED_NAMES = ['vcpu.*.delay', 'balloon.rss', 'block.count'];
 
-/** The same libvirtd by a socket beside which it keeps no state: its domains are known by calls only. */
+/** Returns a URI of the same libvirtd by a link to its socket, beside which the daemon finds no files of domains. */
 const elsewhere = (): string => {
   const { libvirtd, folder } = stage();
   const link = path.join(mkdtempSync(path.join(folder, 'elsewhere-')), 'sock');
@@ -30,7 +30,7 @@ const elsewhere = (): string => {
 
 const times = (text: string, what: RegExp): number => [...text.matchAll(what)].length;
 
-/** Lets a daemon that gets `env` be asked for its status. */
+/** Returns an environment for a daemon, and a function that requests its status. */
 const withStatus = (folder: string) => {
   const env = { RUNTIME_DIRECTORY: mkdtempSync(path.join(folder, 'status-')) };
   const status = async (): Promise<Status | undefined> => {
@@ -73,9 +73,9 @@ describe('With libvirtd in trouble', () => {
       expect(descriptorsOf(pid)).toBeLessThanOrEqual(descriptors + 3);
       expect(memoryOf(pid)).toBeLessThan(memory + 40);
       expect(linesOf(ticks).length).toBeGreaterThanOrEqual(Math.floor((performance.now() - start) / 1000) - 2);
-      // The first of each, and one in each of the two minutes that this may last.
+      // The first of each, and one more in each of the two minutes that the test may take.
       expect(times(daemon.output(), / libvirt: (Not connected|Connected)/g)).toBeLessThanOrEqual(5);
-      // What a domain's monitor cannot answer while libvirtd is just starting is no failure of the metric.
+      // Missing answers of a domain's monitor while libvirtd starts are no failure of the metric.
       expect(daemon.output()).not.toMatch(/ err /);
     },
     120_000 * PATIENCE,
@@ -155,7 +155,7 @@ describe('With libvirtd in trouble', () => {
     const { daemon, disk } = await run(HOST + QUICK + MONITORED + stat('vm', 'state.reason'), { uri: elsewhere() });
     libvirtd.kill('SIGSTOP');
     try {
-      // It is given up after 20 s.
+      // The daemon closes the connection after 20 s.
       await sleep(25_000);
       expect((await readMetrics(disk)).map(({ name }) => name)).toEqual(['host.time']);
     } finally {
@@ -194,7 +194,7 @@ describe('With libvirtd in trouble', () => {
     const first = (await readMetrics(disk)).find(({ uuid }) => uuid === a);
     libvirtd.kill('SIGKILL');
     process.kill(libvirtd.qemuPid(a), 'SIGKILL');
-    // libvirtd counts on from the highest id that it finds in its own notes.
+    // Without its notes of the first domain, libvirtd starts again with the same id.
     const notes = path.join(path.dirname(libvirtd.uri.split('socket=')[1] ?? ''), 'qemu/run/a.xml');
     rmSync(notes);
     await libvirtd.start();
@@ -225,7 +225,7 @@ describe('With a QEMU that is frozen', () => {
       const stopped = names.slice(2, 2 + frozen);
       const pids = uuids.slice(2, 2 + frozen).map((uuid) => libvirtd.qemuPid(uuid));
       const whole = async () => (await readMetrics(disk)).length === 1 + of * 5;
-      /** Names of domains by the metric of which they have an old value. */
+      /** Returns the old values: for each metric the names of the domains. */
       const old = async (): Promise<readonly OldValue[]> => (await status())?.old ?? [];
       await until('all values are there', whole);
       const ready = updatesOf(daemon).length;
@@ -238,7 +238,8 @@ describe('With a QEMU that is frozen', () => {
         );
         const frozenSince = performance.now();
         while (performance.now() < frozenSince + 3500 * period) {
-          // CASE B10: a value stays while its domain lives; where only those of the frozen are old, all others are renewed.
+          // CASE B10: a value stays while its domain lives; if only values of frozen domains are old, all others are
+          // current.
           expect(await whole()).toBe(true);
           for (const { metric, domains } of await old()) {
             expect(MONITORED_NAMES).toContain(metric);

@@ -17,10 +17,10 @@ describe('Domains that libvirt lists no more', () => {
       const uuids = await Promise.all(['g0', 'g1', 'g2', 'g3'].map(async (name) => await libvirtd.create(name)));
       await until('all are on the disk', async () => (await domainsOn(disk)).size === uuids.length, 30_000);
       const pids = uuids.map((uuid) => libvirtd.qemuPid(uuid));
-      // A QEMU that does not answer: libvirtd lists it while it still waits for it.
+      // QEMU does not answer, so libvirtd lists these domains while it waits for them.
       for (const pid of pids) process.kill(pid, 'SIGSTOP');
       libvirtd.kill('SIGKILL');
-      // One ends before libvirtd is back, the others when they have been listed: it sends an event for none of them.
+      // One QEMU ends before libvirtd is back, the others after the list; libvirtd sends an event for none of them.
       process.kill(pids[0] ?? 0, 'SIGKILL');
       await libvirtd.start();
       await until(
@@ -34,7 +34,7 @@ describe('Domains that libvirt lists no more', () => {
     }
   });
 
-  // libvirt keeps such a domain, so that calls about it do not fail.
+  // libvirt keeps a defined domain, so calls about it succeed.
   it('CASE F2: also if they are defined, and libvirt knows them as shut off', async () => {
     const { libvirtd, run, folder } = stage();
     const { disk } = await run(stat('vm', 'cpu.time') + stat('vm', 'vcpu.current') + action('vm', 'Act', 'echo 1'));
@@ -63,7 +63,7 @@ describe('Domains that libvirt lists no more', () => {
 });
 
 describe('A driver that reports no events', () => {
-  // VMware's driver runs these programs; the machines are the files that they list.
+  // VMware's driver runs these programs, which list the files of the machines.
   const programs = (folder: string): string => {
     const bin = path.join(folder, 'bin');
     mkdirSync(bin, { recursive: true });
@@ -90,7 +90,7 @@ uuid.bios = "${uuid
   it('CASE B5: is connected once, and its domains are listed once a period', async () => {
     const { run, folder } = stage();
     const bin = programs(folder);
-    // The driver loads the machines that run when it is opened; which of these run still, it asks each time.
+    // The driver loads the running machines when it is opened, and then asks at each call which of them still run.
     const machine = path.join(folder, 'a.vmx');
     writeFileSync(path.join(folder, 'vmware.log'), '2026-11-26| vmx| Log for VMware Player pid=4242 version=16.2.3\n');
     writeFileSync(machine, vmx('a', '564d9bef-acd9-b4e0-c8f0-aea8b9103515'));
@@ -105,7 +105,7 @@ uuid.bios = "${uuid
     });
     await daemon.printed('Connected to VMware', 30_000);
     await until('the version is there', async () => (await valueOf(disk, 'host.product')) === 'VMware 16.2.3', 30_000);
-    // This driver knows no node information.
+    // This driver lacks virNodeGetInfo.
     expect(Number(await valueOf(disk, 'host.cpus'))).toBeGreaterThan(0);
     await until('the machine is on the disk', async () => (await domainsOn(disk)).size === 1, 30_000);
     expect(await valueOf(disk, 'vcpu.current', [...(await domainsOn(disk))][0])).toBe('2');

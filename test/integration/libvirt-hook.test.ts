@@ -42,8 +42,8 @@ const virsh = async (...args: readonly string[]): Promise<string> => {
 };
 
 /**
- * A libvirtd of its own, for which /etc/libvirt is a folder of this test: libvirt has no other place for hooks.
- * It does not run as root, because there is one system instance only.
+ * Starts a libvirtd for which /etc/libvirt is a folder of this test, because libvirt has no other place for hooks. It
+ * does not run as root, because there is only one system instance.
  */
 const startLibvirtd = async (): Promise<void> => {
   directory = mkdtempSync(path.join(tmpdir(), 'vhostmd-hooked-'));
@@ -59,7 +59,7 @@ const startLibvirtd = async (): Promise<void> => {
   mkdirSync(path.join(etc, 'hooks', 'qemu.d'), { recursive: true });
   const hook = path.join(etc, 'hooks', 'qemu.d', 'vhostmd');
   copyFileSync(HOOK, hook);
-  // libvirt passes no environment on to hooks.
+  // libvirt passes no environment to hooks.
   writeFileSync(hook, readFileSync(hook, 'utf8').replace('/run/vhostmd/UUID.disk}', `${disks}/UUID.disk}`));
   const env = {
     PATH: process.env['PATH'] ?? '',
@@ -87,14 +87,14 @@ afterAll(async () => {
     try {
       if (pid !== undefined) process.kill(pid, 'SIGKILL');
     } catch {
-      // It has ended.
+      // The process has ended.
     }
   }
   await new Promise((resolve) => setTimeout(resolve, 100));
   rmSync(directory, { recursive: true, force: true });
 });
 
-// A libvirtd that does not run as root gives no file to another user, and refuses the <seclabel> against that.
+// A libvirtd without root changes no owner of a file, and refuses the <seclabel> that would prevent it.
 const disk = (file: string): string =>
   `<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='${file}'/>` +
   `<target dev='vdb' bus='virtio'/><readonly/></disk>`;
@@ -102,7 +102,7 @@ const disk = (file: string): string =>
 /** Starts a transient domain with this disk. */
 const create = async (name: string, uuid: string, file: string, metadata = ''): Promise<void> => {
   const xml = path.join(directory, `${uuid}.xml`);
-  // A machine with a bus for disks.
+  // The machine `pc` has a bus for disks.
   const text = domainXml(name, disk(file), uuid)
     .replace("machine='microvm'", "machine='pc'")
     .replace('<memory', `${metadata}<memory`);
@@ -141,7 +141,7 @@ describe("libvirt's hook, called by libvirt", () => {
       domains,
     });
     snapshots.next(at(1, [{ uuid, name: 'x', id: 1, persistent: false }]));
-    // The file that QEMU has open.
+    // QEMU has this file open.
     await until('the disk is filled', () => readFileSync(file).includes('tick 1'));
     expect(statSync(file).ino).toBe(ino);
     await virsh('destroy', uuid);

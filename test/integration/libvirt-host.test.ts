@@ -19,7 +19,7 @@ describe.runIf(process.getuid?.() === 0)('The CPUs of the host', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it('CASE B1: are those of the tick when one goes offline and comes back', async () => {
-    // libvirtd sees files of this test in place of the kernel's, which say what the kernel's would say.
+    // libvirtd sees files of this test in place of the kernel's.
     const CPUS = '/sys/devices/system/cpu';
     const files = { all: path.join(folder, 'online'), one: path.join(folder, 'cpu1') };
     const online = (one: boolean): void => {

@@ -34,7 +34,7 @@ const opened = (pid: number): number =>
     }
   }).length;
 
-/** A domain whose number of CPUs can be changed as it runs. */
+/** Starts a domain whose number of CPUs can change while it runs; returns its UUID. */
 const create = async (name: string, uuid: string = randomUUID()): Promise<string> => {
   const { libvirtd, folder } = stage();
   const file = path.join(folder, `${uuid}.xml`);
@@ -50,7 +50,7 @@ const create = async (name: string, uuid: string = randomUUID()): Promise<string
 };
 
 const STATES = ['no state', 'running', 'idle', 'paused', 'in shutdown', 'shut off'];
-/** What `virsh dominfo` says, in the units of libvirt's API; CPU time in tenths of a second. */
+/** Returns the values of `virsh dominfo` in the units of libvirt's API; CPU time in seconds. */
 const dominfo = async (uuid: string) => {
   const text = await stage().libvirtd.virsh('dominfo', uuid);
   const field = (name: string): string => new RegExp(`^${name}: +(.*)$`, 'm').exec(text)?.[1] ?? '';
@@ -105,13 +105,13 @@ describe('What is known of a local domain without a call', () => {
       ['resume', uuid],
     ];
     for (const step of steps) {
-      // Removal of a CPU needs the guest's help, which this one does not give.
+      // Removing a CPU needs the guest's help, and this guest does not react.
       await libvirtd.virsh(...step).catch(() => '');
       await expectSame(connection, domain);
       await expectSame(connection, domain);
     }
     expect(opened(pid)).toBe(1);
-    // The next run: other process, same name and UUID.
+    // The next run has another process, the same name and the same UUID.
     await libvirtd.destroy(uuid);
     await create('a b)c', uuid);
     const next = await listed(connection, uuid);

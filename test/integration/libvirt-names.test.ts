@@ -9,7 +9,7 @@ import { PATIENCE } from '../support/patience.ts';
 
 const stage = libvirtStage();
 
-// Names that libvirt's QEMU driver takes. It refuses a slash, so what they inject works in the shell's folder.
+// libvirt's QEMU driver accepts these names. It refuses a slash, so an injected command works in the shell's folder.
 const hostile = (canary: string, uuidOfAnother: string): readonly string[] => [
   'plain-name_1.x',
   `$(${canary})`,
@@ -35,7 +35,7 @@ const hostile = (canary: string, uuidOfAnother: string): readonly string[] => [
   "]]><value><metric><!--'--> & %s\\n",
 ];
 
-// UUID is a token, so awk must not look for it by that word. (`virsh domuuid` alone takes no UUID for a domain.)
+// UUID is a token, so the awk script avoids the word. (Only `virsh domuuid` refuses a UUID as a domain.)
 const ACTIONS = {
   Bare: 'test "$(virsh -r CONNECT domid NAME)" = VMID && echo UUID',
   Double: `virsh -r CONNECT dominfo "NAME" | awk '/^U.ID/ {print $2}'`,
@@ -49,7 +49,7 @@ describe('Domains with hostile names', () => {
     'FAULTS 30: inject nothing into actions, and each gets the values of its own',
     async () => {
       const { libvirtd, folder, run } = stage();
-      // An injected command is the program "canary": it stands first in the PATH and leaves a trace.
+      // An injected command runs the program "canary", which is first in PATH and writes a trace.
       const trace = path.join(folder, 'trace');
       const bin = path.join(folder, 'bin');
       mkdirSync(bin);
@@ -62,9 +62,9 @@ describe('Domains with hostile names', () => {
         Object.entries(ACTIONS)
           .map(([name, command]) => action('vm', name, `PATH=${bin}:$PATH; ${command}`))
           .join('') +
-        // That it is found at all is shown by a host metric that calls it.
+        // This host metric runs "canary" on purpose, which shows that the test detects it.
         action('host', 'Control', `PATH=${bin}:$PATH; canary control; echo 1`) +
-        // The real name is for programs that can deal with it.
+        // Programs that accept any name get the real one.
         action('vm', 'RealName', `printf %s "$VHOSTMD_VM_NAME" >${names}/UUID; echo 1`);
       const { disk } = await run(metrics, { period: 60 });
       const created = new Map<string, string>([[first, 'victim']]);
@@ -89,7 +89,7 @@ describe('Domains with hostile names', () => {
   it('CASE B12: a program that looks up by name only finds a VM of any name by the environment, not by NAME', async () => {
     const { libvirtd, run } = stage();
     const uuid = await libvirtd.create('b\u00fcro 7');
-    // `domuuid` takes nothing but a name, as lookupByName of libvirt's bindings.
+    // `domuuid` accepts only names, like lookupByName of libvirt's bindings.
     const { disk } = await run(
       action('vm', 'ByName', 'virsh -r CONNECT domuuid NAME 2>/dev/null || echo none') +
         action('vm', 'ByEnvironment', 'virsh -r CONNECT domuuid "$VHOSTMD_VM_NAME"') +

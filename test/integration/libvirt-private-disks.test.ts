@@ -133,7 +133,7 @@ describe('Private disks', () => {
     await first.daemon.stop('SIGKILL');
     await libvirtd.destroy('goes');
     expect(await uuidsOn(diskOf(goes))).toContain(goes);
-    // As if it had gone long ago: young ones may be the hook's, for a VM that is about to start.
+    // An old disk: a young one may be the hook's, for a VM that is about to start.
     utimesSync(diskOf(goes), 0, 0);
     await run(METRICS, { globals });
     await gone(diskOf(goes));

@@ -9,7 +9,7 @@ import { action, counting, domainsOn, libvirtStage, linesOf, stat } from './libv
 
 const stage = libvirtStage();
 
-// With this period nothing happens at a tick but the first; "at once" is this much less, on a loaded machine too.
+// With this period only the first tick matters; "at once" is much less, even on a loaded machine.
 const LONG = 60;
 const AT_ONCE = 15_000;
 
@@ -25,7 +25,7 @@ describe('A daemon on real domains', () => {
     const { libvirtd, run } = stage();
     const uuids = [await libvirtd.create('a'), await libvirtd.create('b')];
     const { disk } = await run([stat('host', 'host.hostname', 'string'), ...SAP].join(''), { period: LONG });
-    // The daemon is ready when the first snapshot is published: there is nothing more to wait for.
+    // The daemon is ready when the first snapshot is published, so the test need not wait.
     expect(await domainsOn(disk)).toEqual(new Set(uuids));
     for (const uuid of uuids) {
       expect(await valueOf(disk, 'balloon.maximum', uuid)).toBe('16384');

@@ -22,7 +22,7 @@ describe('A host', () => {
       const uri = libvirtd.uri.replace('qemu+unix:///session', 'test+unix:///default');
       const metrics =
         stat('host', 'host.hostname', 'string') + stat('vm', 'balloon.current') + stat('vm', 'vcpu.current');
-      // The test driver keeps its domains for as long as it has a client.
+      // The test driver keeps its domains while it has a client, which is this daemon.
       const { daemon: first } = await run(metrics, { uri, period: 5 });
       const before = memoryOf(first.child.pid);
       const commands = Array.from({ length: DOMAINS }, (_, at) => {
@@ -30,7 +30,7 @@ describe('A host', () => {
         const text = `<domain type='test'><name>d${at}</name><uuid>${randomUUID()}</uuid><memory>1024</memory><vcpu>1</vcpu><os><type>hvm</type></os></domain>`;
         return { file, text };
       });
-      // One virsh for a hundred domains, whose files the next hundred use again.
+      // One virsh creates a hundred domains, and the next hundred reuse their files.
       for (let at = 0; at < DOMAINS; at += 100) {
         const some = commands.slice(at, at + 100);
         for (const { file, text } of some) writeFileSync(file, text);
@@ -41,10 +41,10 @@ describe('A host', () => {
       const shown = await readMetrics(disk);
       const uuids = shown.flatMap(({ uuid }) => (uuid === undefined ? [] : [uuid]));
       expect(shown[0]).toMatchObject({ context: 'host', name: 'host.hostname' });
-      // Whole VMs: two metrics each.
+      // Each VM is complete, with two metrics.
       expect(uuids.length).toBe(2 * new Set(uuids).size);
       expect(new Set(uuids).size).toBeGreaterThan(400);
-      // Some 12 KiB each, with what V8 keeps in reserve.
+      // Some 12 KiB for each VM, and the reserve of V8.
       for (const { child } of [first, daemon]) expect(memoryOf(child.pid) - before).toBeLessThan(200);
       const { mtimeMs } = statSync(disk);
       await until('the next update', () => statSync(disk).mtimeMs > mtimeMs, 30_000);

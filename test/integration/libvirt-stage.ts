@@ -7,25 +7,27 @@ import { afterAll, afterEach, beforeAll } from 'vitest';
 import { readMetrics, type RunningDaemon, type Scratch, scratch, startDaemon } from '../support/daemon.ts';
 import { type PrivateLibvirtd, startLibvirtd } from '../support/libvirtd.ts';
 
-/** A `<metric>` that the daemon reads by itself. */
+/** Returns a `<metric>` with a statistic. */
 export const stat = (context: 'host' | 'vm', name: string, type = 'uint64'): string =>
   `<metric type="${type}" context="${context}"><name>${name}</name><stat>${name}</stat></metric>`;
 
-/** A `<metric>` of a shell command. */
+/** Returns a `<metric>` with a shell command. */
 export const action = (context: 'host' | 'vm', name: string, command: string, attributes = ''): string =>
   `<metric type="string" context="${context}" ${attributes}><name>${name}</name><action><![CDATA[${command}]]></action></metric>`;
 
-/** A command that adds a line to a file at each run, and prints how many there are. */
+/** Returns a command that adds a line to a file, and prints the number of lines. */
 export const counting = (file: string, line = 'run'): string => `echo "${line}" >>${file}; wc -l <${file}`;
 
 export const linesOf = (file: string): readonly string[] =>
   existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : [];
 
-/** UUIDs of the domains on a disk. */
+/** Returns the UUIDs of the domains on a disk. */
 export const domainsOn = async (disk: string): Promise<ReadonlySet<string>> =>
   new Set((await readMetrics(disk)).flatMap(({ uuid }) => (uuid === undefined ? [] : [uuid])));
 
-/** When the metrics disk was written, by the log of `-v`: milliseconds since 1970, and how long each update took. */
+/**
+ * Returns the updates of the metrics disk in the log of `-v`: when, in ms since 1970, and how long each took, in ms.
+ */
 export const updatesOf = (daemon: RunningDaemon): readonly { readonly at: number; readonly took: number }[] =>
   [...daemon.output().matchAll(/^(\S+Z) debug .* bytes,? .*?([\d.]+) ms$/gm)].map(([, at = '', took = '']) => ({
     at: Date.parse(at),
@@ -34,14 +36,14 @@ export const updatesOf = (daemon: RunningDaemon): readonly { readonly at: number
 
 export interface Stage {
   readonly libvirtd: PrivateLibvirtd;
-  /** A folder for what actions leave behind. */
+  /** A folder for the files of actions. */
   readonly folder: string;
   /** Starts the daemon on the private libvirtd; it is stopped after the test. */
   readonly run: (
     metrics: string,
     options?: {
       readonly period?: number;
-      /** What stands in `<globals>` behind `<transport>vbd</transport>`. */
+      /** Content of `<globals>` after `<transport>vbd</transport>`. */
       readonly globals?: string;
       readonly uri?: string;
       readonly args?: readonly string[];
@@ -51,7 +53,10 @@ export interface Stage {
   ) => Promise<{ readonly daemon: RunningDaemon; readonly disk: string; readonly config: string }>;
 }
 
-/** A private libvirtd for the tests of a file; after each test its daemon is stopped and no domain is left, unless they are to be kept. */
+/**
+ * Provides a private libvirtd for the tests of a file. After each test it stops the daemon, and destroys all domains
+ * unless `keepDomains`.
+ */
 export const libvirtStage = ({ keepDomains = false } = {}): (() => Stage) => {
   let libvirtd: PrivateLibvirtd | undefined;
   let folder = '';
@@ -65,7 +70,7 @@ export const libvirtStage = ({ keepDomains = false } = {}): (() => Stage) => {
     if (keepDomains) return;
     const running = (await libvirtd?.virsh('list', '--uuid')) ?? '';
     const uuids = running.split('\n').filter(Boolean);
-    // Where the first process of the machine takes its time to bury QEMU, each takes 2 s.
+    // In parallel: each takes 2 s if the machine's first process is slow to reap QEMU.
     await Promise.all(uuids.map(async (uuid) => await libvirtd?.destroy(uuid)));
   });
   afterAll(async () => {

@@ -14,7 +14,7 @@ const stage = libvirtStage();
 
 const COALESCE = 50;
 
-// The test driver inside libvirtd starts a make-believe domain in a millisecond; all clients see the same.
+// libvirtd's test driver starts a simulated domain in a millisecond; all its clients see the same domains.
 const testUri = (uri: string): string => uri.replace('qemu+unix:///session', 'test+unix:///default');
 
 interface TestDomain {
@@ -36,7 +36,7 @@ const testDomains = (folder: string, count: number): readonly TestDomain[] => {
   });
 };
 
-// One virsh for many commands: thousands a second.
+// One virsh runs thousands of commands a second.
 const virshBatch = async (uri: string, commands: readonly string[]): Promise<void> => {
   const virsh = spawn('virsh', ['-q', '-c', uri], { stdio: ['pipe', 'ignore', 'ignore'] });
   virsh.stdin.end(`${commands.join('\n')}\n`);
@@ -97,7 +97,7 @@ describe('A storm of starts and stops', () => {
     const took = performance.now() - start;
     await sleep(500);
     expect(await domainsOn(disk)).toEqual(before);
-    // A window may close between the start and the stop of one of them.
+    // A window may close between the start and the stop of a domain.
     const seen = linesOf(runs).length - ran;
     expect(seen).toBeLessThanOrEqual(took / COALESCE + 2);
     expect(seen).toBeLessThan(domains.length / 3);

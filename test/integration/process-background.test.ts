@@ -157,7 +157,7 @@ describe('a start in the background', () => {
   });
 
   it.each(['SIGINT', 'SIGTERM'] as const)('that is interrupted (%s) leaves no daemon behind', async (signal) => {
-    // The first snapshot waits for the action, so that there is time to interrupt.
+    // The first snapshot waits for the action, which leaves time for the signal.
     const { args, pid, pidFile } = place(action('Slow', 'sleep 20'), { period: 30 });
     const starting = spawn(process.execPath, [PROGRAM, ...args], { stdio: 'ignore' });
     const ended = once(starting, 'exit') as Promise<[number | null]>;

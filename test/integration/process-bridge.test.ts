@@ -14,7 +14,7 @@ const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));
 let folder = '';
 let files: Scratch;
 
-// The program as on a machine for which koffi has no binary: all of its modules, without the packages of binaries.
+// A copy of the program as on a machine for which koffi has no binary.
 beforeAll(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-bridge-'));
   const modules = path.join(folder, 'node_modules');

@@ -13,7 +13,7 @@ import { alive, listeningPorts } from '../support/processes.ts';
 import { stage } from './process-stage.ts';
 
 const { place, start } = stage();
-// A port of its own for each: where 9229 is taken already a debugger does not open.
+// Another port for each process: if 9229 is taken, no debugger opens.
 const ANY_PORT = { NODE_OPTIONS: '--inspect-port=0' };
 const WARNING = "Node's debugger was open";
 
@@ -22,7 +22,7 @@ afterEach(() => {
   for (const child of left.splice(0)) child.kill('SIGKILL');
 });
 
-/** Starts `node ARGS`; all that it prints. */
+/** Starts `node ARGS` and collects its output. */
 const node = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -76,7 +76,7 @@ describe('CASE D1: SIGUSR1', () => {
       const { child } = daemon;
       await sleep(delay);
       for (let count = 0; count < 3; count += 1) child.kill('SIGUSR1');
-      // Before Node has set up its own handler the signal ends the process, as it does by default.
+      // Before Node has installed its handler, the signal ends the process, as by default.
       await until(
         'the daemon is ready or has ended',
         () => child.signalCode !== null || daemon.output().includes('Ready: '),
@@ -85,7 +85,7 @@ describe('CASE D1: SIGUSR1', () => {
       if (child.signalCode === null) {
         survived += 1;
         await until('no port is open', () => listeningPorts(child.pid).length === 0);
-        // Node tells where its debugger listens: whatever was opened was closed.
+        // Node prints where its debugger listens; each opened debugger was closed.
         if (daemon.output().includes('Debugger listening')) expect(daemon.output()).toContain(WARNING);
         await daemon.stop('SIGKILL');
       } else expect(child.signalCode).toBe('SIGUSR1');
@@ -97,7 +97,7 @@ describe('CASE D1: SIGUSR1', () => {
     const { config } = place(HOST);
     const daemon = await startDaemon([...TEST_URI, '-f', config], {
       ready: false,
-      // As Node does at the signal, but after our first look.
+      // Opens the debugger as Node does at the signal, but after vhostmd's first check.
       env: {
         NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent("setTimeout(()=>import('node:inspector').then((i)=>i.open(0)),50)")}`,
       },
@@ -172,7 +172,7 @@ describe('CASE D1: a debugger that is open at the start', () => {
 
   it('CASE D1: ends the process if whoever is connected does not let go', async () => {
     const { config } = place(HOST);
-    // Time to connect before vhostmd begins.
+    // Leaves time to connect before vhostmd begins.
     const wait = `data:text/javascript,await new Promise((done) => setTimeout(done, 1500))`;
     const { child, output } = node([
       '--inspect=127.0.0.1:0',

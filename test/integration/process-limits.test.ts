@@ -12,7 +12,7 @@ import { stage } from './process-stage.ts';
 
 const { place, start } = stage();
 
-// A user of Debian's whom nobody uses: the limit counts all processes of a user.
+// An unused user of Debian's: the limit counts all processes of a user.
 const USER = 'games';
 
 const servers: Server[] = [];
@@ -22,7 +22,7 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map(async (server) => await new Promise((resolve) => server.close(resolve))));
 });
 
-/** The test driver of libvirt with so many running domains, the same ones at each connection. */
+/** Returns the URI of libvirt's test driver with that many running domains, the same at each connection. */
 const driverWith = (directory: string, count: number): string => {
   const uuidOf = (id: number): string => `00000000-0000-4000-8000-${String(id).padStart(12, '0')}`;
   const domain = (id: number): string =>
@@ -33,7 +33,9 @@ const driverWith = (directory: string, count: number): string => {
   return `test://${file}`;
 };
 
-/** Listens as QEMU does for that many domains, in the layout of libvirt; how many are connected. */
+/**
+ * Listens in QEMU's place for that many domains, in libvirt's layout; returns a function that counts the connections.
+ */
 const listenFor = async (folder: string, count: number): Promise<() => number> => {
   for (let id = 1; id <= count; id += 1) {
     const own = path.join(folder, `${id}-vm${id}`);
@@ -62,7 +64,7 @@ describe('Limits', () => {
     );
     writeFileSync(config, text);
     const daemon = await start(['-v', '-f', config, '-c', driverWith(directory, CHANNELS)]);
-    // From outside: Node raises its own limit as far as it may.
+    // From outside, because Node raises its own limit to the maximum.
     execFileSync('prlimit', ['--pid', String(daemon.child.pid), '--nofile=64:4096']);
     const connected = await listenFor(path.join(directory, 'channels'), CHANNELS);
     const said = (line: RegExp): number => [...daemon.output().matchAll(line)].length;
@@ -102,7 +104,7 @@ describe('Limits', () => {
   it('FAULTS 9: 10,000 metrics are all published, and their actions run a few at a time', async () => {
     const { directory, disk, config } = place('', { sizeKiB: 4096, period: 20 });
     const running = path.join(directory, 'running');
-    // Each tells how many of its kind run beside it. Equal texts would run once.
+    // Each action prints how many actions run at this moment. Equal commands would run only once.
     const command = `mkdir ${running}.$$; sleep 0.02; ls -d ${running}.* | wc -l; rmdir ${running}.$$`;
     const actions = Array.from({ length: 200 }, (_, at) => action(`A${at}`, `: ${at}; ${command}`));
     const stats = Array.from(
@@ -127,7 +129,7 @@ describe('Limits', () => {
     'FAULTS 26: an action that forks without end hurts nobody else for long: others fail while no process can be made, and come back',
     async () => {
       const marker = `9${String(process.pid).padStart(6, '0')}`;
-      // Some hundred processes at its worst: the limit of the user is what stops it.
+      // The limit of the user stops it after some hundred processes.
       const bomb = `i=0; while [ $i -lt 400 ]; do sleep ${marker} & i=$((i+1)); done; wait`;
       const { directory, disk, config } = place(
         action('Good', 'echo good') +
@@ -140,7 +142,7 @@ describe('Limits', () => {
       chmodSync(directory, 0o755);
       const daemon = await start([...TEST_URI, '-f', config, '-u', USER]);
       await until('the first value', async () => (await valueOf(disk, 'Good')) === 'good');
-      // With its own threads the daemon has some 30 of these.
+      // The daemon's own threads use about 30 of these.
       const same = [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'];
       execFileSync('setpriv', [...same, 'prlimit', '--pid', String(daemon.child.pid), '--nproc=60:60']);
       writeFileSync(path.join(directory, 'armed'), '');

@@ -23,7 +23,7 @@ import { PATIENCE } from '../support/patience.ts';
 
 const NOBODY = 65_534;
 const QEMU = 64_055;
-/** No user of this machine. */
+/** No user of this machine has this id. */
 const SOMEONE = 43_210;
 /** The domain of libvirt's test driver. */
 const UUID = '6695eb01-f6a4-8304-79aa-97f2502e193f';
@@ -44,7 +44,7 @@ const linesWith = (daemon: RunningDaemon, text: string): readonly string[] =>
     .output()
     .split('\n')
     .filter((line) => line.includes(text));
-/** Runs the daemon as nobody from the beginning, without any right of root's. */
+/** Runs the daemon as nobody from the start, without root's rights. */
 const asNobody = (config: string): { readonly code: number | null; readonly output: string } => {
   const drop = ['--reuid', String(NOBODY), '--regid', String(NOBODY), '--clear-groups'];
   const args = [...drop, process.execPath, PROGRAM, '-d', ...TEST_URI, '-f', config];
@@ -59,7 +59,7 @@ const asNobody = (config: string): { readonly code: number | null; readonly outp
   }
 };
 
-// Only root can give files away.
+// Only root can change the owner of files.
 describe.runIf(process.getuid?.() === 0)("a disk that is another user's", () => {
   it.each([
     ["QEMU's user", QEMU, QEMU, 0o644],
@@ -69,7 +69,7 @@ describe.runIf(process.getuid?.() === 0)("a disk that is another user's", () => 
   ])('CASE A1: a daemon of root takes back the shared disk of %s, with one notice', async (_, uid, gid, mode) => {
     const { config, disk } = place(HOST);
     const first = await start([...TEST_URI, '-f', config]);
-    // No end that tidies up.
+    // SIGKILL, so that the daemon cannot clean up.
     await first.stop('SIGKILL');
     const { ino } = statSync(disk);
     chownSync(disk, uid, gid);
@@ -195,7 +195,7 @@ describe.runIf(process.getuid?.() === 0)("a disk that is another user's", () => 
     expect(none.output).toContain(
       `may not write to ${directory}, which belongs to user 0 (root). Run as root: ${command}`,
     );
-    // The command is true.
+    // Runs the command of the message.
     execFileSync('sh', ['-c', command]);
     const daemon = await start([...TEST_URI, '-f', config, '-u', 'nobody']);
     expect(linesWith(daemon, 'taken over')).toEqual([]);
@@ -264,7 +264,7 @@ describe('a disk whose folder is missing', () => {
     await start([...TEST_URI, '-f', made.config, '-u', 'nobody']);
     expect(statSync(path.dirname(disk))).toMatchObject({ uid: NOBODY, gid: NOBODY, mode: 0o40755 });
     expect(statSync(disk)).toMatchObject({ uid: NOBODY, mode: 0o100644 });
-    // It can be made anew without root.
+    // The daemon can create it again without root.
     rmSync(disk);
     await until('the new disk', () => existsSync(disk));
   });

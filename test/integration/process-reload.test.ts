@@ -18,7 +18,7 @@ const has = async (disk: string, name: string): Promise<boolean> =>
   existsSync(disk) && (await readMetrics(disk)).some((metric) => metric.name === name);
 const times = (daemon: RunningDaemon, text: string): number => daemon.output().split(text).length - 1;
 
-/** Descriptors of a daemon that are open on this file, and its inode. */
+/** Returns the daemon's descriptors that are open on this file. */
 const openOn = (daemon: RunningDaemon, file: string): readonly string[] => {
   const directory = `/proc/${daemon.child.pid}/fd`;
   return readdirSync(directory).filter((fd) => {
@@ -115,9 +115,9 @@ describe('a reload', () => {
     const before = descriptorsOf(daemon.child.pid);
     for (let round = 3; round < 9; round += 1) await reload(round);
     await new Promise((resolve) => setTimeout(resolve, 1000));
-    // In the middle of a tick some files of /proc are open.
+    // During a tick some files of /proc are open.
     await until('no descriptor is open that was not before', () => descriptorsOf(daemon.child.pid) <= before);
-    // One pipeline: a tick is one line.
+    // With one pipeline, a tick is one line.
     const lines = (): number => times(daemon, ' VM metrics of ');
     const start0 = lines();
     await new Promise((resolve) => setTimeout(resolve, 3000));
@@ -131,7 +131,7 @@ describe('a reload', () => {
     const other = `${disk}2`;
     edit(config, (text) => text.replace(`<path>${disk}<`, `<path>${other}<`));
     daemon.child.kill('SIGHUP');
-    // Before, it may be found half made.
+    // Before this line the disk may be incomplete.
     await daemon.printed(`metrics disk: ${other}, `);
     await until('the new disk', async () => await has(other, 'HostName'));
     await until('the release of the old one', () => openOn(daemon, disk).length === 0);
@@ -177,7 +177,7 @@ describe('a reload', () => {
     edit(config, (text) => text.replace('<update_period>1<', '<update_period>3600<'));
     add(config, action('New', 'sleep 1.5; echo new'));
     daemon.child.kill('SIGHUP');
-    // The first snapshot of the new pipeline does not wait for a slow action for longer than 1 s; it comes after.
+    // The new pipeline's first snapshot waits 1 s at most for the slow action, whose value follows.
     await until('the new metric', async () => {
       expect(await has(disk, 'HostName')).toBe(true);
       return await has(disk, 'New');

@@ -2,7 +2,7 @@ import { afterEach } from 'vitest';
 
 import { type RunningDaemon, scratch, type Scratch, startDaemon } from '../support/daemon.ts';
 
-/** Makes configurations and daemons, and ends and removes them after each test of the file that calls it. */
+/** Makes configurations and daemons; after each test of a file it stops the daemons and removes the files. */
 export const stage = (): {
   readonly place: (...args: Parameters<typeof scratch>) => Scratch;
   readonly start: (...args: Parameters<typeof startDaemon>) => Promise<RunningDaemon>;

@@ -13,7 +13,7 @@ import { PATIENCE } from '../support/patience.ts';
 
 const { place, start } = stage();
 
-/** The descendants of one daemon's actions, by a word in their command lines. */
+/** Returns the pids of an action's descendants, which have this word in their command lines. */
 const marked = (word: string): readonly number[] => processesWith('cmdline', word);
 
 const MEANINGLESS = ['SIGALRM', 'SIGVTALRM', 'SIGPROF', 'SIGUSR2', 'SIGIO', 'SIGSTKFLT', 'SIGPIPE'] as const;
@@ -164,7 +164,7 @@ describe('a stop', () => {
     const { code, ms } = await daemon.stop();
     expect(code).toBe(0);
     expect(ms).toBeLessThan(2000 * PATIENCE);
-    // What is killed at the very end takes a moment to be gone.
+    // A killed process takes a moment to end.
     await until('the end of all children', () => marked(`1000.${mark}`).length === 0, 500);
     expect(busy(disk)).toBe(0);
   });
@@ -194,7 +194,7 @@ describe('a stop', () => {
     const { disk, config } = place(HOST + many, { sizeKiB: 1024 });
     for (let round = 0; round < 6; round += 1) {
       const daemon = await start([...TEST_URI, '-f', config]);
-      // Somewhere around the second tick's update.
+      // At about the second tick's update.
       await new Promise((resolve) => setTimeout(resolve, 960 + round * 25));
       expect((await daemon.stop()).code).toBe(0);
       expect(busy(disk)).toBe(0);

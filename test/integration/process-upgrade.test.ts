@@ -19,7 +19,7 @@ afterEach(() => {
   for (const undo of left.splice(0).reverse()) undo();
 });
 
-// A daemon of an installation of its own, which `leave` takes away; it starts without some files.
+// Starts a daemon from its own installation, without some files; `leave` removes the installation.
 const installed = async (without?: RegExp) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-installed-'));
   left.push(() => rmSync(folder, { recursive: true, force: true }));
@@ -27,7 +27,7 @@ const installed = async (without?: RegExp) => {
   execFileSync('mkdir', [own]);
   for (const part of ['dist', 'package.json', 'node_modules']) {
     const from = `${ROOT}${part}`;
-    // Links, if the file system allows them, are made at once.
+    // Hard links are fast, but not every file system allows them.
     execFileSync('sh', ['-c', 'cp -al "$0" "$1" 2>/dev/null || cp -a "$0" "$1"', from, `${own}/`]);
   }
   for (const file of readdirSync(path.join(own, 'dist/parts')))
@@ -81,7 +81,7 @@ describe('CASE F4: a daemon that runs needs no file of its installation', () => 
       );
       await until('the action', async () => (await valueOf(disk, 'Echo')) === 'here', PATIENCE);
       await until('the page', async () => (await page(socket)).includes('vhostmd_'), PATIENCE);
-      // What Node needs for somebody else's module may be gone: then the reload is refused.
+      // Files that Node needs for an external module may be missing, so the reload is refused.
       const module = path.join(directory, 'sink.mjs');
       writeFileSync(module, 'import { defineSink } from "vhostmd";\nexport default defineSink({});\n');
       reload(HOST, `<sink module="${module}"/>`);
@@ -125,7 +125,7 @@ describe('CASE F4: a daemon that runs needs no file of its installation', () => 
       const { child, disk, output, ended, reload } = await installed();
       const limit = (count: number): void =>
         void execFileSync('prlimit', ['--pid', String(child.pid), `--nofile=${count}:4096`]);
-      // All below are in use.
+      // All descriptors below the limit are in use.
       limit(4);
       reload(HOST + action('Echo', 'echo here'));
       await until('the refusal', () => output().includes('Not reloaded'), PATIENCE);

@@ -11,7 +11,7 @@ import { PATIENCE } from '../support/patience.ts';
 
 const NOBODY = 65534;
 const { place: placeAnywhere, start } = stage();
-/** A configuration whose disk is in a directory of nobody's. */
+/** Returns a configuration whose disk is in a directory of the user nobody. */
 const place = (metrics: string): Scratch & { readonly owned: string } => {
   const made = placeAnywhere(metrics);
   const owned = path.join(made.directory, 'owned');
@@ -45,7 +45,7 @@ describe('--user', () => {
   });
 });
 
-// What only root can do, and so try.
+// Only root can do this.
 describe.runIf(process.getuid?.() === 0)('--user nobody, started by root', () => {
   it.each(['nobody', String(NOBODY)])('has that user and its groups only, the actions too (%s)', async (user) => {
     const { disk, config } = place(HOST + action('Id', 'id -u; :') + action('Groups', 'echo $(id -G)'));
@@ -107,14 +107,14 @@ describe.runIf(process.getuid?.() === 0)('--user nobody, started by root', () =>
   });
 });
 
-// Accounts that this machine does not have, in a mount namespace of their own.
+// Accounts that this machine lacks, in a separate mount namespace.
 describe.runIf(process.getuid?.() === 0)('--user, and the groups of that user', () => {
   const ACCOUNTS = [
     'toor:x:0:1:root by another name:/:/bin/sh',
     'zerogroup:x:43211:0::/:/bin/sh',
     'member:x:43212:43212::/:/bin/sh',
   ];
-  /** The command that runs the daemon where these accounts exist. */
+  /** Returns the arguments of unshare(1) that run the daemon with these accounts. */
   const withAccounts = (args: readonly string[], { directory }: Scratch): readonly string[] => {
     const file = (name: string, text: string): string => {
       const made = path.join(directory, name);

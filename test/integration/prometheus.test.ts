@@ -33,7 +33,7 @@ interface Found {
   readonly value: readonly [number, string];
 }
 
-/** Debian's Prometheus, scraping a port every second. */
+/** Starts Debian's Prometheus, which scrapes a port every second. */
 const startPrometheus = async (target: number) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-prometheus-'));
   const config = path.join(folder, 'prometheus.yml');
@@ -124,7 +124,7 @@ describe('Prometheus', () => {
     const uuid = await libvirtd.create('short-lived');
     await run(VM + action('host', 'Ran', `echo x >>${ran}; wc -l <${ran}`), { globals: sinkAt(port), period: 3600 });
     const page = async (): Promise<string> => (await scrape({ kind: 'tcp', host: '127.0.0.1', port })).body;
-    // The daemon is ready before this sink listens, and a slow action is published when it has ended.
+    // The daemon is ready before this sink listens, and before the slow action ends.
     const isWhole = (body: string): boolean => ['short-lived', '_ran_info'].every((text) => body.includes(text));
     await until('the first page', async () => await page().then(isWhole, () => false));
     for (let count = 0; count < 50; count += 1) await page();

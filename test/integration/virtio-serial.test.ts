@@ -20,7 +20,7 @@ afterEach(() => {
   for (const undo of left.splice(0)) undo();
 });
 
-/** What libvirt knows of a running domain with a channel. */
+/** Returns libvirt's facts of a running domain with a channel. */
 const known = async (uuid: string): Promise<KnownDomain & { readonly channel: string }> => {
   const { virsh } = stage().libvirtd;
   const xml = await virsh('dumpxml', uuid);
@@ -56,11 +56,11 @@ const startSink = (options: Partial<VirtioSerialOptions> = {}) => {
     stop: (): void => subscription.unsubscribe(),
   };
 };
-/** How many ends of the socket of that path there are which are connected. */
+/** Returns the number of connected ends of the socket at that path. */
 const connections = (socket: string): number =>
   execFileSync('cat', ['/proc/net/unix'], { encoding: 'utf8' })
     .split('\n')
-    // Flags 0 and state 3: a connection; the socket that listens has flags.
+    // Flags 0 and state 3 mean a connected end; a listening socket has flags.
     .filter((line) => line.endsWith(` ${socket}`) && / 00000000 0001 03 /.test(line)).length;
 
 describe('the virtio-serial sink and QEMU', () => {
@@ -70,7 +70,7 @@ describe('the virtio-serial sink and QEMU', () => {
       ['one', 'two of 2'].map(async (name) => await known(await libvirtd.create(name, { devices: CHANNEL }))),
     );
     if (one === undefined || two === undefined) throw new Error('two domains');
-    // What QEMU closes has no message for ten first waits, in which this test must have taken its domain away.
+    // The sink warns of a closed channel only after ten first waits; the test removes the domain before.
     const sink = startSink({ backoff: { first: 1000 * PATIENCE, most: 10_000 * PATIENCE } });
     expect([connections(one.channel), connections(two.channel)]).toEqual([0, 0]);
     sink.publish([one, two]);
@@ -78,7 +78,7 @@ describe('the virtio-serial sink and QEMU', () => {
       () => expect([connections(one.channel), connections(two.channel)]).toEqual([1, 1]),
       5000 * PATIENCE,
     );
-    // The kernel knows of a connection before its two ends do.
+    // The kernel lists a connection before both ends have noticed it.
     await vi.waitFor(() => {
       sink.publish([one, two]);
       expect(sink.said('written').at(-1)).toBe('2 channels connected, 0 not');

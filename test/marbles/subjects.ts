@@ -7,7 +7,7 @@ import { snapshotSubject } from './subjects/snapshot.ts';
 import { switchMapWhenReadySubject } from './subjects/switch-when-ready.ts';
 import { tickSubject } from './subjects/tick.ts';
 
-/** What may stand behind `>` in a marble file. */
+/** The names that may follow `>` in a marble file. */
 export const subjects: Subjects = {
   inventory: inventorySubject,
   exhaustMapLatest: exhaustMapLatestSubject,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { hedge } from '../../src/rx/hedge.ts';
 
-/** One dash is 1 ms; the other one is asked after 3 ms. */
+/** Runs hedge with a dash of 1 ms; it asks `other` after 3 ms. */
 const run = (first: string, other: string, expected: string): void => {
   const scheduler = new TestScheduler((actual, wanted) => expect(actual).toEqual(wanted));
   scheduler.run(({ cold, expectObservable }) => {

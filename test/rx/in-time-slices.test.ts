@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { inTimeSlices$ } from '../../src/rx/in-time-slices.ts';
 
-/** What happens while items are worked on, each for so many milliseconds, and another task waits for its turn. */
+/** Returns what happens in order, while items take these milliseconds each and another task waits. */
 const happens = (...durations: readonly number[]): readonly string[] => {
   const scheduler = new VirtualTimeScheduler();
   const seen: string[] = [];

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import { mergeByKey } from '../../src/rx/merge-by-key.ts';
 
-/** Everything that happens to the inner observables of lists such as `a b`. */
+/** Returns what happens to the inner observables of lists such as `a b`, in order. */
 const happens = (...lists: readonly string[]): readonly string[] => {
   const seen: string[] = [];
   const list$ = new Subject<readonly string[]>();

@@ -14,7 +14,7 @@ type Name = keyof typeof CHANGES;
 type At = readonly [seconds: number, name: Name];
 type Passed = readonly [seconds: number, name: Name, missed?: number];
 
-/** What passes of changes at those seconds, until the source is left. */
+/** Returns the emitted changes, with their seconds, until the source is unsubscribed at `end`. */
 const passed = (changes: readonly At[], end = 10_000): readonly Passed[] => {
   const seen: Passed[] = [];
   const scheduler = new TestScheduler(() => undefined);
@@ -46,7 +46,7 @@ describe('paced changes', () => {
     expect(passed(turns)).toEqual([
       [0, 'failed'],
       [7, 'works'],
-      // At second 67 it works, as it did when that passed.
+      // At second 67 the state is as last emitted.
       [127, 'failed', 16],
       [247, 'works', 16],
     ]);

@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 
 import { type RetryOptions, retryWithBackoff, waitOf } from '../../src/rx/retry-with-backoff.ts';
 
-/** The n-th try is the n-th of `tries`, and the last again and again. One dash is 1 ms; `end` is when it is unsubscribed. */
+/**
+ * The n-th try is the n-th of `tries`, all later ones are the last. One dash is 1 ms; `end` is when it is unsubscribed.
+ */
 const run = (
   tries: readonly string[],
   options: Omit<RetryOptions<string, string>, 'scheduler'>,

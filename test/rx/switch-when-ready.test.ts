@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import { switchMapWhenReady } from '../../src/rx/switch-when-ready.ts';
 
-/** Runs `value$` through switchMapWhenReady; each letter stands for the inner observable of that name. */
+/** Runs `value$` through switchMapWhenReady; each letter is the name of an inner observable. */
 const run = (
   value: string,
   inner: Readonly<Record<string, string>>,

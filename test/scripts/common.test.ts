@@ -13,7 +13,7 @@ import { until } from '../support/daemon.ts';
 const COMMON = fileURLToPath(new URL('../../scripts/common.sh', import.meta.url));
 const run = promisify(execFile);
 
-// common.sh finds its folder by $0, as in the scripts that read it.
+// common.sh finds its folder by $0, which the scripts set.
 const SOURCED = '. "$0"; "$@"';
 
 let folder = '';
@@ -24,7 +24,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A state of apt and dpkg of its own: no sources, what is installed here, and so nothing to install. */
+/** Makes a separate state of apt and dpkg, without sources; returns the path of its configuration. */
 const scratchApt = (): string => {
   for (const name of ['state/lists/partial', 'cache/archives/partial', 'dpkg', 'etc'])
     mkdirSync(path.join(folder, name), { recursive: true });
@@ -39,7 +39,7 @@ const scratchApt = (): string => {
   return config;
 };
 
-/** Another program that has a lock, as apt takes it (fcntl(2); flock(1) takes another kind). */
+/** Starts another program that holds a lock, as apt locks (fcntl(2), which flock(1) does not use). */
 const holding = async (lock: string): Promise<ChildProcess> => {
   const program =
     'use Fcntl; open(my $f, ">>", $ARGV[0]) or die; my $l = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0); fcntl($f, F_SETLK, $l) or die; $| = 1; print "held"; sleep 600';
@@ -71,7 +71,7 @@ describe('CASE A8: packages are installed', () => {
       const holder = await holding(path.join(folder, lock));
       const seen = installing(config);
       await until(`it says that it waits: ${seen.text}`, () => seen.text.includes('waiting until it has finished'));
-      // It goes on waiting, and says so once.
+      // It still waits, and prints this once.
       await sleep(2500);
       expect(seen.code).toBeUndefined();
       expect(seen.text.split('waiting until it has finished')).toHaveLength(2);
@@ -95,7 +95,7 @@ describe('CASE A8: packages are installed', () => {
 });
 
 describe('CASE A5: libvirt is looked for', () => {
-  // Of an ordinary user on Debian: without /usr/sbin, where ldconfig is.
+  // The PATH of an ordinary user on Debian, without /usr/sbin, which has ldconfig.
   const env = { ...process.env, PATH: `${path.dirname(process.execPath)}:/usr/bin:/bin` };
 
   it('by loading it, which needs no program of root’s', async () => {

@@ -14,7 +14,7 @@ let folder = '';
 let own: Scratch;
 const children: ChildProcess[] = [];
 
-/** A clone that is built: nothing is installed or built in it, and this one stays as it is. */
+/** A copy of this clone, which is built: the test installs and builds nothing, and leaves this clone unchanged. */
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-start-'));
   own = scratch('<metric type="string" context="host"><name>Mine</name><stat>host.hostname</stat></metric>', {
@@ -34,11 +34,11 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** `npm start -- ARGUMENT...`, until it has published some snapshots, and then Ctrl-C. */
+/** Runs `npm start -- ARGUMENT...` until it has published some snapshots, then interrupts it; returns its output. */
 const started = async (...args: readonly string[]): Promise<string> => {
   const child = spawn('npm', ['start', '--silent', '--', ...args], {
     cwd: folder,
-    // No ldconfig, as for an ordinary user of Debian.
+    // Without ldconfig, as for an ordinary user of Debian.
     env: { ...process.env, TMPDIR: path.join(folder, 'temp'), PATH: `${path.dirname(process.execPath)}:/usr/bin:/bin` },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
@@ -85,7 +85,7 @@ describe('CASE E10: npm start', () => {
     const output = await started('--connect=test:///default', '-f', own.config);
     expect((await readMetrics(own.disk)).map(({ name }) => name)).toContain('Mine');
     expect(existsSync(path.join(sandbox(), 'disk'))).toBe(false);
-    // What has nothing to do is logged once, not for each snapshot.
+    // A sink without work is logged once, not for each snapshot.
     expect(perSnapshot(output).filter((sink) => sink === 'virtio-serial')).toHaveLength(1);
     expect(output).not.toContain(`dump ${sandbox()}`);
   });

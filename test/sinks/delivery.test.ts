@@ -22,11 +22,11 @@ const values = {
 } as const;
 const written = (of1: Snapshot): SinkReport => ({ kind: 'written', snapshot: of1, message: '' });
 
-/** The report of a write, so many frames later. */
+/** Returns a write that reports after that many frames. */
 const later = (test: TestScheduler, frames: number) => (value: Snapshot) =>
   test.createColdObservable<SinkReport>(`${'-'.repeat(frames)}(a|)`, { a: written(value) });
 
-/** An opener whose attempts have the given results, the last for ever. */
+/** Returns an opener whose attempts have these results; all further attempts have the last. */
 const attempts = (...results: readonly Opener[]): Opener => {
   let attempt = 0;
   return new Observable((subscriber) =>

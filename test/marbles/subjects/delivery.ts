@@ -6,7 +6,9 @@ import { deliverLatest } from '../../../src/sinks/delivery.ts';
 import type { SinkReport, Writer } from '../../../src/sinks/sink.ts';
 import type { Stage } from '../../../src/testing/marbles/stage.ts';
 
-/** `> exhaustMapLatest`: from `values` to `done`; what one `writes` run emits stands for the value that it was started with. */
+/**
+ * `> exhaustMapLatest`: from `values` to `done`; a value of a `writes` run is shown as the value that started the run.
+ */
 export const exhaustMapLatestSubject = (on: Stage): Observable<unknown> => {
   const value$ = on.input$('values', String);
   const done$ = value$.pipe(exhaustMapLatest((value) => on.run$('writes', String).pipe(map(() => value))));
@@ -30,7 +32,7 @@ const show = (report: SinkReport): string => {
 
 /**
  * `> sinks`: every `sink NAME = ..` gets `snapshots` and reports on `NAME`. It opens and writes at once (`instant`), or
- * as `opens of NAME` and `writes of NAME` say (`opens`, `writes`, `opens writes`). `backoff = first most`, in ms.
+ * as in `opens of NAME` and `writes of NAME` (`opens`, `writes`, `opens writes`). `backoff = first most`, in ms.
  */
 export const sinksSubject = (on: Stage): Observable<unknown> => {
   const snapshot$ = on.input$('snapshots', snapshotOf);

@@ -1,6 +1,6 @@
 import type { Domain, DomainEvent, KnownDomain } from '../../../src/model/metric.ts';
 
-// A VM is a letter, its uuid, with libvirt's id behind it: b7; without one the id is its place in the alphabet.
+// A VM is a letter, its uuid, and its id: b7. Without an id it is the letter's place in the alphabet.
 const domainOf = (text: string): Domain => {
   const [, uuid = '', id = ''] = /^([a-z])(\d*)$/.exec(text) ?? [];
   if (uuid === '') throw new Error(`expected a VM like a or a7, found: ${text}`);
@@ -8,7 +8,7 @@ const domainOf = (text: string): Domain => {
 };
 
 /**
- * `sync a b` or, with the defined ones, `sync a b + a c`; `start a`, `resume a`, `pause a`, `stop a`, `define a`,
+ * `sync a b`, or with the defined domains `sync a b + a c`; `start a`, `resume a`, `pause a`, `stop a`, `define a`,
  * `undefine a`, `channel a x` (its socket is x), `channel a` (it has none), `lost`.
  */
 export const domainEventOf = (text: string): DomainEvent => {
@@ -32,7 +32,7 @@ export const domainEventOf = (text: string): DomainEvent => {
   throw new Error(`unknown event of a domain: ${text}`);
 };
 
-/** `a` runs and is transient, `a*` runs and is defined, `(a)` is only defined, `a=x` has the channel x, `a=-` has none. */
+/** `a` runs and is transient, `a*` runs and is defined, `(a)` is only defined, `a=x` has channel x, `a=-` has none. */
 export const showKnown = (known: readonly KnownDomain[] | undefined): string =>
   known === undefined
     ? 'unknown'

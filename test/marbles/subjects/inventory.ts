@@ -9,7 +9,7 @@ const show = ({ connected, domains }: Inventory): string => {
   return `${connected ? '' : 'away: '}${names === '' ? 'none' : names}`;
 };
 
-/** `> inventory`: from `domains` to `inventory`, its letters `a b`, `none` or `away: a b`. */
+/** `> inventory`: from `domains` to `inventory`, shown as letters `a b`, `none` or `away: a b`. */
 export const inventorySubject = (on: Stage): Observable<unknown> =>
   on.watch$('inventory', inventory$(on.input$('domains', domainEventOf), NEVER, on.scheduler), ({ inventory }) =>
     show(inventory),

@@ -5,8 +5,8 @@ import { retryWithBackoff } from '../../../src/rx/retry-with-backoff.ts';
 import type { Stage } from '../../../src/testing/marbles/stage.ts';
 
 /**
- * `> retryWithBackoff`: each of `tries` is a run; what they emit, and each failure, comes out on `values`.
- * `backoff = first most` and `stable` in ms; `well` is the value after which all is well.
+ * `> retryWithBackoff`: each of `tries` is a run; its values and its failure are on `values`. `backoff = first most`
+ * and `stable` in ms; the value `well` resets the waits.
  */
 export const retryWithBackoffSubject = (on: Stage): Observable<unknown> => {
   const [first = 1000, most = 30_000] = (on.parameter('backoff') ?? '').split(' ').map(Number);

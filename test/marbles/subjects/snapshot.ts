@@ -8,8 +8,8 @@ import { domainEventOf, showKnown } from './domains.ts';
 
 const PLACE = { file: 'marbles', line: 1, column: 1 };
 
-// `action`, `stat`, `libvirt` (a statistic that comes from there), or `counter`: an action that at once gives the number
-// of its run; and `every 3` ticks.
+// A metric is an `action`, a `stat`, `libvirt` (a statistic from libvirt), or a `counter`: an action whose value is the
+// number of its run, at once. `every 3` gives its period in ticks.
 const metricsOf = (on: Stage, period: number) => {
   const counters = new Set<string>();
   const fromLibvirt = new Set<MetricDefinition>();
@@ -58,8 +58,9 @@ const show = ({ host, domainMetrics, missing, late = [], domains }: Snapshot, kn
 
 /**
  * `> snapshot`: the whole pipeline, from `domains` to `snapshot`, with the real ticks (shown as `tick`). Metrics are
- * parameters (`host load = action`, `vm cpu = stat`); their runs are streams (`runs of load`, `runs of a.cpu`).
- * The first snapshot waits for its last value for `start` ms. With `domains = shown` snapshots end with what they say of the known domains: `load=1 | a* (b)`.
+ * parameters (`host load = action`, `vm cpu = stat`); their runs are streams (`runs of load`, `runs of a.cpu`). The
+ * first snapshot waits `start` ms at most. With `domains = shown` a snapshot ends with its known domains: `load=1 | a*
+ * (b)`.
  */
 export const snapshotSubject = (on: Stage): Observable<unknown> => {
   const period = Number(on.parameter('period'));
@@ -67,7 +68,7 @@ export const snapshotSubject = (on: Stage): Observable<unknown> => {
   const counted = new Map<string, number>();
   const run$ = (metric: MetricDefinition, domain?: Domain): Observable<Outcome> =>
     on.run$(`runs of ${targetOf(metric, domain)}`, outcomeOf(metric));
-  // So that a stream without a run says that there is none.
+  // Draws a stream without runs, too.
   for (const [title, name] of on.titles(/^runs of (?:[a-z]\.)?(\w+)$/)) {
     const metric = metrics.find((candidate) => candidate.name === name);
     if (metric !== undefined) on.run$(title, outcomeOf(metric));

@@ -9,7 +9,7 @@ const number = (text: string | undefined, what: string): number => {
   return Number(text);
 };
 
-// As a busy or a stopped process has it: timers fire `late` ms late, and none while it sleeps.
+// The scheduler of a busy or stopped process: timers fire `late` ms late, and none between `from` and `to`.
 const hindered = (scheduler: SchedulerLike, late: number, from: number, to: number): SchedulerLike => ({
   now: () => scheduler.now(),
   schedule: (work, wait, state) => {
@@ -19,7 +19,7 @@ const hindered = (scheduler: SchedulerLike, late: number, from: number, to: numb
   },
 });
 
-// Sets the system's clock; in virtual time it stands still in between.
+// Sets the system's clock, which stands still between inputs in virtual time.
 const wallClock$ = (on: Stage): Observable<never> =>
   on
     .input$('wall clock', (text) => number(text, 'hours'))
@@ -29,7 +29,10 @@ const wallClock$ = (on: Stage): Observable<never> =>
       finalize(() => vi.useRealTimers()),
     );
 
-/** `> tick`: emits on `tick`; parameters `period`, `late` and `asleep = from to`, in ms; optional input `wall clock`, in hours. */
+/**
+ * `> tick`: emits on `tick`; parameters `period`, `late` and `asleep = from to`, in ms; optional input `wall clock`, in
+ * hours.
+ */
 export const tickSubject = (on: Stage): Observable<unknown> => {
   const late = number(on.parameter('late') ?? '0', 'late');
   const [from, to] = (on.parameter('asleep') ?? '0 0').split(' ');

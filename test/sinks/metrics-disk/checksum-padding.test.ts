@@ -38,7 +38,7 @@ describe('the unique sum', () => {
     for (let round = 0; round < 5000; round += 1) {
       const padding = sums.next(round % 3 === 0 ? 5000 : 5000 + round);
       expect(padding.front).not.toBe(before.front);
-      // A reader that is held up over some updates must not find the end that it began with.
+      // A reader that pauses over some updates must not find the same end again.
       expect(ends.slice(-1024)).not.toContain(`${padding.spaces} ${padding.tabs}`);
       ends.push(`${padding.spaces} ${padding.tabs}`);
       before = padding;

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-/** Compiles a module of src and all that it imports into a directory, for a process of its own; returns its path. */
+/** Compiles a module of src and its imports into a directory, for a separate process; returns the path. */
 export const compiled = (module: string, directory: string): string => {
   const root = resolve(import.meta.dirname, '../../..');
   symlinkSync(join(root, 'node_modules'), join(directory, 'node_modules'));

@@ -24,7 +24,7 @@ type At = Pick<Snapshot, 'cause' | 'tick' | 'at' | 'domains'>;
 const tick = (at: number, ...domains: readonly KnownDomain[]): At => ({ cause: 'tick', tick: at, at, domains });
 const after = (before: DiskSet, ...snapshots: readonly At[]): DiskSet =>
   snapshots.reduce((set, snapshot) => nextDiskSet(set, snapshot, diskOf), before);
-/** Name and role of each disk. */
+/** Returns name and role of each disk. */
 const roles = ({ entries }: DiskSet): readonly string[] =>
   [...entries.values()].map(({ name, role, goneAt }) => `${name} ${role}${role === 'gone' ? ` at ${goneAt}` : ''}`);
 

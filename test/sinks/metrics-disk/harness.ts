@@ -12,7 +12,7 @@ import { CHUNK, parseHeader, sumOf } from '../../../src/sinks/metrics-disk/forma
 import type { Pwrite } from '../../../src/sinks/metrics-disk/disk-writer.ts';
 import type { SinkReport } from '../../../src/sinks/sink.ts';
 
-/** A new directory below the one for temporary files; the second function removes all. */
+/** `make` creates a temporary directory, `removeAll` removes all of them. */
 export const directories = () => {
   const made: string[] = [];
   return {
@@ -27,7 +27,7 @@ export const directories = () => {
   };
 };
 
-/** Mounts a tmpfs for `work`; fails where that is not allowed, because then the fault cannot be tried. */
+/** Mounts a tmpfs for `work`; fails where mounting is not allowed, because the fault needs it. */
 export const withTmpfs = (parent: string, options: string, work: (directory: string) => void): void => {
   const directory = join(parent, 'mnt');
   mkdirSync(directory);
@@ -39,7 +39,7 @@ export const withTmpfs = (parent: string, options: string, work: (directory: str
   }
 };
 
-/** The verified document on a disk: fails if the header is not that of a whole document that nobody is writing. */
+/** Returns the verified document on a disk; throws if the header is not that of a complete document, or busy. */
 export const documentOn = (path: string): string => {
   const bytes = readFileSync(path);
   const { signature, busy, sum, length } = parseHeader(bytes);
@@ -52,11 +52,11 @@ export const documentOn = (path: string): string => {
   return bytes.toString('latin1', 16, 16 + length);
 };
 
-/** A document without the white space that makes its sum unique. */
+/** Returns a document without the white space that makes its sum unique. */
 export const plain = (xml: string): string =>
   xml.replace(/[ \t]*\n<\/metrics>\n$/, '\n</metrics>\n').replace(/^<metrics>[ \t]*\n/, '<metrics>\n');
 
-/** A running metrics disk, its reports, and what feeds it. */
+/** Starts a metrics disk, and collects its reports. */
 export const start = (options: Partial<MetricsDiskOptions> & { readonly path: string }) => {
   const snapshots = new Subject<Snapshot>();
   const reports: SinkReport[] = [];
@@ -76,7 +76,7 @@ export const start = (options: Partial<MetricsDiskOptions> & { readonly path: st
   };
 };
 
-/** A pwrite whose calls are kept, and fail as long as `fails` says so of their number, counted from 0. */
+/** A pwrite that records its calls, and fails if `fails` returns true for their number, counted from 0. */
 export const watchedPwrite = (fails: (call: number) => boolean = () => false) => {
   const calls: { readonly position: number; readonly bytes: Buffer }[] = [];
   const pwrite: Pwrite = (fd, bytes, offset, length, position) => {

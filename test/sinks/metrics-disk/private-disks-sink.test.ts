@@ -49,7 +49,7 @@ describeSinkContract('the private disks', (scheduler) => {
     backoff: { first: 10, most: 50 },
   });
   const domains = [known(1), known(2)];
-  // What all disks have in common, and no single one: the folder.
+  // Blocks all disks at once, by their folder.
   const block = () => {
     const [had, away] = [existsSync(folder), join(directory, 'away')];
     if (had) renameSync(folder, away);
@@ -235,7 +235,7 @@ describe('the private disks', () => {
   });
 
   it('give everything else of the process a turn, however many they are, and take the newest snapshot next', async () => {
-    // A clock of one millisecond per look at it: so every disk takes time.
+    // The clock advances by a millisecond each time it is read, so every disk takes time.
     let now = 0;
     const scheduler: SchedulerLike = {
       now: () => (now += 1),

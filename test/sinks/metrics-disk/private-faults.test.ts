@@ -191,7 +191,7 @@ describe('a private disk that cannot be had', () => {
 describe('disks that no domain needs', () => {
   const OLD = Date.now() / 1000 - 3600;
   const disk = Buffer.alloc(65_536, Buffer.from('mvbd'));
-  /** A file that looks like a disk of the domain, last written an hour ago. */
+  /** Writes a file that looks like a disk of the domain, last written an hour ago; returns its path. */
   const put = (folder: string, id: number, content: Buffer | string = disk, mtime = OLD): string => {
     const path = join(folder, `${uuidOf(id)}.disk`);
     writeFileSync(path, content);
@@ -228,7 +228,7 @@ describe('disks that no domain needs', () => {
     const second = startPrivate(folder);
     for (const number of [2, 3, 4]) second.publish(tick(number, []));
     expect(existsSync(second.pathOf(1))).toBe(false);
-    // Not touched meanwhile, so it gets old.
+    // No update has touched it, so it gets old.
     expect(documentOn(second.pathOf(2))).toContain('tick 1');
     utimesSync(second.pathOf(2), OLD, OLD);
     second.publish(tick(40, []));

@@ -10,10 +10,10 @@ import type { PrivateDisksOptions } from '../../../src/sinks/metrics-disk/privat
 import type { SinkReport } from '../../../src/sinks/sink.ts';
 import { ofDomain, sample, snapshot } from '../../../src/testing/snapshots.ts';
 
-/** The UUID that `guest` makes of an id. */
+/** Returns the UUID of the test domain with an id. */
 export const uuidOf = (id: number): string => ofDomain(id).domain.uuid;
 
-/** A domain that is defined and, if it runs, has its id. */
+/** Returns a defined domain, with an id if it runs. */
 export const known = (id: number, { running = true, name = `vm${id}` } = {}): KnownDomain => ({
   uuid: uuidOf(id),
   name,
@@ -21,7 +21,7 @@ export const known = (id: number, { running = true, name = `vm${id}` } = {}): Kn
   ...(running ? { id } : {}),
 });
 
-/** A tick at which libvirt knows of these domains. */
+/** Returns a snapshot of a tick with these domains. */
 export const tick = (
   number: number,
   domains: readonly KnownDomain[] | undefined,
@@ -29,13 +29,13 @@ export const tick = (
   host: readonly Sample[] = [sample('Tick', `tick ${number}`)],
 ): Snapshot => ({ ...snapshot(number, host, domainMetrics), ...(domains === undefined ? {} : { domains }) });
 
-/** The same snapshot, but made between ticks. */
+/** Returns the same snapshot as a change between ticks. */
 export const change = (value: Snapshot, at = value.at + 100): Snapshot => ({ ...value, cause: 'change', at });
 
-// Its clock stands still, so that all disks of a snapshot are kept in one go, however slow the machine is.
+// The clock stands still, so that all disks are written in one time slice, even on a slow machine.
 const scheduler: SchedulerLike = { now: () => 0, schedule: asyncScheduler.schedule.bind(asyncScheduler) };
 
-/** Running private disks in a folder, with their reports and what feeds them. */
+/** Starts private disks in a folder, and collects their reports. */
 export const startPrivate = (folder: string, options: Partial<PrivateDisksOptions> = {}) => {
   const snapshots = new Subject<Snapshot>();
   const reports: SinkReport[] = [];

@@ -12,7 +12,7 @@ const { make, removeAll } = directories();
 
 afterEach(removeAll);
 
-/** Repeatable numbers below `bound`. */
+/** Returns a generator of repeatable numbers below `bound`. */
 const random = (seed: number) => {
   let state = seed;
   return (bound: number): number => {
@@ -21,7 +21,7 @@ const random = (seed: number) => {
   };
 };
 
-/** What belongs to one domain only, as it could stand in a file: its values and names have this in each few bytes. */
+/** A mark of one domain that its values and names repeat, so that a few bytes of them identify it. */
 const markOf = (id: number): string => `<${String.fromCharCode(97 + id).repeat(3)}>`;
 const escapedMark = (id: number): string => String.fromCharCode(97 + id).repeat(3);
 const DOMAINS = Array.from({ length: 12 }, (_, id) => id);
@@ -63,13 +63,13 @@ describe('FAULTS 69: private disks over a run with starts, stops, renames and va
         const id = uuids.get(file.replace('.disk', ''));
         expect(id, file).toBeDefined();
         expect(foreign(bytes.toString('latin1'), id ?? -1), `${file} in round ${round}`).toEqual([]);
-        // No rest behind the content either, and valid.
+        // Checks that the disk is valid and has nothing behind the document.
         largest = Math.max(largest, documentOn(join(folder, file)).length);
         scanned += 1;
       }
     }
     disks.stop();
-    // What a reader could have seen while it was being written: one write has the text of one domain at most.
+    // Readers could also see each single write, so no write may have text of two domains.
     for (const { text } of writes)
       expect(DOMAINS.filter((id) => text.includes(escapedMark(id)) || text.includes(uuidOf(id))).length).toBeLessThan(
         2,

@@ -18,7 +18,7 @@ import { known, startPrivate, tick, uuidOf } from './private-harness.ts';
 
 const OTHER = 61_238;
 
-// Told of each call about a path, as soon as it has been made.
+// Called after each call with a path.
 const spy = vi.hoisted(() => ({ called: (_path: unknown): void => undefined }));
 vi.mock(import('node:fs'), async (original) => {
   const fs = await original();
@@ -41,7 +41,7 @@ vi.mock(import('node:fs'), async (original) => {
   };
 });
 
-/** After which of the first calls the link comes or goes: up to three of them. */
+/** The numbers of up to three calls after which the link appears or disappears. */
 const SCHEDULES: readonly (readonly number[])[] = (() => {
   const later = (schedule: readonly number[]): readonly (readonly number[])[] =>
     Array.from({ length: 14 }, (_, call) => call)
@@ -54,13 +54,13 @@ const SCHEDULES: readonly (readonly number[])[] = (() => {
 
 const { make, removeAll } = directories();
 
-/** A pattern of disks, and what of another folder is linked to in the place of what stands first in it. */
+/** A pattern of disks, its first part in the folder, and the file of another folder that a link in that place names. */
 type Way = readonly [pattern: string, own: (uuid: string) => string, target: string];
 
 const FOLDER: Way = ['UUID/disk', (uuid) => uuid, '.'];
 const FILE: Way = ['UUID.disk', (uuid) => `${uuid}.disk`, 'disk'];
 
-/** Whether a file of another folder is changed by disks for these domains, while a link to it comes and goes. */
+/** Returns true if disks for these domains change a file of another folder, while a link to it comes and goes. */
 const isReached = (
   [pattern, ownOf, target]: Way,
   domains: readonly KnownDomain[],
@@ -69,7 +69,7 @@ const isReached = (
 ): boolean => {
   const [folder, treasure] = [make(), make()];
   chmodSync(folder, 0o1777);
-  // A valid disk that nobody has touched for long.
+  // A valid disk that has not been written for long.
   const file = join(treasure, 'disk');
   const bytes = Buffer.alloc(65_536);
   bytes.write('mvbd');
@@ -84,7 +84,7 @@ const isReached = (
         symlinkSync(join(treasure, target), own);
         lchownSync(own, OTHER, OTHER);
       } catch {
-        // It is the daemon's: nobody else can replace it.
+        // The daemon owns it, so no other user can replace it.
         return;
       }
     }

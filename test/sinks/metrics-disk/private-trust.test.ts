@@ -22,7 +22,7 @@ const OTHER = 61_237;
 const { make, removeAll } = directories();
 afterEach(removeAll);
 
-/** A valid metrics disk without content that nobody has touched for long. */
+/** Writes a valid, empty metrics disk that has not been written for long. */
 const stray = (path: string): void => {
   const bytes = Buffer.alloc(65_536);
   bytes.write('mvbd');

@@ -1,6 +1,7 @@
 // A guest that reads a metrics disk without a pause, by the rules of one of the known readers, and sends its counts.
-// Arguments: path, size, `libmetrics` or `kubevirt`, how many reads it is to accept, how many if none was torn until
-// then, how many documents it is to see, over how many updates those are told apart, and how many values belong together.
+// Arguments: path; size; `libmetrics` or `kubevirt`; the number of accepted reads, and the number at which it ends even
+// if none was torn; the least number of documents; the number of updates over which documents differ; the number of
+// equal values in a group.
 import { existsSync, openSync, readSync } from 'node:fs';
 
 const [path, sizeText, rules, ...numbers] = process.argv.slice(2);
@@ -11,7 +12,7 @@ const disk = Buffer.from(new ArrayBuffer(size));
 const after = Buffer.alloc(16);
 const counts = { accepted: 0, refused: 0, torn: 0, heldUp: 0, documents: 0, longest: 0 };
 
-// Four bytes at a time, in two halves of two 16-bit lanes each, which 128 words cannot overflow.
+// Sums four bytes at a time, in two halves of two 16-bit lanes each; 128 words cannot overflow them.
 const words = new Uint32Array(disk.buffer, disk.byteOffset, size / 4);
 const sumOf = (start, end) => {
   let sum = 0;
@@ -28,7 +29,10 @@ const sumOf = (start, end) => {
   return sum >>> 0;
 };
 
-/** libmetrics: whole chunks, not busy, and the same sum and not busy afterwards; the sum is not verified. */
+/**
+ * libmetrics: reads whole chunks, and accepts them if not busy and if the sum is the same afterwards; does not verify
+ * the sum.
+ */
 const libmetrics = () => {
   for (let at = 0; at < size; at += 65536) readSync(fd, disk, at, 65536, at);
   if (disk.readUInt32BE(4) !== 0) return undefined;
@@ -37,7 +41,7 @@ const libmetrics = () => {
   return 16 + disk.readUInt32BE(12);
 };
 
-/** KubeVirt: not busy, the sum is verified, and the length is checked. */
+/** KubeVirt: accepts the document if not busy, and verifies sum and length. */
 const kubevirt = () => {
   readSync(fd, disk, 0, size, 0);
   const length = disk.readUInt32BE(12);
@@ -48,12 +52,12 @@ const kubevirt = () => {
 
 const read = rules === 'libmetrics' ? libmetrics : kubevirt;
 
-/** Where values stand: the same in all documents, since only the white space behind the last metric has a length. */
+/** Positions of the values, which are equal in all documents: only the white space after the last metric varies. */
 let places = [];
 const findPlaces = (end) =>
   [...disk.toString('latin1', 0, end).matchAll(/<value>(?=\d{8}<)/g)].map(({ index }) => index + 7);
 
-/** All values of a document of the writer are the same; a torn one mixes those of several, or has the end of another. */
+/** Returns true if all values are equal, as in each document of the writer; a torn one mixes values or ends. */
 const wholeOfWriter = (end) => {
   if (places.length === 0) places = findPlaces(end);
   const [high, low] = [disk.readInt32BE(places[0]), disk.readInt32BE(places[0] + 4)];
@@ -65,7 +69,7 @@ const wholeOfWriter = (end) => {
 };
 
 let good = Buffer.alloc(0);
-/** In a document of the daemon so many values from each V0 on are the same; and the sum is right, whoever looks at it. */
+/** Returns true if each group of the daemon's document has equal values, and if the sum is right. */
 const wholeOfDaemon = (end) => {
   const content = disk.subarray(16, end);
   if (content.equals(good)) return true;
@@ -103,7 +107,7 @@ while (!done()) {
   since = now;
   counts.accepted += 1;
   if (!whole(end)) {
-    // Without a processor for so many updates a reader may find a document like the one that it began with.
+    // A reader that pauses for that many updates may find a document like the first again.
     if (update() - before < distance) counts.torn += 1;
     else counts.heldUp += 1;
   }

@@ -25,7 +25,7 @@ const NOBODY = 65_534;
 
 afterEach(removeAll);
 
-/** Tries to run a metrics disk, and returns what it says it failed of. */
+/** Runs a metrics disk that must be refused; returns the reason. */
 const refusal = (path: string, options: { readonly owner?: Owner } = {}): string => {
   const disk = start({ path, ...options, backoff: { first: 60_000, most: 60_000 } });
   disk.publish(snapshot(1));

@@ -136,7 +136,7 @@ describe('the metrics disk', () => {
     const sum = Buffer.alloc(8);
     sum.writeUInt32BE(sumOf(Buffer.from(xml), 0, xml.length), 0);
     sum.writeUInt32BE(xml.length, 4);
-    // No byte of a metric is written together with the end; and as many zeros as another end may be long follow it.
+    // The write of the end has no byte of a metric, and is followed by zeros for the longest possible end.
     const start = xml.lastIndexOf('</metric>') + '</metric>'.length;
     const cleared = xml.length + PADDING_MOST + '\n</metrics>\n'.length;
     expect(calls).toEqual([

@@ -12,7 +12,7 @@ const { make, removeAll } = directories();
 let directory = '';
 let program = '';
 
-// Publishes without a pause, and on SIGTERM unsubscribes, as the daemon does.
+// Publishes without a pause; unsubscribes on SIGTERM, as the daemon does.
 const WRITER = `
 import { asyncScheduler, Subject } from 'rxjs';
 import { metricsDisk } from './sinks/metrics-disk/shared-disk-sink.js';

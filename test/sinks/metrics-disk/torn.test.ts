@@ -15,25 +15,25 @@ interface Counts {
   readonly accepted: number;
   readonly refused: number;
   readonly torn: number;
-  /** Torn as well, but the reader had no processor over more updates than documents are told apart. */
+  /** Torn reads that do not count, because the reader paused for more updates than documents differ over. */
   readonly heldUp: number;
   readonly documents: number;
   /** Longest time without an accepted read, in ms. */
   readonly longest: number;
 }
 
-/** Accepted reads by each of the rules: TORN_READS of the environment, else 1,000,000. */
+/** Number of accepted reads by each set of rules: TORN_READS of the environment, else 1,000,000. */
 const READS = Number(process.env['TORN_READS'] ?? 1_000_000);
 const TIMEOUT = 120_000 + READS;
-/** Since a document is told apart from the latest 4,096 by its sum, and from the latest 1,024 by its end. */
+/** A document differs from the latest 4,096 by its sum, and from the latest 1,024 by its end. */
 const DISTANCE = { libmetrics: 4000, kubevirt: 1000 };
 type Rules = keyof typeof DISTANCE;
-/** A reader that waits that long, in ms, is stuck, on however busy a machine. */
+/** Milliseconds after which a reader is stuck, even on a busy machine. */
 const STUCK = 20_000;
-/** The documents of the daemon have so many groups, each of so many values of one action. */
+/** Number of groups in the daemon's documents, and of values in each, which come from one action. */
 const GROUPS = 8;
 const VALUES = 40;
-/** So many different documents of the daemon are read. */
+/** Number of different documents of the daemon to read. */
 const DOCUMENTS = 15;
 
 const table: string[] = [];
@@ -65,7 +65,7 @@ const reader = async (path: string, rules: Rules, reads: number, most: number, d
   return counts;
 };
 
-/** Both without a pause, each in a process of its own. */
+/** Runs writer and reader without a pause, in two processes. */
 const race = async (rules: Rules, sums: 'unique' | 'plain', reads: number, most = reads): Promise<Counts> => {
   const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'metrics-disk-'));
   directories.push(directory);
@@ -98,8 +98,8 @@ describe('readers against a writer without a pause, values of the same sum', { t
 });
 
 describe('readers of the real daemon', { timeout: TIMEOUT }, () => {
-  // What comes late is published at once, so actions that take from 1.1 to 1.5 s make it update the disk again and
-  // again; each write takes 3 ms longer, so that everything in between is there to be read for long.
+  // Late values are published at once, so actions of 1.1 to 1.5 s cause frequent updates. Each write is delayed by 3
+  // ms, so that readers often see the states in between.
   it.each(['libmetrics', 'kubevirt'] as const)(
     'FAULTS 49: by the rules of %s accept nothing torn either',
     async (rules) => {
