@@ -4,29 +4,29 @@ import { fileURLToPath } from 'node:url';
 import { until } from '../support/daemon.ts';
 import type { Inside, Order, Said } from './programs/accelerated.ts';
 
-/** A daemon with a shorter period, in a process of its own. */
+/** A daemon with a shorter period, in its own process. */
 export interface Accelerated {
   readonly pid: number;
   readonly ticks: () => number;
   readonly reloads: () => number;
-  /** What was reported as failed, or logged as an error. */
+  /** Returns failed reports and errors of the log. */
   readonly failures: () => readonly string[];
-  /** Does not wait until it is in force, unlike `change`. */
+  /** Does not wait until the configuration is in force, unlike `change`. */
   readonly reload: (file: string) => void;
   readonly change: (file: string) => Promise<void>;
   readonly measure: (collect: boolean) => Promise<Inside>;
-  /** Its exit code. */
+  /** Returns the exit code. */
   readonly stop: () => Promise<number | null>;
 }
 
 export interface AcceleratedOptions {
   /** Leaks on purpose. */
   readonly leak?: boolean;
-  /** Of Node. */
+  /** Options of Node. */
   readonly flags?: readonly string[];
 }
 
-// Compiled beforehand, as the daemon is: a process of its own has nobody who would strip the types.
+// Compiled before, like the daemon, because the process cannot load TypeScript.
 const COMPILED = fileURLToPath(new URL('../../.cache/soak/', import.meta.url));
 const inCompiled = (file: string): string =>
   import.meta.url.endsWith('.ts') ? `${COMPILED}${file}` : fileURLToPath(new URL(`../../${file}`, import.meta.url));

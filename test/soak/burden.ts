@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Busy loops beside the daemon; ends them. */
+/** Starts busy loops beside the daemon; returns a function that ends them. */
 export const burden = (count: number): (() => void) => {
   const loops = Array.from({ length: count }, (): ChildProcess =>
     spawn('/bin/sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' }),
@@ -9,7 +9,7 @@ export const burden = (count: number): (() => void) => {
   return () => loops.forEach((loop) => loop.kill('SIGKILL'));
 };
 
-/** Milliseconds of CPU that each thread of a process has had (proc(5), schedstat), by number and name. */
+/** Returns the CPU time of each thread of a process in ms (proc(5), schedstat), by number and name. */
 export const threadsOf = (pid: number): ReadonlyMap<string, number> => {
   const folder = `/proc/${pid}/task`;
   return new Map(
@@ -25,5 +25,5 @@ export const threadsOf = (pid: number): ReadonlyMap<string, number> => {
   );
 };
 
-/** The load of the machine over the last minute. */
+/** Returns the machine's load average over one minute. */
 export const loadNow = (): number => Number.parseFloat(readFileSync('/proc/loadavg', 'utf8'));

@@ -6,16 +6,16 @@ import { parseMetrics } from '../../src/client/read-metrics.ts';
 import { lookAtDisk } from '../../src/client/read-disk.ts';
 import { reasonOf } from '../../src/model/reason.ts';
 
-/** Reads all disks of a folder again and again, as a guest may at any time. */
+/** Reads all disks of a folder repeatedly, as guests do at any time. */
 export interface Checker {
   readonly reads: () => number;
-  /** What no reader should ever find. */
+  /** Returns the faults, which no reader should find. */
   readonly faults: () => readonly string[];
   readonly stop: () => void;
 }
 
 const EVERY = 100;
-// How many of the private disks a round reads.
+// Number of private disks that a round reads.
 const PRIVATE = 3;
 const LOOK_AGAIN = 5;
 const LOOKS = 400;
@@ -30,7 +30,7 @@ const documentFault = (file: string, xml: string): string | undefined => {
   }
 };
 
-// As its readers do: one that is being written, or made, is read again. One that has been removed holds nothing.
+// Reads a disk again while it is being written or created, as its readers do. A removed disk has no fault.
 const faultOf = async (file: string): Promise<string | undefined> => {
   for (let time = 1; ; time += 1) {
     const look = lookAtDisk(file);

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-/** What an action sleeps that is to be killed: a process of that command line is one that was left behind. */
+/** Seconds that the actions sleep: a process with this command line was left behind. */
 export const SLEEP = '98765';
 
 const action = (context: string, type: string, name: string, command: string, attributes: string, more = ''): string =>
@@ -17,7 +17,7 @@ const HOST = stats('host', ['host.time', 'host.cpus', 'host.cpu.time', 'host.mem
 const GUEST = stats('vm', ['cpu.time', 'vcpu.current', 'balloon.current']);
 const PAIR = '<variable name="One" type="uint32"/><variable name="Two" type="uint32"/>';
 
-// A period of 5 s is one tick. All end as actions may end.
+// A period of 5 s is one tick. The actions end in all ways.
 const ACTIONS = [
   action('host', 'uint32', 'Succeeds', 'echo $$', ''),
   action('host', 'uint32', 'Fails', 'echo no such thing >&2; exit 3', 'period="25"'),
@@ -45,10 +45,10 @@ interface Parts {
   readonly metrics: string;
 }
 
-/** Files of configurations; the daemon changes from one to another. */
+/** Configuration files between which the daemon changes. */
 export interface Configurations {
   readonly busy: readonly [string, ...string[]];
-  /** Without actions and channels: nothing is under way but a tick. */
+  /** Without actions and channels, so that only ticks cause work. */
   readonly calm: string;
   /** The folder of all disks. */
   readonly disks: string;

@@ -6,20 +6,20 @@ import path from 'node:path';
 import type { PrivateLibvirtd } from '../support/libvirtd.ts';
 import { type Guest, KINDS, openGuest } from './guests.ts';
 
-/** Domains that start and stop while a daemon looks on. */
+/** Domains that start and stop while a daemon runs. */
 export interface Domains {
   readonly uri: string;
   /** Stops some and starts some others. */
   readonly churn: () => Promise<void>;
-  /** Starts those that do not run. After a restart of libvirtd too. */
+  /** Starts the domains that do not run, also after a restart of libvirtd. */
   readonly rest: () => Promise<void>;
   readonly guests: readonly Guest[];
-  /** Starts and stops so far. */
+  /** Number of starts and stops so far. */
   readonly changes: () => number;
   readonly close: () => void;
 }
 
-/** A generator of numbers below a bound, the same in each run. */
+/** Returns a generator of numbers below a bound, the same in each run. */
 export const numbers = (seed: number): ((below: number) => number) => {
   let state = seed;
   return (below) => {
@@ -31,7 +31,7 @@ export const numbers = (seed: number): ((below: number) => number) => {
 /** Real QEMU domains, which outlive libvirtd. */
 export const qemuDomains = (libvirtd: PrivateLibvirtd, count: number): Domains => {
   const names = Array.from({ length: count }, (_, index) => `qemu-${index}`);
-  // Of a domain that nobody has seen go the private disk stays for minutes: the same ones come again.
+  // The same UUIDs run again: without a stop event, a private disk stays for minutes.
   const uuids = new Map(names.map((name) => [name, randomUUID()]));
   const running = new Set<string>();
   const number = numbers(1);
@@ -69,7 +69,7 @@ const domainXml = (name: string, uuid: string, socket: string | undefined): stri
       `<target type='virtio' name='org.github.vhostmd.1'/></channel></devices>`) +
   `</domain>`;
 
-/** Make-believe domains of libvirtd's test driver, many a second; two of each kind of guest have a channel. */
+/** Simulated domains of libvirtd's test driver, many a second; two of each kind of guest have a channel. */
 export const testDomains = async (libvirtd: PrivateLibvirtd, folder: string, count: number): Promise<Domains> => {
   const uri = libvirtd.uri.replace('qemu+unix:///session', 'test+unix:///default');
   mkdirSync(folder);
@@ -87,7 +87,8 @@ export const testDomains = async (libvirtd: PrivateLibvirtd, folder: string, cou
     files.push(path.join(folder, `${name}.xml`));
     writeFileSync(files[index] ?? '', domainXml(name, randomUUID(), socket));
   }
-  // The test driver forgets all domains when its last client goes. One virsh for all commands: thousands a second.
+  // The test driver forgets all domains when its last client disconnects. One virsh runs thousands of commands a
+  // second.
   let virsh: ChildProcess | undefined;
   let [done, changes] = [0, 0];
   let running = new Set<number>();

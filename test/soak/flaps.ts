@@ -1,19 +1,19 @@
 import type { Metrics } from '../../src/client/watch-document.ts';
 
-/** A value of a living domain, or of the host, that was there and is not, and for how long. */
+/** A value of a running domain, or of the host, that vanished; `at` is the second. */
 export interface Flap {
   readonly metric: string;
-  /** Without one it is the host's. */
+  /** Undefined for a value of the host. */
   readonly uuid?: string;
   readonly at: number;
 }
 
-/** Looks at one document after the other for values that vanish. */
+/** Compares each document with the one before, and collects the values that vanish. */
 export interface Flaps {
-  /** `isAlive`: the domain runs and nobody has begun to stop it. */
+  /** `isAlive`: the domain runs and its stop has not begun. */
   readonly look: (metrics: Metrics, at: number, isAlive: (uuid: string) => boolean) => void;
   readonly found: () => readonly Flap[];
-  /** Documents so far. */
+  /** Number of documents so far. */
   readonly documents: () => number;
 }
 

@@ -1,22 +1,22 @@
 import { createServer, type Server, type Socket } from 'node:net';
 
-/** How a guest behaves at its channel. */
+/** Kinds of behaviour of a guest at its channel. */
 export const KINDS = ['asks', 'floods', 'never-reads', 'sends-garbage', 'disconnects', 'half-closes'] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** The guest's side of a channel: a server in QEMU's place. */
+/** The guest's end of a channel: a server in QEMU's place. */
 export interface Guest {
   readonly kind: Kind;
   readonly answers: () => number;
   readonly connections: () => number;
-  /** What came that is no answer. */
+  /** Returns received text that is no answer. */
   readonly wrong: () => string | undefined;
   readonly close: () => void;
 }
 
 const REQUEST = 'GET /metrics/XML\n\n';
 const TURN = 200;
-// Between two losses of a connection, in turns: connecting again takes a while, and more after each failure.
+// Turns between two losses of a connection: connecting again takes longer after each failure.
 const LEAVES_EVERY = 15;
 const ANSWER = /^(?:<metrics>\n[^]*?<\/metrics>\n\n|INVALID REQUEST\n\n)/;
 const BEGINNINGS = ['<metrics>\n', 'INVALID REQUEST\n\n'];
@@ -41,7 +41,7 @@ export const openGuest = async (kind: Kind, socket: string): Promise<Guest> => {
     connections += 1;
     let [text, turn] = ['', 0];
     const turns = setInterval(() => {
-      // What the daemon does not take must not fill our memory instead.
+      // Bytes that the daemon does not read must not fill the memory of this process.
       if (peer.writable && peer.writableLength < LONGEST) act(kind, peer, turn);
       turn += 1;
     }, TURN);
@@ -51,7 +51,7 @@ export const openGuest = async (kind: Kind, socket: string): Promise<Guest> => {
         answers += 1;
         text = text.slice(answer[0].length);
       }
-      // A part of an answer is left.
+      // The rest is the beginning of an answer.
       const begins = BEGINNINGS.some((beginning) => beginning.startsWith(text.slice(0, beginning.length)));
       if (!begins || text.length > LONGEST) wrong ??= text.slice(0, 200);
     });

@@ -1,13 +1,15 @@
-/** Lines of the log, by what they are about and the minute that they are of. */
+/** Lines of the log, counted by subject and minute. */
 export interface LogLines {
   readonly lines: number;
-  /** More than one line about the same metric, sink or libvirt in one minute: what, the minute, and how many. */
+  /**
+   * More than one line about the same metric, sink or libvirt in one minute: the subject, the minute, and the number.
+   */
   readonly tooMany: readonly string[];
 }
 
 const LINE = /^(\S+Z) (\w+) +([^:]+): (.*)$/;
 
-/** Debug lines are those of `-v`, one for each update. */
+/** Skips debug lines: `-v` logs one for each update. */
 export const logLines = (log: string): LogLines => {
   const counts = new Map<string, number>();
   let lines = 0;
@@ -15,7 +17,7 @@ export const logLines = (log: string): LogLines => {
     const [, time = '', level = 'debug', component = '', message = ''] = LINE.exec(text) ?? [];
     if (level === 'debug') continue;
     lines += 1;
-    // What begins and what ends are one.
+    // The lines of a failure and of its end count together.
     const about = component === 'metrics' ? (/^"[^"]*"/.exec(message)?.[0] ?? message) : message;
     const key = `${time.slice(0, 16)} ${component} ${about}`;
     counts.set(key, (counts.get(key) ?? 0) + 1);

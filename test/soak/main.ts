@@ -1,5 +1,5 @@
-// `npm run soak`: runs two days of ticks, prints what was measured, and draws it. A day is 17,280 ticks at 5 s; the first
-// is for warming up.
+// `npm run soak`: runs two days of ticks, prints the measurements, and draws them. A day is 17,280 ticks at 5 s; the
+// first day is the warm-up.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
@@ -10,7 +10,7 @@ import { DAY, growth, verdict } from './verdict.ts';
 
 const PERIOD = 60;
 const PARTS = 24;
-// A shorter run has growth of its own: what is warm after a day is not after minutes.
+// A shorter run shows growth without a leak: the warm-up takes a day.
 const LIMITS = { heap: 1, rss: 1 };
 
 const { values } = parseArgs({

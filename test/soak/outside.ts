@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-/** What the system knows of a process; memory in MiB. */
+/** Measurements of a process from outside; memory in MiB. */
 export interface Outside {
   readonly rss: number;
   readonly anonymous: number;
   readonly descriptors: number;
   readonly threads: number;
-  /** Processes that it has started, those that it has not waited for included. */
+  /** Child processes, with those that it has not waited for. */
   readonly children: number;
 }
 
@@ -15,7 +15,7 @@ const childrenOf = (parent: number): number =>
     if (!/^\d+$/.test(entry)) return false;
     try {
       const text = readFileSync(`/proc/${entry}/stat`, 'latin1');
-      // The name may hold spaces and brackets; behind it come the state and the parent.
+      // The name may contain spaces and brackets; the state and the parent follow.
       return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1]) === parent;
     } catch {
       return false;
@@ -34,7 +34,7 @@ export const outsideOf = (pid: number): Outside => {
   };
 };
 
-/** Open descriptors by kind, for the message about one too many. */
+/** Returns the open descriptors by kind, for the message about a leak. */
 export const descriptorKinds = (pid: number): string => {
   const counts = new Map<string, number>();
   for (const fd of readdirSync(`/proc/${pid}/fd`)) {

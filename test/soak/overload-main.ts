@@ -1,4 +1,4 @@
-// `npm run overload`: the daemon on a host with far more work than processors; prints figures and a verdict.
+// `npm run overload`: runs the daemon on a host with far more work than processors; prints figures and a verdict.
 import { parseArgs } from 'node:util';
 
 import { overload, overloadVerdict } from './overload.ts';

@@ -21,23 +21,26 @@ import { startProgram } from './program.ts';
 export interface OverloadOptions {
   readonly minutes: number;
   readonly loops: number;
-  /** Domains that run all the time, and those that start and stop. */
+  /** Number of domains that always run, and of those that start and stop. */
   readonly staying: number;
   readonly changing: number;
   readonly say: (line: string) => void;
 }
 
-/** What a daemon did on an overloaded host; times in seconds, CPU in milliseconds a second. */
+/** Results of a daemon on an overloaded host; times in seconds, CPU in milliseconds a second. */
 export interface Overloaded {
   readonly seconds: number;
   readonly documents: number;
   readonly flaps: readonly Flap[];
-  /** Of actions, which end at their deadline of 1 s, as such a host may let them: their values go by the rules. */
+  /**
+   * Number of values of actions that vanished: on such a host actions may reach their deadline of 1 s, and lose their
+   * value.
+   */
   readonly cut: number;
   readonly changes: number;
   readonly ticks: number;
   readonly skipped: number;
-  /** What the first document lacks. */
+  /** Metrics and domains that the first document lacks. */
   readonly missingAtStart: readonly string[];
   readonly log: LogLines;
   readonly load: { readonly least: number; readonly most: number };
@@ -65,7 +68,7 @@ const CPU_EVERY = 10_000;
 const CHANGE_EVERY = 2000;
 const PATIENCE = 120_000;
 
-/** Runs the built daemon at a period of 1 s beside busy loops, while domains start and stop, and looks at all that it publishes. */
+/** Runs the built daemon at a period of 1 s beside busy loops, while domains start and stop; checks each document. */
 export const overload = async ({ minutes, loops, staying, changing, say }: OverloadOptions): Promise<Overloaded> => {
   const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-overload-'));
   const disk = path.join(folder, 'disk');
@@ -185,10 +188,10 @@ export const overload = async ({ minutes, loops, staying, changing, say }: Overl
   }
 };
 
-/** What is wrong with it; nothing if all is well. */
+/** Returns what is wrong; an empty list if all is well. */
 export const overloadVerdict = (result: Overloaded): readonly string[] => {
   const { flaps: vanished, log, missingAtStart, ticks, skipped, seconds, code } = result;
-  // The start and the end fall anywhere between two ticks.
+  // The start and the end are at any time between two ticks.
   const off = Math.abs(ticks + skipped - seconds);
   const counts = new Map<string, number>();
   for (const { metric, uuid } of vanished) {

@@ -1,7 +1,7 @@
 import type { Event } from './soak.ts';
 import type { Quiet, Sample } from './subject.ts';
 
-/** A line of the plot: a daemon with what was measured of it. */
+/** A line of the plot: a daemon with its measurements. */
 export interface Line {
   readonly name: string;
   readonly samples: readonly Sample[];
@@ -24,7 +24,7 @@ const STYLE =
   `.a{color:#58a6ff}.b{color:#f0883e}.c{color:#56d364}.killed{color:#ff7b72}.frozen{color:#d2a8ff}}`;
 const CLASSES = ['a', 'b', 'c'];
 
-/** Round values for an axis, 0 and the last one included: the last is not below `highest`. */
+/** Returns round values for an axis, from 0 to the first that is not below `highest`. */
 export const ticksTo = (highest: number): readonly number[] => {
   const ten = 10 ** Math.floor(Math.log10(highest / 4));
   const step = [1, 2, 5, 10].map((times) => times * ten).find((size) => size * 4 >= highest) ?? highest;
@@ -47,7 +47,7 @@ const escape = (text: string): string => text.replaceAll('&', '&amp;').replaceAl
 const text = (x: number, y: number, content: string, more = ''): string =>
   `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${more}>${escape(content)}</text>`;
 
-/** A drawing of memory and descriptors over ticks, with what befell libvirt, and lines of text below. */
+/** Draws memory and descriptors over ticks, with the faults of libvirtd, and lines of text below. */
 export const plot = (
   lines: readonly Line[],
   events: readonly Event[],
@@ -55,7 +55,7 @@ export const plot = (
   caption: readonly string[],
 ): string => {
   const height = TOP + panels.length * (PANEL + GAP) + FOOT + caption.length * 16;
-  // A daemon may have come farther than the one that the run waited for.
+  // One daemon may have more ticks than the slowest, which ends the run.
   const most = Math.max(
     total,
     ...lines.flatMap(({ samples, quiets }) => [...samples, ...quiets].map(({ ticks }) => ticks)),

@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 
-/** The built program; where it is is the same for the sources and for what is compiled of them. */
+/** The built program. The path is relative to the working directory, so it is the same for compiled tests. */
 const PROGRAM = path.resolve('dist/vhostmd.cjs');
 
-/** Starts the built daemon with all that it prints at hand. */
+/** Starts the built daemon and collects its output. */
 export const startProgram = (args: readonly string[], env: Readonly<Record<string, string>>) => {
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -17,7 +17,7 @@ export const startProgram = (args: readonly string[], env: Readonly<Record<strin
   return {
     pid: child.pid ?? 0,
     output: () => text,
-    /** Its exit code. */
+    /** Returns the exit code. */
     stop: async (): Promise<number | null> => {
       child.kill('SIGTERM');
       return (await ended)[0];

@@ -16,7 +16,7 @@ const row = ({ ticks, rss, anonymous, heap, external, descriptors, threads, chil
   ...[descriptors, threads, children].map(String),
 ];
 
-/** What was measured at quiet times, as a table of Markdown; memory in MiB. */
+/** Returns the measurements at quiet times as a Markdown table; memory in MiB. */
 export const table = ({ quiets }: Pick<Subject, 'quiets'>): string => {
   const every = Math.max(1, Math.ceil(quiets.length / ROWS));
   const shown = quiets.filter((_, index) => (quiets.length - 1 - index) % every === 0);
@@ -26,7 +26,7 @@ export const table = ({ quiets }: Pick<Subject, 'quiets'>): string => {
 
 const changes = (domains: readonly Domains[]): number => domains.reduce((sum, one) => sum + one.changes(), 0);
 
-/** The figures of a run in words, without a date. */
+/** Returns the figures of a run as text, without a date. */
 export const telemetry = ({ subjects, events, domains }: Soaked): readonly string[] => [
   ...subjects.flatMap((subject) => {
     const { name, daemon, quiets, checker } = subject;

@@ -11,7 +11,7 @@ const TICKS = 1300;
 const PERIOD = 80;
 const PARTS = 12;
 const MOST = 300_000;
-// Code that is compiled in the meantime would look like a leak: with these a heap stays within 0.4 MiB a day of ticks.
+// Code compiled during the test would look like a leak; with these options a heap grows by at most 0.4 MiB a day.
 const FLAGS = ['--no-opt', '--no-sparkplug'];
 // The daemon that leaks 1 KiB at each tick grows by 17 MiB a day.
 const LIMITS = { heap: 4 };
@@ -35,7 +35,7 @@ describe('Minutes of ticks with domains, actions, guests, reloads and a libvirtd
       });
       const said = lines.join('\n');
       expect(verdict(soaked, LIMITS), said).toEqual([]);
-      // The same measurements of a daemon that leaks a little on purpose.
+      // The same measurements of a daemon that leaks on purpose.
       const leaky = soaked.subjects.find(({ name }) => name === 'leaky');
       const found = leaky === undefined ? [] : leaks(leaky, LIMITS);
       expect(found, said).toEqual([

@@ -14,11 +14,11 @@ export interface SoakOptions {
   readonly ticks: number;
   /** Milliseconds. */
   readonly period: number;
-  /** Each ends with a quiet time in which is measured. */
+  /** Number of parts; each ends with measurements at a quiet time. */
   readonly parts: number;
   /** Adds a daemon that leaks 1 KiB at each tick and a descriptor at each reload. */
   readonly leaky?: boolean;
-  /** Of the Node that the daemons run in. */
+  /** Options of the daemons' Node. */
   readonly flags?: readonly string[];
   readonly say: (line: string) => void;
 }
@@ -32,9 +32,9 @@ export interface Soaked {
   readonly subjects: readonly Subject[];
   readonly events: readonly Event[];
   readonly domains: readonly Domains[];
-  /** Exit codes. */
+  /** Exit codes of the daemons. */
   readonly codes: readonly (number | null)[];
-  /** Processes that outlived their daemon. */
+  /** Number of processes that outlived their daemon. */
   readonly left: number;
 }
 
@@ -44,7 +44,7 @@ const SAMPLES_PER_PART = 12;
 const STEP = 250;
 const FREEZE = 2000;
 
-/** Runs daemons for so many ticks with everything going on, and measures. */
+/** Runs daemons for that many ticks under load of every kind, and measures them. */
 export const soak = async ({ ticks, period, parts, leaky = false, flags = [], say }: SoakOptions): Promise<Soaked> => {
   const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-soak-'));
   const libvirtd = await startLibvirtd();
@@ -79,7 +79,7 @@ export const soak = async ({ ticks, period, parts, leaky = false, flags = [], sa
       if (step % 6 === 1) await domains[0]?.churn();
       if (step % 4 === 2) for (const subject of subjects) subject.scrape();
       if (step % 8 === 3) for (const subject of subjects) subject.reload();
-      // Several at once.
+      // Several reloads at once.
       if (step % 32 === 11) for (const subject of subjects) for (const _ of [1, 2, 3]) subject.reload();
       if (step === 5) await fault(part);
       await sleep(STEP);
@@ -116,7 +116,7 @@ export const soak = async ({ ticks, period, parts, leaky = false, flags = [], sa
       }
     }
     clearInterval(sampling);
-    // With actions under way.
+    // While actions run.
     for (const { configurations, daemon } of subjects) await daemon.change(configurations.busy[0]);
     await sleep(3000);
     const codes = await Promise.all(subjects.map(async ({ daemon }) => await daemon.stop()));

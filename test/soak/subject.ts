@@ -11,20 +11,20 @@ import { type Configurations, writeConfigurations } from './configurations.ts';
 import { descriptorKinds, type Outside, outsideOf } from './outside.ts';
 import type { Inside } from './programs/accelerated.ts';
 
-/** What was measured at one time; memory in MiB. */
+/** Measurements at one time; memory in MiB. */
 export interface Sample extends Outside {
   readonly ticks: number;
   readonly heap: number;
   readonly external: number;
 }
 
-/** What was measured with nothing under way but ticks, after a full collection of garbage. */
+/** Measurements while only ticks cause work, after a full garbage collection. */
 export interface Quiet extends Sample {
-  /** Which descriptors, and what keeps the event loop alive. */
+  /** The descriptors by kind, and the resources that keep the event loop alive. */
   readonly kinds: string;
 }
 
-/** One daemon with its configurations, and what has been measured of it. */
+/** One daemon with its configurations and measurements. */
 export interface Subject {
   readonly name: string;
   readonly daemon: Accelerated;
@@ -34,10 +34,10 @@ export interface Subject {
   readonly quiets: readonly Quiet[];
   readonly scrapes: () => number;
   readonly sample: () => Promise<void>;
-  /** Changes to the next configuration; the storm of changes on the way there is coalesced by nobody. */
+  /** Changes to the next configuration, without waiting for the one before. */
   readonly reload: () => void;
   readonly scrape: () => void;
-  /** Waits until the domains of libvirt are on the disk and nothing is under way, and measures. */
+  /** Waits until libvirt's domains are on the disk and only ticks cause work, then measures. */
   readonly calm: (libvirtd: PrivateLibvirtd) => Promise<void>;
 }
 
@@ -53,7 +53,7 @@ const isShown = async (disk: string, uuids: readonly string[]): Promise<boolean>
   return shown.size === uuids.length && uuids.every((uuid) => shown.has(uuid));
 };
 
-// What does not settle is measured, and found wanting.
+// Gives up after a while and measures anyway, so that the verdict finds the leak.
 const settled = async (pid: number, most: number): Promise<Outside> => {
   let [before, same] = [-1, 0];
   for (const end = performance.now() + SETTLES; ; await sleep(LOOK)) {
@@ -66,7 +66,7 @@ const settled = async (pid: number, most: number): Promise<Outside> => {
   }
 };
 
-/** Starts a daemon in a folder of its own. */
+/** Starts a daemon in its own folder. */
 export const startSubject = (
   name: string,
   folder: string,
@@ -99,7 +99,7 @@ export const startSubject = (
       const asked = request({ socketPath: configurations.page, path: '/metrics', agent: false }, (response) => {
         response.on('end', () => (scrapes += 1));
         response.on('error', () => undefined);
-        // Some leave in the middle.
+        // Every tenth client disconnects in the middle of the page.
         if (scrapes % 10 === 9) response.once('data', () => asked.destroy());
         response.resume();
       });

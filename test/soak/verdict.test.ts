@@ -21,7 +21,7 @@ describe('What a soak finds', () => {
   it('is the slope of the line of least squares', () => {
     const line = [0, 1, 2, 3].map((x) => [x, 3 * x + 7] as const);
     expect(slope(line)).toBeCloseTo(3);
-    // Away from the line by as much on both sides.
+    // The further points have the same distance from the line on both sides.
     expect(slope([...line, [0, 8], [0, 6], [3, 15], [3, 17]])).toBeCloseTo(3);
   });
 
@@ -72,7 +72,7 @@ describe('What a soak finds', () => {
     ]);
     expect(XMLValidator.validate(drawing)).toBe(true);
     expect(drawing.match(/<polyline /g)).toHaveLength(4);
-    // In each of the four panels.
+    // One in each of the four panels.
     expect(drawing.match(/stroke-dasharray/g)).toHaveLength(4);
     expect(drawing).toContain('Said &amp; done');
   });

@@ -1,10 +1,10 @@
 import type { Soaked } from './soak.ts';
 import type { Quiet, Subject } from './subject.ts';
 
-/** How many ticks a day has at the default period of 5 s. */
+/** Number of ticks of a day at the default period of 5 s. */
 export const DAY = 17_280;
 
-/** Slope of the straight line of least squares through points. */
+/** Returns the slope of the least squares line through points. */
 export const slope = (points: readonly (readonly [x: number, y: number])[]): number => {
   const mean = (at: 0 | 1): number => points.reduce((sum, point) => sum + point[at], 0) / points.length;
   const [x, y] = [mean(0), mean(1)];
@@ -12,13 +12,15 @@ export const slope = (points: readonly (readonly [x: number, y: number])[]): num
   return covariance / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
 };
 
-/** What is measured in the second half: until then code is compiled, of a whole day some in the last hours still. */
+/**
+ * Returns the measurements of the second half: until then V8 compiles code; of a whole day some even in the last hours.
+ */
 export const warm = (samples: readonly Quiet[]): readonly Quiet[] => {
   const from = (samples.at(-1)?.ticks ?? 0) / 2;
   return samples.filter(({ ticks }) => ticks >= from);
 };
 
-/** Standard error of the slope of a straight line of least squares: how uncertain it is, as its points waver. */
+/** Returns the standard error of the slope of the least squares line. */
 export const slopeError = (points: readonly (readonly [x: number, y: number])[]): number => {
   const by = slope(points);
   const mean = (at: 0 | 1): number => points.reduce((sum, point) => sum + point[at], 0) / points.length;
@@ -28,8 +30,8 @@ export const slopeError = (points: readonly (readonly [x: number, y: number])[])
 };
 
 /**
- * Growth of a daemon after its warm-up, in MiB a day of 17,280 ticks, from what was measured at quiet times: RSS in between
- * is mostly garbage that nobody has collected yet.
+ * Returns the growth of a daemon after its warm-up, in MiB a day of 17,280 ticks, by the measurements at quiet times:
+ * between them RSS is mostly garbage.
  */
 export const growth = ({ quiets }: Pick<Subject, 'quiets'>) => {
   const points = (value: (quiet: Quiet) => number) => warm(quiets).map((quiet) => [quiet.ticks, value(quiet)] as const);
@@ -37,10 +39,10 @@ export const growth = ({ quiets }: Pick<Subject, 'quiets'>) => {
   return { rss: DAY * slope(rss), rssError: DAY * slopeError(rss), heap: DAY * slope(points(({ heap }) => heap)) };
 };
 
-/** What may grow, in MiB a day. */
+/** Limits of the growth, in MiB a day. */
 export interface Limits {
   readonly heap: number;
-  /** Without one RSS is only told: over minutes it says more of the allocator than of the daemon. */
+  /** Without a limit RSS is only printed: over minutes it depends more on the allocator than on the daemon. */
   readonly rss?: number;
 }
 
@@ -53,7 +55,7 @@ const more = (name: keyof Pick<Quiet, 'descriptors' | 'threads'>, quiets: readon
   return [`${name} grew from ${first[name]} to ${last[name]}; then: ${first.kinds}; now: ${last.kinds}`];
 };
 
-/** What a daemon has left behind or lost; nothing if all is well. */
+/** Returns the leaks of a daemon; an empty list if there are none. */
 export const leaks = (subject: Pick<Subject, 'quiets'>, limits: Limits): readonly string[] => {
   const { heap, rss, rssError } = growth(subject);
   const grew = (what: string, by: number, limit = Infinity): readonly string[] =>
@@ -61,7 +63,7 @@ export const leaks = (subject: Pick<Subject, 'quiets'>, limits: Limits): readonl
   const children = subject.quiets.filter((quiet) => quiet.children > 0).length;
   return [
     ...grew('heap', heap, limits.heap),
-    // Two standard errors: what is not certain is not told as found.
+    // Only growth that exceeds the limit by two standard errors is certain.
     ...(rss - 2 * rssError < (limits.rss ?? Infinity)
       ? []
       : [`RSS grows by ${rss.toFixed(2)} ± ${rssError.toFixed(2)} MiB a day, more than ${limits.rss}`]),
@@ -73,7 +75,7 @@ export const leaks = (subject: Pick<Subject, 'quiets'>, limits: Limits): readonl
 
 const MOST = 5;
 
-/** All that is wrong after a run, besides what the daemon that leaks on purpose has leaked. */
+/** Returns all faults of a run, except for the leaks of the daemon that leaks on purpose. */
 export const verdict = ({ subjects, domains, codes, left }: Soaked, limits: Limits): readonly string[] => [
   ...subjects.flatMap((subject) => {
     const { name, daemon, checker, scrapes } = subject;
@@ -89,7 +91,7 @@ export const verdict = ({ subjects, domains, codes, left }: Soaked, limits: Limi
     guests.flatMap((guest) => {
       const wrong = guest.wrong();
       if (wrong !== undefined) return [`a guest that ${guest.kind} was told: ${wrong}`];
-      // What a guest never reads, it never has.
+      // A guest that never reads receives no answer.
       return guest.answers() > 0 || guest.kind === 'never-reads' ? [] : [`a guest that ${guest.kind} has no answer`];
     }),
   ),

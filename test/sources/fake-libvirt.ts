@@ -4,7 +4,7 @@ import type { Domain, MetricDefinition, ValueType } from '../../src/model/metric
 import type { StatValue } from '../../src/sources/libvirt/typed-params.ts';
 import type { Connection, DomainStats } from '../../src/sources/libvirt/types.ts';
 
-/** A scheduler with virtual time, and what was seen on it: `[milliseconds, what]`. */
+/** A scheduler with virtual time, and the recorded events: `[milliseconds, event]`. */
 export const virtualTime = (end: number) => {
   const scheduler = new VirtualTimeScheduler(undefined, end);
   const seen: (readonly [number, unknown])[] = [];
@@ -23,7 +23,7 @@ export const statsOf = (of: Domain, fields: Readonly<Record<string, StatValue>>)
   fields: new Map(Object.entries(fields)),
 });
 
-/** A connection whose calls do what the test says; what it says nothing of hangs. */
+/** A connection with the test's calls; all other calls hang. */
 export const fakeConnection = (calls: Partial<Connection>): Connection => ({
   product: 'FAKE through libvirt 1.2.3',
   host$: () => NEVER,
@@ -39,7 +39,7 @@ export const fakeConnection = (calls: Partial<Connection>): Connection => ({
   ...calls,
 });
 
-/** A VM metric that takes its value from a statistic. */
+/** Returns a VM metric with a statistic. */
 export const statMetric = (stat: string, type: ValueType = 'uint64', index = 0): MetricDefinition => ({
   index,
   name: stat,

@@ -10,7 +10,7 @@ const defined: DomainEvent = { kind: 'defined', uuid: 'b', name: 'b' };
 const lost: DomainEvent = { kind: 'lost', reason: 'closed' };
 const running = (domain: Domain): DomainEvent => ({ kind: 'running', domain });
 
-/** Gives the events one after the other, after quiet times. Returns whether each was passed on, and the inventory after it. */
+/** Plays the events, each after a quiet time. Returns for each whether it was emitted, and the inventory after it. */
 const play = (...events: readonly DomainEvent[]): readonly (Inventory & { readonly isNews: boolean })[] => {
   const scheduler = new VirtualTimeScheduler();
   const event$ = new Subject<DomainEvent>();
@@ -58,7 +58,7 @@ describe('the inventory', () => {
 
   it('takes it as news that a domain runs where it may have been paused, else not', () => {
     const resumed = [sync(vm('a')), running(vm('a'))];
-    // The list does not say which of its domains are paused.
+    // The list lacks the information which domains are paused.
     expect(news(...resumed)).toEqual([true, true]);
     expect(news(...resumed, running(vm('a')))).toEqual([true, true, false]);
     expect(news(...resumed, { kind: 'paused', uuid: 'a' }, running(vm('a')))).toEqual([true, true, false, true]);
@@ -90,7 +90,7 @@ describe('the inventory', () => {
     ['keeps it when the domain resumes', [running(vm('a'))], '/x'],
     ['drops it when a list names another run of the domain', [sync(vm('a', 2))], undefined],
     ['drops it when the domain has started again', [running(vm('a', 2))], undefined],
-    // The daemon has not asked for it yet, and a connection need not be given up.
+    // The daemon has not asked for the channel yet, and the connection may still be right.
     ['keeps it after libvirt was away, until it is asked for again', [lost, sync(vm('a', 2))], '/x'],
   ] as const)('%s', (_sentence, events, channel) => {
     const known = knownAfter(sync(vm('a')), { kind: 'channel', uuid: 'a', path: '/x' }, ...events);

@@ -34,7 +34,7 @@ const reading = (domain: Domain, text: string): Reading => ({ metric: ofVm, doma
 const knownOf = ({ uuid, id, name }: Domain): KnownDomain => ({ uuid, id, name, persistent: false });
 const KNOWN = new Map([a, b].map((domain) => [domain, knownOf(domain)]));
 
-/** A tick, or a change of the domains, at `at`. */
+/** Returns a tick, or a change of the domains, at `at`. */
 const trigger = (
   cause: Trigger['cause'],
   at: number,
@@ -61,15 +61,15 @@ const batch = (kind: Batch['kind'], of: Trigger, ...readings: readonly Reading[]
   readings,
 });
 
-/** The state after these messages, the n-th at n milliseconds. */
+/** Returns the state after these messages, the n-th at n milliseconds. */
 const after = (messages: readonly Message[], from: State = initialState([host, ofVm])): State =>
   messages.reduce((state, message, at) => nextState(state, message, at), from);
 
 const tick = trigger('tick', 7, [a]);
-/** The tick of a number, and at its time. */
+/** Returns the tick with number `at` at time `at`. */
 const later = (at: number, more: Partial<Trigger> = {}): Trigger => ({ ...tick, tick: at, at, ...more });
 const whole = batch('whole', tick, hostReading('1'), reading(a, '2'));
-// Made anew for each: its values change.
+// A new one for each test, because its values change.
 const started = (): State => after([tick, whole]);
 
 describe('The first snapshot', () => {
@@ -119,7 +119,7 @@ describe('A later snapshot', () => {
 
   it('is due with what comes late, if it is news', () => {
     expect(after([batch('late', tick, reading(a, '2'))], started()).due).toBeUndefined();
-    // Of a run that has ended.
+    // A value of a run that has ended.
     expect(after([batch('late', tick, reading({ ...a, id: 5 }, '3'))], started()).due).toBeUndefined();
     expect(nextState(started(), batch('late', tick, reading(a, '3')), 123).due).toEqual({ cause: 'change', at: 123 });
   });
@@ -156,7 +156,7 @@ describe('The silence of libvirt', () => {
   it('begins anew where libvirt was away', () => {
     const away = { ...tick.inventory, connected: false };
     expect(silence(later(1), later(2, { inventory: away }))).toBe(0);
-    // Of the tick at which it is back it can have answered nothing yet.
+    // At the tick of its return libvirt cannot have answered yet.
     expect(silence(later(1), later(2, { inventory: away }), later(3))).toBe(0);
     expect(silence(later(1), later(2, { inventory: away }), later(3), later(4))).toBe(1);
   });

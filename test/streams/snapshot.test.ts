@@ -23,7 +23,7 @@ const metric = (index: number, change: Partial<MetricDefinition>): MetricDefinit
 const vm = (uuid: string, id: number, name = uuid): Domain => ({ uuid, id, name });
 const one = (value: string): Outcome => ({ ok: true, samples: [{ name: 'n', type: 'uint32', value }] });
 
-// Plays the pipeline for a while in virtual time. `events` are given at their times, in milliseconds.
+// Plays the pipeline in virtual time; returns its snapshots. `events` have their times in milliseconds.
 const play = (
   until: number,
   metrics: readonly MetricDefinition[],
@@ -73,7 +73,7 @@ describe('snapshots', () => {
   it('CASE B10: keep the values of domains where the daemon itself got no processor for many ticks', () => {
     const delay = metric(0, { context: 'vm', source: { kind: 'stat', stat: 'vcpu.0.delay' } });
     let calls = 0;
-    // Ticks 2 to 5 could not be kept. Then libvirt answers no more.
+    // Ticks 2 to 5 are skipped. After tick 6 libvirt no longer answers.
     const ticks = [0, 1, 6, 7, 8, 9];
     const scheduler = new VirtualTimeScheduler(undefined, 6000);
     const sources: Partial<Sources> = {
@@ -96,7 +96,7 @@ describe('snapshots', () => {
     const shown = seen
       .filter(({ cause }) => cause === 'tick')
       .map(({ tick, domainMetrics }) => [tick, domainMetrics.length]);
-    // After three ticks at which libvirt was asked in vain nobody knows whether the domain is still there.
+    // After three ticks without an answer of libvirt the domain may be gone.
     expect(shown).toEqual([
       [0, 1],
       [1, 1],
@@ -265,7 +265,7 @@ describe('snapshots', () => {
 
   it('say to an action that it was late, until it is prompt again', () => {
     const scheduler = { late: [] as boolean[] };
-    // Half a period is too long already.
+    // Half a period is already too long.
     const lengths = [700, 500, 10, 10];
     const load = metric(0, {});
     const virtual = new VirtualTimeScheduler(undefined, 4500);

@@ -2,7 +2,7 @@ import { vi } from 'vitest';
 
 import { runCommandLine } from '../../src/cli/command-line.ts';
 
-/** What a command line prints, and its exit status. */
+/** Returns the output of a command line, and its exit status. */
 export const said = async (...args: readonly string[]) => {
   const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
   const error = vi.spyOn(console, 'error').mockImplementation(() => undefined);

@@ -10,10 +10,10 @@ import { firstValueFrom } from 'rxjs';
 import { type DumpedMetric, dump$ } from '../../src/client/read-metrics.ts';
 import { PATIENCE } from './patience.ts';
 
-/** The built program, as a user runs it. */
+/** The built program. */
 export const PROGRAM = fileURLToPath(new URL('../../dist/vhostmd.cjs', import.meta.url));
 
-/** A scratch folder with a configuration and a disk path in it. */
+/** A scratch folder with a configuration and the path of a disk. */
 export interface Scratch {
   readonly directory: string;
   readonly disk: string;
@@ -21,7 +21,7 @@ export interface Scratch {
   readonly remove: () => void;
 }
 
-/** Writes a configuration around the given `<metric>` elements. */
+/** Writes a configuration with these `<metric>` elements. */
 export const scratch = (
   metrics: string,
   { period = 1, globals = '', sizeKiB = 256 }: { period?: number; globals?: string; sizeKiB?: number } = {},
@@ -40,19 +40,19 @@ export const scratch = (
 
 export interface RunningDaemon {
   readonly child: ChildProcess;
-  /** All that it has printed so far. */
+  /** Returns its output so far. */
   readonly output: () => string;
   readonly printed: (text: string | RegExp, timeout?: number) => Promise<void>;
-  /** Sends the signal; exit code (or the signal that killed it) and milliseconds until the end. */
+  /** Sends the signal; returns the exit code (null if a signal killed it) and the milliseconds until the end. */
   readonly stop: (signal?: NodeJS.Signals) => Promise<{ readonly code: number | null; readonly ms: number }>;
 }
 
-/** A disk cannot be read: while one is being made it has no header yet. */
+/** A disk that cannot be read: while it is being created it has no header yet. */
 class UnreadableDisk extends Error {}
 
 /**
- * Waits until a condition holds; fails with what it was waiting for. A busy machine gets a multiple of `timeout`, in ms.
- * A disk that cannot be read yet is waited for, too.
+ * Waits until a condition holds; throws with `what` after `timeout` ms, multiplied on a busy machine. Also waits while
+ * a disk cannot be read yet.
  */
 export const until = async (what: string, holds: () => boolean | Promise<boolean>, timeout = 10_000): Promise<void> => {
   const patience = timeout * PATIENCE;
@@ -73,7 +73,7 @@ export const until = async (what: string, holds: () => boolean | Promise<boolean
   }
 };
 
-/** Starts `vhostmd -d` with further arguments and waits for its first snapshot. */
+/** Starts `vhostmd -d` with further arguments and waits for its first snapshot, unless `ready` is false. */
 export const startDaemon = async (
   args: readonly string[],
   { ready = true, env = {} }: { readonly ready?: boolean; readonly env?: Readonly<Record<string, string>> } = {},
@@ -86,7 +86,7 @@ export const startDaemon = async (
   for (const stream of [child.stdout, child.stderr])
     stream?.on('data', (data: Buffer) => (text += data.toString('utf8')));
   let ended: { code: number | null } | undefined;
-  // With all that it printed: that may come after its exit.
+  // `close`, because output may follow `exit`.
   child.once('close', (code) => (ended = { code }));
   const daemon: RunningDaemon = {
     child,
@@ -115,13 +115,13 @@ export const startDaemon = async (
   return daemon;
 };
 
-/** The metrics on a disk, verified. */
+/** Returns the metrics on a disk, after verifying it. */
 export const readMetrics = async (disk: string): Promise<readonly DumpedMetric[]> => {
   const dumped = await firstValueFrom(dump$(disk));
   if (!dumped.ok) throw new UnreadableDisk(dumped.error);
   return dumped.value.metrics;
 };
 
-/** Value of one metric on a disk, of the host or of a domain. */
+/** Returns the value of one metric on a disk, of the host or of a domain. */
 export const valueOf = async (disk: string, name: string, uuid?: string): Promise<string | undefined> =>
   (await readMetrics(disk)).find((metric) => metric.name === name && metric.uuid === uuid)?.value;

@@ -11,20 +11,20 @@ import { processesWith } from './processes.ts';
 
 const run = promisify(execFile);
 
-// As root the private libvirtd runs as this user, since libvirt has one system instance only, which is the host's.
+// As root, the private libvirtd runs as this user, because there is only one system instance of libvirt: the host's.
 const NOBODY = 65534;
 
-/** A libvirtd with real QEMU domains of its own, apart from the host's: it may be stopped, frozen and killed. */
+/** A libvirtd with its own QEMU domains, apart from the host's, which tests may stop, freeze and kill. */
 export interface PrivateLibvirtd {
   readonly uri: string;
-  /** Creates a running or paused QEMU domain of 16 MiB; its uuid. */
+  /** Creates a running or paused QEMU domain of 16 MiB; returns its UUID. */
   readonly create: (
     name: string,
     options?: { readonly paused?: boolean; readonly devices?: string; readonly uuid?: string },
   ) => Promise<string>;
   readonly destroy: (nameOrUuid: string) => Promise<void>;
   readonly virsh: (...args: readonly string[]) => Promise<string>;
-  /** Process number of a domain's QEMU. */
+  /** Returns the pid of a domain's QEMU. */
   readonly qemuPid: (uuid: string) => number;
   readonly pid: () => number;
   readonly kill: (signal: NodeJS.Signals) => void;
@@ -36,7 +36,7 @@ export interface PrivateLibvirtd {
 export const xmlEscape = (text: string): string =>
   text.replaceAll(/[<>&'"\n\r\t]/g, (character) => `&#${character.codePointAt(0)};`);
 
-/** A minimal domain: no firmware to speak of, no disk, no network; it starts in a fraction of a second. */
+/** Returns a minimal domain, without a disk and network, that starts in a fraction of a second. */
 export const domainXml = (name: string, devices = '', uuid: string = randomUUID()): string => `<domain type='qemu'>
   <name>${xmlEscape(name)}</name><uuid>${uuid}</uuid><memory unit='MiB'>16</memory><vcpu>1</vcpu>
   <os><type arch='x86_64' machine='microvm'>hvm</type></os>
@@ -44,19 +44,19 @@ export const domainXml = (name: string, devices = '', uuid: string = randomUUID(
   <memballoon model='none'/>${devices}</devices></domain>`;
 
 export interface LibvirtdOptions {
-  /** Shell text that runs as root in libvirtd's own mount namespace before it starts. */
+  /** Shell text that runs as root in libvirtd's own mount namespace before its start. */
   readonly before?: string;
   /** Lines of libvirtd.conf. */
   readonly settings?: string;
-  /** More variables for libvirtd and virsh. */
+  /** Further environment variables of libvirtd and virsh. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** Starts a private libvirtd. Fails where libvirtd or QEMU are not installed: `npm test` installs them. */
+/** Starts a private libvirtd; rejects if libvirtd or QEMU are not installed (`npm test` installs them). */
 export const startLibvirtd = async (options: LibvirtdOptions = {}): Promise<PrivateLibvirtd> => {
   const directory = mkdtempSync(path.join(tmpdir(), 'vhostmd-libvirt-'));
   const root = process.getuid?.() === 0;
-  // What libvirt finds out about QEMU takes seconds, so all instances share it.
+  // libvirt takes seconds to probe QEMU, so all instances share the cache.
   const cache = path.join(tmpdir(), `vhostmd-libvirt-cache-${root ? NOBODY : process.getuid?.()}`);
   for (const part of ['', 'run', 'config', 'data'])
     mkdirSync(path.join(directory, part), { recursive: true, mode: 0o755 });
@@ -94,7 +94,7 @@ export const startLibvirtd = async (options: LibvirtdOptions = {}): Promise<Priv
   const logd = daemon('virtlogd');
   let libvirtd: ChildProcess | undefined;
   const start = async (): Promise<void> => {
-    // One that was killed may still be ending, and holds the lock of its pid file until then.
+    // A killed libvirtd holds the lock of its pid file until it has ended.
     if (libvirtd?.exitCode === null && libvirtd.signalCode === null) await once(libvirtd, 'exit');
     libvirtd = options.before === undefined ? daemon('libvirtd') : mounted(options.before);
     const failed = new Promise<never>((_resolve, reject) => libvirtd?.once('error', reject));
@@ -132,7 +132,7 @@ export const startLibvirtd = async (options: LibvirtdOptions = {}): Promise<Priv
         try {
           if (pid !== undefined) process.kill(pid, 'SIGKILL');
         } catch {
-          // It has ended.
+          // The process has ended.
         }
       }
       await sleep(100);

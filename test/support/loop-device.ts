@@ -3,13 +3,13 @@ import { chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-/** Whether this machine has loop devices, and this process may use them. */
+/** True if this machine has loop devices and this process may use them. */
 export const canLoop = process.getuid?.() === 0 && spawnSync('losetup', ['--find'], { stdio: 'ignore' }).status === 0;
 
-/** A block device with a file behind it, as a disk of the host that nobody else may write to. */
+/** A block device with a file behind it, in place of a disk of the host. */
 export interface LoopDevice {
   readonly path: string;
-  /** Detaches the device; whether a byte is another one, and what its owner and mode are. */
+  /** Detaches the device; returns whether a byte has changed, and the owner and mode. */
   readonly end: () => { readonly changed: boolean; readonly uid: number; readonly gid: number; readonly mode: number };
 }
 
@@ -25,7 +25,7 @@ export const loopDevice = (bytes: Buffer): LoopDevice => {
     end: () => {
       const { uid, gid, mode } = statSync(device);
       chownSync(device, before, group);
-      // What was written to the device is in the file when nobody has it open any more.
+      // Writes cached bytes to the file.
       execFileSync('blockdev', ['--flushbufs', device]);
       execFileSync('losetup', ['--detach', device]);
       const changed = !readFileSync(file).equals(bytes);

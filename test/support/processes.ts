@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-/** Whether a process runs; a zombie that nobody has reaped does not. */
+/** Returns true if a process runs; a zombie does not. */
 export const alive = (pid: number): boolean => {
   try {
     return !/^\d+ \(.*\) [ZX]/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
@@ -9,7 +9,9 @@ export const alive = (pid: number): boolean => {
   }
 };
 
-/** Processes with a text in their environment or command line, whose parts end with NUL; a zombie has neither. */
+/**
+ * Returns the pids of processes with a text in their environment or command line, whose parts end with NUL; no zombies.
+ */
 export const processesWith = (part: 'environ' | 'cmdline', text: string): readonly number[] =>
   readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
@@ -22,17 +24,17 @@ export const processesWith = (part: 'environ' | 'cmdline', text: string): readon
     })
     .map(Number);
 
-/** Whether there is a process `sleep MARKER`. */
+/** Returns true if there is a process `sleep MARKER`. */
 export const isSleeping = (marker: string): boolean => processesWith('cmdline', `sleep\0${marker}\0`).length > 0;
 
-/** Open descriptors of a process. */
+/** Returns the number of open descriptors of a process. */
 export const descriptorsOf = (pid: number | undefined): number => readdirSync(`/proc/${pid}/fd`).length;
 
-/** Resident memory of a process, in MiB. */
+/** Returns the resident memory of a process, in MiB. */
 export const memoryOf = (pid: number | undefined): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 
-/** TCP ports on which a process listens, by its sockets' inodes (proc(5), /proc/PID/net/tcp: state 0A). */
+/** Returns the TCP ports on which a process listens, by its sockets' inodes (proc(5), /proc/PID/net/tcp: state 0A). */
 export const listeningPorts = (pid: number | undefined): readonly number[] => {
   const links = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {

@@ -4,7 +4,9 @@ import path from 'node:path';
 
 import { afterEach } from 'vitest';
 
-/** Places for sockets, each in a folder of its own, and what is to be undone after each test, the latest first. */
+/**
+ * `place` returns a path for a socket in a new folder; the functions in `left` run after each test, the latest first.
+ */
 export const socketStage = () => {
   const left: (() => unknown)[] = [];
   afterEach(() => {

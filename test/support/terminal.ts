@@ -3,7 +3,7 @@ import { PATIENCE } from './patience.ts';
 
 const quoted = (word: string): string => `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
-/** What a command shows at a terminal (script(1), util-linux), byte for byte but for the CR that a terminal adds. */
+/** Runs a command at a terminal (script(1), util-linux); returns its output without the CR that a terminal adds. */
 export const atTerminal = (
   words: readonly string[],
   env: Readonly<Record<string, string>> = {},

@@ -10,7 +10,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const LOADER = new URL('../../.cache/modules/system/load-part.js', import.meta.url).href;
 
-/** Loads `part.mjs`, beside other files if it needs them, by the built program in a process of its own; what came of it. */
+/** Loads `part.mjs` with the built loader in another process; returns its export or the error. */
 const loaded = (files: Readonly<Record<string, string>>, before = ''): string => {
   for (const [name, text] of Object.entries(files)) writeFileSync(path.join(folder, name), text);
   const program = path.join(folder, 'program.mjs');

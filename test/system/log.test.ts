@@ -10,7 +10,7 @@ const LOG = fileURLToPath(new URL('../../.cache/modules/system/log.js', import.m
 const directory = mkdtempSync(path.join(tmpdir(), 'vhostmd-log-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-/** What a process that logs these lines writes to stderr. */
+/** Returns the stderr of a process that logs these lines. */
 const logged = (
   lines: readonly (readonly [string, string, string])[],
   { journal = 'no', verbose = false }: { journal?: 'no' | 'ours' | "another's"; verbose?: boolean } = {},

@@ -7,7 +7,7 @@ const SOCK_DGRAM = 2;
 const MSG_DONTWAIT = 0x40;
 const MOST = 65_536;
 
-/** A unix datagram socket that stands for syslog's; `received` takes what has arrived. */
+/** A unix datagram socket in place of syslog's; `received` returns the messages that have arrived. */
 export const syslogSocket = (
   file: string,
 ): { readonly received: () => readonly string[]; readonly close: () => void } => {

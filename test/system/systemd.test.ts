@@ -22,7 +22,7 @@ const noWarning = (message: string): never => {
   throw new Error(message);
 };
 
-/** A manager of which all that it has been told can be read, as one text. */
+/** Listens in the manager's place; returns a function that returns all notifications as one text. */
 const socat = async (address: string): Promise<() => string> => {
   const receiver = spawn('socat', ['-u', address, 'STDOUT'], { stdio: ['ignore', 'pipe', 'inherit'] });
   undo.push(() => receiver.kill());
@@ -37,7 +37,7 @@ const socat = async (address: string): Promise<() => string> => {
       }
     }),
   );
-  // It is bound a moment after it is made.
+  // socat binds the socket a moment after it creates it.
   await sleep(200);
   return () => text;
 };
@@ -118,7 +118,7 @@ it.each([
 it('a manager that does not read is waited for, without a warning: READY is not lost, of the others the newest come', async () => {
   const { socket, received } = manager();
   const service = notifications({ NOTIFY_SOCKET: socket }, noWarning);
-  // More than any queue holds.
+  // More than the queue of a socket holds.
   for (let sent = 0; sent < 600; sent += 1) service.reloading();
   service.ready();
   for (let sent = 0; sent < 600; sent += 1) {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The service in a booted Debian whose first process is $leader. Called by scripts/test-systemd.sh.
+# Tests the service in a booted Debian whose first process is $leader; called by scripts/test-systemd.sh.
 set -u
 : "${leader:?is set by scripts/test-systemd.sh}"
 
@@ -12,13 +12,13 @@ product=/usr/lib/node_modules/vhostmd
 inside() { nsenter --all --target "$leader" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 SYSTEMD_PAGER= "$@"; }
 script() { inside sh -c "$1"; }
 show() { inside systemctl show --property "$1" --value vhostmd; }
-# with_status WHAT: what an administrator sees.
+# with_status WHAT: prints the status as an administrator sees it.
 with_status() {
   printf '\n== %s\n' "$1"
   inside systemctl status --no-pager --lines 4 vhostmd
   printf '\n'
 }
-# check WHAT COMMAND...
+# check WHAT COMMAND...: counts and prints whether a command succeeds.
 check() {
   what=$1
   shift
@@ -31,7 +31,7 @@ check() {
     inside journalctl --no-pager --quiet --lines 12 --unit vhostmd --unit vhostmd-disks --unit libvirtd
   fi
 }
-# eventually SECONDS COMMAND...
+# eventually SECONDS COMMAND...: repeats a command until it succeeds.
 eventually() {
   left=$(($1 * 5))
   shift
@@ -49,7 +49,7 @@ is_not() { [ "$1" != "$2" ]; }
 at_most() { [ "$1" -le "$2" ] || { printf '%s\n' "$1" >&2; return 1; }; }
 at_least() { [ "$1" -ge "$2" ] || { printf '%s\n' "$1" >&2; return 1; }; }
 has_metric() { script "vhostmd dump --json $disk | grep -q '\"$1\"'"; }
-# Milliseconds that a command takes.
+# timed COMMAND...: prints the milliseconds that a command takes.
 timed() {
   from=$(date +%s%3N)
   "$@" >/dev/null 2>&1
@@ -58,7 +58,7 @@ timed() {
 settings() { script "mkdir -p /etc/systemd/system/vhostmd.service.d && printf '$1' >/etc/systemd/system/vhostmd.service.d/test.conf && systemctl daemon-reload"; }
 add_metric() { script "sed -i 's|</metrics>|$1</metrics>|' $conf"; }
 
-# As docs say; then what a test needs: libvirt's driver without virtual machines, and a tick in a second.
+# Installs the service as documented, with libvirt's test driver and a period of 1 s.
 script "ln -s $product/dist/vhostmd.cjs /usr/local/bin/vhostmd
   install -D -m 644 $product/conf/vhostmd.xml $conf
   install -D -m 644 $product/conf/vhostmd.service /etc/systemd/system/vhostmd.service
@@ -72,7 +72,7 @@ add_metric '<metric type="string" context="host"><name>Slow</name><action>mkdir 
 printf 'systemd %s, Node %s, libvirt %s\n' "$(inside systemctl --version | head -n 1)" "$(inside node --version)" \
   "$(inside libvirtd --version)"
 
-# As a C daemon of root leaves it.
+# A disk as left by a C daemon that ran as root.
 script "truncate -s 262144 $disk && chmod 644 $disk && chown root:root $disk"
 
 # An action that hangs delays the first snapshot by half a period.
@@ -123,7 +123,7 @@ check 'after kill -9 another process runs in seconds' eventually 8 script "[ \$(
 check 'and publishes' has_metric Added
 with_status 'Killed'
 
-# With a period that is longer than the time of the watchdog.
+# The period is longer than the timeout of the watchdog.
 settings '[Service]\nEnvironment=LIBVIRT_DEFAULT_URI=test+unix:///default?socket=/run/libvirt/libvirt-sock-ro\nWatchdogSec=3\n'
 script "sed -i 's|<update_period>1<|<update_period>20<|' $conf"
 inside systemctl restart vhostmd
@@ -137,7 +137,7 @@ check 'and runs' eventually 20 is SubState running
 check 'because of the watchdog' script 'journalctl --unit vhostmd | grep -i "watchdog timeout"'
 with_status 'Hung'
 
-# A module of somebody else's with an endless loop, as soon as a file is there.
+# An external module with an endless loop, which begins when a file exists.
 script "cat >/usr/lib/node_modules/loop.mjs" <<'END'
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -158,7 +158,7 @@ script 'rm /run/vhostmd/loop'
 check 'and the daemon runs again' eventually 15 is SubState running
 with_status 'Ended for a sink that never returned'
 
-# An old private disk, and what an action leaves in a session of its own.
+# An old private disk, and a process that an action left in another session.
 script 'install -o vhostmd -m 644 /dev/null /run/vhostmd/kept.disk; rmdir /run/vhostmd/left'
 check 'an action has left a process behind' eventually 5 inside pgrep -u vhostmd -f 'sleep 7777'
 took=$(timed inside systemctl stop vhostmd)
@@ -189,7 +189,7 @@ check 'and is written' has_metric HostName
 settings '[Service]\nEnvironment=LIBVIRT_DEFAULT_URI=test+unix:///default?socket=/run/libvirt/libvirt-sock-ro\n'
 inside systemctl stop vhostmd
 
-# As after a boot: /dev/shm and /run are empty. libvirt's start fails where the disks of its VMs are missing.
+# /dev/shm and /run are empty, as after a boot. libvirt fails to start if disks of its VMs are missing.
 uuid=11111111-2222-3333-4444-555555555555
 libvirt='libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket libvirtd.service'
 boot() { script "systemctl stop $libvirt; systemctl reset-failed; rm -rf $disk /run/vhostmd"; }
@@ -227,7 +227,7 @@ check 'and is not tried again' is ActiveState failed
 check 'the status says why' says 'Not started: '
 with_status 'Started with a bad configuration'
 
-# What only an administrator can mend is tried once. Two seconds are the wait before another try.
+# Faults that only an administrator can fix are not retried. systemd would retry after 2 s.
 script "cp /tmp/good $conf; systemctl reset-failed vhostmd"
 failed_once() { sleep 5; is ActiveState failed && is NRestarts 0 && is ExecMainStatus "$1"; }
 settings '[Service]\nEnvironment=PATH=/nonexistent\n'

@@ -18,7 +18,7 @@ const disks = readFileSync(fileURLToPath(new URL('../../conf/vhostmd-disks.servi
 const directory = mkdtempSync(path.join(tmpdir(), 'vhostmd-unit-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-/** What systemd finds wrong in a unit; the program is where it has been built. */
+/** Returns systemd's findings about a unit, with the path of the built program. */
 const verified = async (text: string, name = 'vhostmd.service'): Promise<string> => {
   const file = path.join(directory, name);
   writeFileSync(file, text.replaceAll(/^(Exec\w+=[-+]*)vhostmd /gm, `$1${PROGRAM} `));

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { deliverLatest } from '../../src/sinks/delivery.ts';
 import { sinkContract, type SinkUnderTest, UNRELIABLE } from '../../src/testing/index.ts';
 
-/** A sink that keeps numbers as a JSON text would show them; `shows` is what it pretends to show. */
+/** A sink that keeps numbers as JSON; `shows` returns what it claims to show. */
 const numbers = (shows: (tick: number) => string) => (): SinkUnderTest => {
   const kept: string[] = [];
   let broken = false;

@@ -6,7 +6,7 @@ import { sandboxed } from '../../../src/sinks/modules/sandbox.ts';
 import type { Sink, SinkReport } from '../../../src/sinks/sink.ts';
 import { ofDomain, sample, snapshot } from '../../../src/testing/snapshots.ts';
 
-// What a sink of others may be, whatever its types say.
+// An external sink may return anything, whatever its types are.
 type Anything = (snapshot$: Observable<Snapshot>) => unknown;
 
 const stage = (run: Anything, end = 10_000) => {
@@ -83,7 +83,7 @@ describe("Somebody else's sink", () => {
     const { snapshots } = stage((snapshot$) =>
       snapshot$.pipe(
         map((given) => {
-          // Types do not bind it.
+          // An external sink may ignore the types.
           // oxlint-disable-next-line typescript/no-explicit-any
           const open = given as any;
           for (const attempt of [

@@ -9,7 +9,7 @@ export interface Scraped {
   readonly body: string;
 }
 
-/** Asks for a page on a connection of its own. */
+/** Requests a page on its own connection. */
 export const scrape = async (
   address: Address,
   {

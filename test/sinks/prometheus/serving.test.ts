@@ -98,7 +98,7 @@ describe.each([
       sink.give(large(tick, 3000));
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    // A scraper gets in meanwhile.
+    // Another scraper gets its page meanwhile.
     expect((await scrape(address)).body).toContain('domain="vm3000"');
     await until('all snapshots are taken', () => sink.said('written').length === 11);
     // Once for each snapshot and each second, not for each request.
@@ -176,7 +176,7 @@ describe('CASE C3: listen', () => {
     if (address === undefined) throw new Error('no address');
     const sink = await running(address);
     sink.give(snapshot(1));
-    // The name of this machine may be an IPv6 address only.
+    // The machine's own name may have only an IPv6 address.
     const host = before === 'localhost:' ? 'localhost' : '127.0.0.1';
     await until('a page', async () => (await scrape({ kind: 'tcp', host, port })).status === 200);
     expect(sink.said('opened')[0]?.includes('everyone who can reach')).toBe(!isLocal(address));

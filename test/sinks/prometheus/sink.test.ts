@@ -62,7 +62,7 @@ describeSinkContract('the Prometheus sink', (scheduler) => {
   const address = unix();
   const pages: string[] = [];
   const made = prometheus({ address, path: '/metrics', scheduler, backoff: { first: 10, most: 50 } });
-  // What is written can be read: each report is passed on when a scrape has seen what it says.
+  // A written snapshot can be scraped, so each report is emitted after a scrape.
   const sink: Sink = {
     ...made,
     run: (snapshot$) =>
@@ -194,7 +194,7 @@ describe('the Prometheus sink', () => {
     await until('the oldest are closed', () => closed >= 200 - 32, 3000);
     expect((await scrape(address)).status).toBe(200);
     dial(`GET /metrics HTTP/1.1\r\nX: ${'x'.repeat(20_000)}`);
-    // Those that never finish their request are closed, too.
+    // Connections with unfinished requests are closed, too.
     await until('all are closed', () => closed === 201, 10_000);
     expect((await scrape(address)).status).toBe(200);
   });

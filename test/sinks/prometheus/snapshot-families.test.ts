@@ -65,7 +65,7 @@ const page = async (
 ): Promise<string> => (await pageOf({ ...snapshot(1, host, domainMetrics), metrics })).text;
 const linesOf = (text: string): readonly string[] =>
   text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-/** The page of one host metric. */
+/** Returns the page of one host metric. */
 const one = async (name: string, text: string, given: Given = {}): Promise<string> => {
   const definition = metric(name, given);
   return await page([definition], [value(name, text, definition.type as ValueType, given.unit)]);
@@ -282,7 +282,7 @@ describe('what is known of statistics', () => {
     ...STATISTICS.vm.map((known) => ({ context: 'vm' as const, ...known })),
   ].map(({ name, ...more }) => ({
     ...more,
-    // A number of a device is a position; what is summed over all is a counter.
+    // The # of a device is its index; the statistic summed over all devices (*) is a counter.
     name: name
       .replace(/^(net|block)\.#\./, '$1.*.')
       .replaceAll('#', '0')

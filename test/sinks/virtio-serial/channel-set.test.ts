@@ -30,7 +30,7 @@ describe('the discovery of channels', () => {
     expect(connects(after(first))).toEqual(['/s/2']);
     expect(connects(after(first, found([1, '/s/1'])))).toEqual(['/s/2', '/s/1']);
     expect(after(first, found([1, '/s/1']), first).pathless).toEqual([]);
-    // What was not found has to wait for the next tick.
+    // A socket that was not found is looked for at the next tick.
     expect(after(snapshotOf([one, domain(3)]), found([1, '/s/1'])).pathless).toEqual([]);
   });
 

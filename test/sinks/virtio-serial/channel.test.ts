@@ -4,7 +4,7 @@ import { NEW_CHANNEL, nextHistory } from '../../../src/sinks/virtio-serial/chann
 
 const UP = undefined;
 
-/** The messages of a channel with these events, whose first wait is 1 ms and the longest 100 ms. */
+/** Returns the messages of a channel after these events; the first wait is 1 ms, the longest 100 ms. */
 const messages = (
   ...events: readonly (readonly [at: number, trouble: string | undefined])[]
 ): readonly (string | undefined)[] => {

@@ -12,7 +12,7 @@ import type { Sink, SinkReport } from '../../../src/sinks/sink.ts';
 import { describeSinkContract } from '../contract.ts';
 import { domain, REQUEST } from './qemu.ts';
 
-/** A guest that asks once for each snapshot, unless it is held; if the connection breaks it asks again. */
+/** A guest that asks once for each snapshot, except while it is held; after a lost connection it asks again. */
 const askingGuest = (socketPath: string) => {
   let received = '';
   let holding = false;
@@ -66,7 +66,10 @@ const askingGuest = (socketPath: string) => {
   };
 };
 
-/** To a sink that answers only when it is asked, a snapshot is delivered when a guest has got it, and fails when it cannot. */
+/**
+ * Makes delivery visible: this sink answers only requests, so a snapshot is written when a guest has received it, and
+ * has failed when the guest cannot.
+ */
 const asked = (sink: Sink, guest: ReturnType<typeof askingGuest>): Sink => ({
   name: sink.name,
   run: (snapshot$) =>

@@ -32,7 +32,7 @@ const serve = async (): Promise<Qemu> => {
   await soon(() => expect(qemu.connected()).toBe(true));
   return qemu;
 };
-/** CPU time of this process during that, in milliseconds. */
+/** Returns the CPU time of this process during `work`, in milliseconds. */
 const cpu = async (work: () => Promise<unknown>): Promise<number> => {
   const before = process.cpuUsage();
   await work();
@@ -52,7 +52,7 @@ describe('the virtio-serial sink', () => {
     });
     expect(qemu.received().indexOf('<metrics>')).toBe(INVALID.length);
     expect(count(qemu, INVALID)).toBe(1);
-    // Sending it costs this process, too.
+    // Includes the CPU time of sending it.
     expect(used).toBeLessThan(500);
   });
 
@@ -143,7 +143,7 @@ describe('the virtio-serial sink', () => {
       const start = performance.now();
       await soon(() => expect(run.said('warning')).toHaveLength(1));
       await soon(() => expect(qemu.connections()).toBeGreaterThan(8));
-      // 10, 20, 40, 80, 80 .. ms after each other.
+      // The waits are 10, 20, 40, 80, 80 .. ms.
       expect(qemu.connections()).toBeLessThan(7 + (performance.now() - start) / 80);
       expect(run.said('warning')).toEqual([
         `${CHANNEL(qemu)} was closed by QEMU; it is connected again when it can be`,
@@ -172,7 +172,7 @@ describe('the virtio-serial sink', () => {
     const dead = createServer();
     await new Promise<void>((resolve) => dead.listen(socket('dead-at-first'), resolve));
     mkdirSync(socket('dir'));
-    // A socket that nobody listens on: its file outlives it when it has another name.
+    // A socket without a listener: under another name its file outlives the server.
     renameSync(socket('dead-at-first'), socket('dead'));
     await new Promise((resolve) => dead.close(resolve));
     const long = `/${'x'.repeat(107)}`;
@@ -224,7 +224,7 @@ describe('the virtio-serial sink', () => {
       child.stdout.on('data', (bytes: Buffer) => (output += bytes.toString()));
       await soon(() => expect(output).toContain('listens'));
       child.kill('SIGSTOP');
-      // As many as wait to be accepted; the last one finds no place.
+      // Fills the queue of connections; the last connection is refused.
       await new Promise<void>((resolve) => {
         const more = (): void => void others.push(createConnection(path, more).on('error', () => resolve()));
         more();
@@ -247,7 +247,7 @@ describe('the virtio-serial sink', () => {
     const qemu = await run.qemu('one');
     chmodSync(run.directory, 0o755);
     chmodSync(qemu.path, 0o700);
-    // Threads of the pool keep their rights, so the look at the file goes well; connecting is done by this thread.
+    // Threads of the pool keep their rights, so the check of the file succeeds; this thread connects.
     seteuid(65534);
     try {
       run.publish(snapshotOf([domain(1, qemu.path)]));
@@ -311,7 +311,7 @@ describe('the virtio-serial sink', () => {
   it('FAULTS 65: of a guest that never reads one reply is held, and no more is read of it', async () => {
     const qemu = await run.qemu('one');
     qemu.stopReading();
-    // Far more than the kernel takes.
+    // Far more than the kernel buffers.
     const big = sample('Big', 'x'.repeat(4 * 1024 * 1024));
     const domains = [domain(1, qemu.path)];
     const value = (tick: number) => snapshotOf(domains, { tick, host: [sample('Tick', `tick ${tick}.`), big] });

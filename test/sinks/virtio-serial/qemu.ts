@@ -15,28 +15,28 @@ import { ofDomain, sample } from '../../../src/testing/snapshots.ts';
 
 export const REQUEST = 'GET /metrics/XML\n\n';
 
-/** The host's end of a channel as QEMU has it, and the guest behind it. */
+/** QEMU's end of a channel, and the guest behind it. */
 export interface Qemu {
   readonly path: string;
-  /** The guest writes to its port; what it writes before anybody is connected waits. */
+  /** The guest writes to its port; the bytes wait until a client is connected. */
   readonly send: (bytes: string | Uint8Array) => void;
-  /** All that the guest has read. */
+  /** Returns all bytes that the guest has read. */
   readonly received: () => string;
-  /** Bytes of the guest that are not with QEMU any more. */
+  /** Returns the number of the guest's bytes that QEMU has passed on. */
   readonly taken: () => number;
   readonly connections: () => number;
   readonly connected: () => boolean;
-  /** The guest reads nothing any more. */
+  /** The guest stops reading. */
   readonly stopReading: () => void;
   readonly startReading: () => void;
-  /** QEMU closes the connection that it has. */
+  /** QEMU closes its connection. */
   readonly drop: (how?: 'end' | 'reset') => void;
-  /** From now on each connection is closed as soon as it is made. */
+  /** If true, QEMU closes each connection at once. */
   readonly refuse: (refuse: boolean) => void;
   readonly close: () => Promise<void>;
 }
 
-/** Listens on a socket like QEMU. */
+/** Listens on a socket as QEMU does. */
 export const startQemu = async (socketPath: string): Promise<Qemu> => {
   let client: Socket | undefined;
   let unsent: Uint8Array[] = [];
@@ -92,14 +92,14 @@ export const startQemu = async (socketPath: string): Promise<Qemu> => {
   };
 };
 
-/** A running domain as snapshots know it, by its id; `ofDomain(id)` has its metrics. */
+/** Returns a running domain of a snapshot, by its id; `ofDomain(id)` has its metrics. */
 export const domain = (id: number, channel?: string | null): KnownDomain & Domain => ({
   ...ofDomain(id).domain,
   persistent: true,
   ...(channel === undefined ? {} : { channel }),
 });
 
-/** Snapshots of now. */
+/** Returns a snapshot of now. */
 export const snapshotOf = (
   domains: readonly KnownDomain[] | undefined,
   {
@@ -118,7 +118,7 @@ export const snapshotOf = (
   } = {},
 ): Snapshot => ({ cause, tick, at, host, domainMetrics, missing: [], ...(domains === undefined ? {} : { domains }) });
 
-/** A running sink, its reports, and what feeds it; ended by `close`, with all that was made. */
+/** Starts a sink, and collects its reports; `close` ends it and its channels, and removes the files. */
 export const stage = (options: Partial<VirtioSerialOptions> = {}) => {
   const directory = mkdtempSync(path.join(tmpdir(), 'serial-'));
   const snapshots = new Subject<Snapshot>();

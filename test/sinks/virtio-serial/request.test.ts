@@ -6,7 +6,7 @@ import type { Reading, Request } from '../../../src/sinks/virtio-serial/request.
 
 const GOOD = 'GET /metrics/XML\n\n';
 
-/** The requests in these chunks, in their order. */
+/** Returns the requests in these chunks, in order. */
 const requests = (...chunks: readonly string[]): readonly Request[] => {
   let reading: Reading = START;
   const found: Request[] = [];

@@ -68,7 +68,7 @@ describe('the state of the virtio-serial sink', () => {
     const short = [SET, state(first, false, SHORT), state(second, false, SHORT)];
     expect(messages(after(...short))).toEqual([]);
     expect(shortOf(after(...short))).toBe(2);
-    // Connected, but not yet well.
+    // It is connected, but not yet reported as well.
     expect(shortOf(after(...short, state(first, true)))).toBe(2);
     const well = after(...short, state(first, true), state(first, true, 'is connected again'));
     expect([messages(well), shortOf(well)]).toEqual([[], 1]);

@@ -1,5 +1,5 @@
-// The daemon with a period in milliseconds: its own modules, loaded as it loads them; only the period is another, and a
-// sink that counts comes to its own. Arguments: configuration, URI, period, and `leak` to leak on purpose.
+// The daemon's own modules with a period in milliseconds, and a further sink that counts.
+// Arguments: configuration, URI, period, and `leak` to leak on purpose.
 import { openSync } from 'node:fs';
 
 import { concatMap, connect as sharing, filter, ignoreElements, merge, startWith, Subject, tap } from 'rxjs';
@@ -19,25 +19,25 @@ import type { ConfiguredSink } from '../../../src/sinks/index.ts';
 import type { PrometheusContext } from '../../../src/sinks/prometheus/sink.ts';
 import { createStatusEndpoint } from '../../../src/daemon/status-endpoint.ts';
 
-/** What the daemon is told. */
+/** Orders to the daemon. */
 export type Order =
   | { readonly kind: 'reload'; readonly file: string }
-  /** `collect`: after a full collection of garbage. */
+  /** `collect`: after a full garbage collection. */
   | { readonly kind: 'measure'; readonly collect: boolean }
   | { readonly kind: 'stop' };
 
-/** What only the process itself can know; memory in bytes. */
+/** Measurements from inside the process; memory in bytes. */
 export interface Inside {
   readonly heap: number;
   readonly external: number;
-  /** How many things of which kind keep the event loop alive. */
+  /** Number of resources that keep the event loop alive, by kind. */
   readonly resources: Readonly<Record<string, number>>;
 }
 
-/** What the daemon tells. */
+/** Messages of the daemon. */
 export type Said =
   | { readonly kind: 'tick'; readonly ticks: number }
-  /** The configuration of this file has published, so it is in force. */
+  /** The configuration of this file is in force: it has published. */
   | { readonly kind: 'leads'; readonly file: string }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'measured'; readonly inside: Inside };
@@ -58,7 +58,7 @@ const self = createStatusEndpoint(first, monotonicScheduler, log);
 const leaked: number[][] = [];
 let ticks = 0;
 let leads = '';
-// By their metrics snapshots are told apart.
+// A snapshot's metrics identify its configuration.
 const fileOf = new WeakMap<object, string>();
 
 const count = ({ cause, metrics }: Snapshot): void => {
@@ -101,13 +101,13 @@ const resources = (): Record<string, number> => {
 };
 
 const measure = (collect: boolean): Inside => {
-  // What the first one finalizes is garbage for the next one.
+  // Objects that one collection finalizes are garbage for the next.
   if (collect) for (let time = 0; time < 3; time += 1) globalThis.gc?.();
   const { heapUsed: heap, external } = process.memoryUsage();
   return { heap, external, resources: resources() };
 };
 
-// As the daemon does: by itself Node would wait for its worker threads, one of which waits for libvirt's events.
+// As the daemon does: Node would wait for its worker threads, one of which waits for libvirt's events.
 const fail = (error: unknown): void => {
   say({ kind: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   exitWithoutChildren(1);

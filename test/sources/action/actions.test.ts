@@ -18,7 +18,7 @@ afterEach(() => rmSync(directory, { recursive: true }));
 const lines = (name: string): readonly string[] =>
   existsSync(join(directory, name)) ? readFileSync(join(directory, name), 'utf8').split('\n').filter(Boolean) : [];
 const value = (outcome: Outcome): string | undefined => (outcome.ok ? outcome.samples[0]?.value : outcome.reason);
-/** An action that says when it starts and ends, and ends when the file `go` is there. */
+/** Returns an action that logs its start and its end, and ends when the file `go` exists. */
 const waiting = (id: number | string): string =>
   `echo + >> ${directory}/log; echo $$ >> ${directory}/pids; while [ ! -e ${directory}/go ]; do sleep 0.02; done; ` +
   `echo - >> ${directory}/log; echo ${id}`;
@@ -51,7 +51,7 @@ describe('actions', () => {
     await lastValueFrom(
       forkJoin(order.map((id) => outcome$For(request(`echo $$ ${id} >> ${directory}/order; echo 1`)))),
     );
-    // Two run at a time, so what they write may cross; their process numbers tell which was started first.
+    // Two run at a time, so their lines may be swapped; the pids give the order of the starts.
     const started = lines('order').map((line) => line.split(' ').map(Number) as [number, number]);
     expect(started.toSorted(([a], [b]) => a - b).map(([, id]) => String(id))).toEqual(order);
   });
@@ -107,7 +107,7 @@ describe('actions', () => {
 
 describe('an action that no signal ends', () => {
   it('has its outcome and gives its place away, but completes only when it is gone', async () => {
-    // As a process that is stuck in the kernel looks from here: signals are taken and nothing happens.
+    // Signals have no effect, as on a process that is stuck in the kernel.
     const kill = vi.spyOn(process, 'kill').mockReturnValue(true);
     try {
       const outcome$For = actions({ path: PATH, maxParallel: 1 });
@@ -120,7 +120,7 @@ describe('an action that no signal ends', () => {
       const next = firstValueFrom(outcome$For(request('echo next', true)));
       expect(value(await next)).toBe('next');
       expect(seen).toEqual(['not finished after 0.05 s; killed, but it has not ended']);
-      // Who asks for the same again gets no second copy of it.
+      // The same request does not start a second process.
       expect(value(await firstValueFrom(outcome$For(stuck)))).toBe(seen[0]);
       expect(lines('pids')).toHaveLength(1);
       writeFileSync(join(directory, 'go'), '');

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { actions } from '../../../src/sources/action/actions.ts';
 import { actionMetric, domainOf, PATH, UUID } from './requests.ts';
 
-// `canary` is a command on the PATH of the actions; whoever runs it leaves the file `sprung`.
+// `canary` is a command on the PATH of the actions; an injection that runs it leaves the file `sprung`.
 let directory = '';
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'vhostmd-names-'));

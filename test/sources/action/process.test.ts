@@ -19,7 +19,7 @@ afterEach(() => rmSync(directory, { recursive: true }));
 
 const outcome$ = (command: string, rest: Partial<MetricDefinition> = {}) =>
   actions({ path: PATH, maxParallel: 4 })({ metric: actionMetric(command, rest), late: false });
-/** Every run must emit exactly one outcome and complete. */
+/** Runs a command, which must emit exactly one outcome and complete; returns the outcome. */
 const run = async (command: string, rest: Partial<MetricDefinition> = {}): Promise<Outcome> => {
   const outcomes = await lastValueFrom(outcome$(command, rest).pipe(toArray()));
   expect(outcomes).toHaveLength(1);
@@ -27,7 +27,7 @@ const run = async (command: string, rest: Partial<MetricDefinition> = {}): Promi
 };
 const failure = (stage: string, reason: string) => ({ ok: false, stage, reason });
 const value = (outcome: Outcome): string | undefined => (outcome.ok ? outcome.samples[0]?.value : outcome.reason);
-/** The pids that an action wrote to a file of the test's directory. */
+/** Returns the pids in a file that an action wrote. */
 const pidsIn = (name: string): readonly number[] =>
   existsSync(join(directory, name))
     ? readFileSync(join(directory, name), 'utf8').split('\n').filter(Boolean).map(Number)
@@ -36,7 +36,7 @@ const pidsOnce = async (name: string, count: number): Promise<readonly number[]>
   await until(() => pidsIn(name).length >= count);
   return pidsIn(name);
 };
-/** Descriptors that whoever started the tests left open for every program. */
+/** Returns the descriptors that this process inherited and passes on. */
 const inheritable = (): readonly string[] =>
   readdirSync('/proc/self/fd').filter((fd) => {
     const info = `/proc/self/fdinfo/${fd}`;
@@ -204,7 +204,7 @@ describe('a process', () => {
 
   it('is ended by unsubscribing', async () => {
     const command = `trap '' TERM; echo $$ > ${directory}/pids; while :; do sleep 0.1; done`;
-    // Long after `until` gives up: the deadline must not end it instead.
+    // Far longer than `until` waits, so that the deadline cannot end it first.
     const subscription = outcome$(command, { timeout: 60_000 }).subscribe();
     const [shell] = await pidsOnce('pids', 1);
     subscription.unsubscribe();
@@ -235,7 +235,7 @@ describe('a process', () => {
         .split('\n')
         .map((line) => line.split('=')[0]!);
       expect(names).toContain('PATH');
-      // PWD and _ are the shell's own.
+      // The shell itself sets PWD and _.
       const known = new Set(['PATH', 'LC_ALL', 'HOME', 'TZ', 'PWD', '_', 'SHLVL', 'OLDPWD']);
       expect(names.filter((name) => !known.has(name))).toEqual([]);
       expect(value(await run('echo "$LC_ALL $PATH"'))).toBe(`C ${PATH}`);
@@ -257,7 +257,7 @@ describe('a process that cannot be started', () => {
       try {
         for (;;) opened.push(openSync('/dev/null', 'r'));
       } catch {
-        // All are taken.
+        // All descriptors are in use.
       }
       for (let spare = 0; spare < 10; spare += 1) {
         expect(await run('echo 5')).toEqual(

@@ -1,6 +1,6 @@
 import type { Domain, MetricDefinition } from '../../../src/model/metric.ts';
 
-/** A metric with an action, as the configuration would give it. */
+/** Returns a metric with an action, as parsed from the configuration. */
 export const actionMetric = (command: string, rest: Partial<MetricDefinition> = {}): MetricDefinition => ({
   index: 0,
   name: 'Test',

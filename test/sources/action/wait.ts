@@ -1,4 +1,4 @@
-/** Waits for a condition of the outside world; fails after 10 s. */
+/** Waits for a condition; throws after 10 s. */
 export const until = async (condition: () => boolean): Promise<void> => {
   const end = performance.now() + 10_000;
   while (!condition()) {

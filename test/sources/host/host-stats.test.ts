@@ -232,7 +232,7 @@ describe('a rate', () => {
   });
 });
 
-// Values where a line has another number: those of procps, which free(1) and vmstat(8) print, where those are possible.
+// Expected values for odd lines: those of procps (free(1), vmstat(8)), where they are possible.
 const WRAPPED = '18014398509481884';
 const ODD: readonly (readonly [string, Readonly<Record<string, string>>, Readonly<Record<string, string>>])[] = [
   [

@@ -9,7 +9,7 @@ import { fakeConnection } from '../fake-libvirt.ts';
 const ok = (value: number | string): Fact => ({ ok: true, value });
 const WANTED = ['host.product', 'host.cpus'] as const;
 
-/** A libvirt that answers with these, and what it was asked. */
+/** A libvirt with these answers, and the requests to it. */
 const libvirt = (answers: Partial<Record<HostFact, Fact>>) => {
   const asked: string[] = [];
   const connection: Connection = fakeConnection({

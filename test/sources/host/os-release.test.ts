@@ -10,7 +10,7 @@ import { osRelease } from '../../../src/sources/host/os-release.ts';
 
 const nameIn = (text: string): string | undefined => osRelease(text).get('NAME');
 
-/** What a shell finds in NAME after it has read each of the texts. */
+/** Returns the value of NAME in a shell that has sourced each of the texts. */
 const namesByShell = (texts: readonly string[]): readonly string[] => {
   const folder = mkdtempSync(join(tmpdir(), 'vhostmd-os-release-'));
   try {
@@ -54,7 +54,7 @@ describe('os-release', () => {
     const piece = fc.constantFrom(...pieces);
     const texts = fc
       .sample(fc.array(piece, { maxLength: 8 }), { numRuns: 300, seed: 11 })
-      // A word behind a blank would be run as a command, which is another test's business.
+      // The shell would run a word after a blank as a command.
       .map((some) => `NAME=${some.join('')}`)
       .filter((text) => !/[^\\] +[^ #]/.test(text.replace(/'[^']*'|"(?:\\.|[^"\\])*"/g, 'q')));
     expect(texts.length).toBeGreaterThan(100);

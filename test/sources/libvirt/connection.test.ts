@@ -141,7 +141,7 @@ describe('A connection to libvirt', () => {
       }
       await until('all are closed', () => descriptors() <= before.descriptors + 2);
       expect(memory() - before.memory).toBeLessThan(30);
-      // Nor is any held on the other side.
+      // libvirtd has closed its descriptors, too.
       expect(descriptorsOf(libvirtd.pid())).toBeLessThan(80);
     },
   );

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { LibvirtError } from '../../../src/sources/libvirt/call.ts';
 import { hasDacModel, isNotAllowed, openDomains$ } from '../../../src/sources/libvirt/domain-devices.ts';
 
-// libvirt's embedded driver: one running domain, `test`, with id 1.
+// libvirt's embedded driver has one running domain, `test`, with id 1.
 const URI = 'test:///default';
 const UUID = '6695eb01-f6a4-8304-79aa-97f2502e193f';
 

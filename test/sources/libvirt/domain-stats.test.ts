@@ -15,7 +15,7 @@ const [a, b] = [domain('a'), domain('b')];
 const brief = ({ domain: of, metric, outcome }: Reading): string =>
   `${of?.name} ${metric.name} ${outcome.ok ? outcome.samples.map(({ value }) => value).join() : `(${outcome.reason})`}`;
 
-// Runs all collectors over the domains on a connection that records what it is asked.
+// Runs all collectors over the domains on a connection that records its calls.
 const collect = (
   metrics: readonly MetricDefinition[],
   fields: Readonly<Record<string, StatValue>>,

@@ -66,7 +66,7 @@ describe('channelPathOf', () => {
     ['in a text', domain('', `<description>${channel().replaceAll('<', '&lt;')}</description>`)],
   ])('is nothing for a channel %s', (_what, xml) => {
     expect(channelPathOf(xml)).toBeUndefined();
-    // The real one behind it is found.
+    // The real channel after it is found.
     expect(channelPathOf(xml.replace(/ {2}<\/devices>\n<\/domain>\n$/, `${channel('/real')}$&`))).toBe('/real');
   });
 

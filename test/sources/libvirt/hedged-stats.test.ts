@@ -12,8 +12,8 @@ const WHOLE = { one: 1, two: 2 };
 const PART = { one: 1 };
 
 /**
- * libvirt as it is: a call asks its domains in turn and hangs at a frozen one, whose monitor it then holds; another
- * call gets at once only a part from a domain whose monitor is held. All in virtual time, 10 ms a call.
+ * Imitates libvirt: a call asks its domains in turn and hangs at a frozen one, whose monitor it then holds; another
+ * call gets a part of such a domain's statistics at once. A call takes 10 ms of virtual time.
  */
 const stage = (end: number, mostCalls = 4) => {
   const time = virtualTime(end);
@@ -84,7 +84,7 @@ describe('Bulk statistics', () => {
     expect(calls[1]).toBe('400: abc');
     expect(seen).toEqual([
       [410, 'a2 c2'],
-      // Nothing was known of it: what it gives without QEMU is taken for all that it has, until it gives more.
+      // There are no earlier answers of b: the statistics without QEMU count as complete until it answers with more.
       [740, 'b1'],
       [3010, 'b2'],
       [3010, '|'],

@@ -64,7 +64,7 @@ describe('A connection to libvirt with real domains', () => {
     const machine = domainXml('c', `<controller type='virtio-serial'/>${CHANNEL}`).replace('microvm', 'pc');
     await libvirtd.virsh('create', '--paused', file(machine));
     const uuid = await libvirtd.virsh('domuuid', 'c');
-    // The handle of a domain is known once it has been listed, or has started.
+    // The connection has the handle of a domain only after a list or a start event.
     await firstValueFrom(connection.domains$());
     const socket = await firstValueFrom(connection.channel$(uuid));
     expect(lstatSync(socket ?? '').isSocket()).toBe(true);

@@ -20,7 +20,7 @@ const read = (event: number, remembered = DOMAIN) => {
 };
 
 describe('A lifecycle event of libvirt', () => {
-  // The numbers are those of virDomainEventType.
+  // Numbers of virDomainEventType.
   it.each([
     [0, { kind: 'defined', uuid: UUID, name: 'web' }],
     [1, { kind: 'undefined', uuid: UUID }],

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { lostWhenSilent$ } from '../../../src/sources/libvirt/liveness.ts';
 
-/** When it errors and when it probes, in seconds of a minute in which so many calls are on the way. */
+/** Returns the seconds of the loss and of the probes, in a minute with that many pending calls. */
 const run = (onTheWay: number, { answersAt = (_second: number): number => 0, isProbeAnswered = false } = {}) => {
   const clock = new VirtualTimeScheduler();
   const second = (): number => clock.now() / 1000;

@@ -25,7 +25,7 @@ afterEach(() => rmSync(top, { recursive: true, force: true }));
 
 const state = (name: string): string => path.join(top, 'state', name);
 const proc = (): string => path.join(top, 'proc');
-/** A process in 1/100 s of CPU time. */
+/** Writes the /proc files of a process; CPU times in 1/100 s. */
 const runProcess = (pid: number, utime: number, stime: number, argv: readonly string[]): void => {
   mkdirSync(path.join(proc(), String(pid)), { recursive: true });
   const stat = `${pid} (a) b 1 2 3) S 1 1 1 0 -1 0 0 0 0 0 ${utime} ${stime} 0 0 20 0 3 0 99 0 0\n`;
@@ -34,7 +34,7 @@ const runProcess = (pid: number, utime: number, stime: number, argv: readonly st
 };
 const QEMU = ['qemu-system-x86_64', '-name', 'guest=a b)c', '-uuid', UUID];
 let age = 10;
-/** Writes a status file as libvirt does; each one is another second of the past. */
+/** Writes a status file as libvirt does, each with another second in the past. */
 const changeStatus = (name = DOMAIN.name): void => {
   writeFileSync(state('new'), 'status');
   renameSync(state('new'), state(`${name}.xml`));
@@ -47,7 +47,7 @@ const start = (domain = DOMAIN): void => {
   changeStatus(domain.name);
 };
 
-/** What libvirt would answer, and how often it was asked. */
+/** A libvirt with this answer, and the requests to it. */
 const libvirt = (answer: (domain: Domain) => Observable<DomainStats>) => {
   const asked: string[] = [];
   return {

@@ -6,7 +6,7 @@ import { nextQuestions, NO_QUESTIONS } from '../../../src/sources/libvirt/domain
 const domain = (uuid: string, id: number) => ({ uuid, id, name: uuid });
 const sync = (...domains: readonly ReturnType<typeof domain>[]): DomainEvent => ({ kind: 'sync', domains });
 
-/** The domains whose channel is asked for at each event. */
+/** Returns the domains whose channel is asked for at each event. */
 const asked = (reported: boolean, events: readonly (readonly [at: number, event: DomainEvent])[]) => {
   const states = [NO_QUESTIONS];
   for (const [timestamp, value] of events) states.push(nextQuestions(reported)(states.at(-1)!, { value, timestamp }));

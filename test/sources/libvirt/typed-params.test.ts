@@ -40,7 +40,7 @@ describe('Typed parameters', () => {
   });
 
   it('CASE D6: are laid out as the C compiler lays them out here', () => {
-    // Filled in by koffi itself, for this machine.
+    // koffi fills it in for this machine.
     const value = koffi.union({ i: 'int', ul: 'ulonglong', d: 'double' });
     const struct = koffi.struct({ field: koffi.array('char', 80, 'String'), type: 'int', value });
     expect(typedParameter()).toMatchObject({ size: koffi.sizeof(struct), pointer: koffi.sizeof('void *') });
@@ -55,7 +55,7 @@ describe('Typed parameters', () => {
   });
 
   it('CASE D6: are read in the layout and in the byte order of another machine', async () => {
-    // One with pointers of 4 bytes, which aligns to 4, and writes the highest byte first.
+    // A machine with pointers of 4 bytes, alignment to 4 bytes, and the highest byte first.
     const there = {
       sizeof: (type: unknown) => (type === 'void *' ? 4 : 92),
       offsetof: (_: unknown, part: string) => (part === 'type' ? 80 : 84),

@@ -31,7 +31,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-/** A process that looks like one of the given name, in the way that a script run by node does. */
+/** Starts a process with the command line of a script that Node runs. */
 const pretender = async (script: string): Promise<{ readonly pid: number; readonly end: () => Promise<unknown> }> => {
   const target = path.join(directory, script);
   mkdirSync(path.dirname(target), { recursive: true });
