@@ -1,5 +1,5 @@
-// counts.cjs REPORT NAME FAILURES: prints how many tests passed and did not, by vitest's JSON report, and appends what
-// did not pass to FAILURES.
+// counts.cjs REPORT NAME FAILURES: prints the number of passed and of other tests in Vitest's JSON report, and appends
+// the other ones to FAILURES.
 const { appendFileSync, readFileSync } = require('node:fs');
 
 const [, , report, name, failures] = process.argv;
@@ -17,7 +17,7 @@ for (const file of files) {
     if (test.status === 'passed') passed++;
     else failed.push(`${test.status}: ${test.fullName}\n${test.failureMessages.join('\n')}`);
   }
-  // A file that does not even load fails without a failed test.
+  // A file that cannot be loaded fails without a failed test.
   if (file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed')) {
     failed.push(`failed: ${file.name}\n${file.message}`);
   }
