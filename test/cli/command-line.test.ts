@@ -257,7 +257,7 @@ describe('help and version', () => {
       expect(help.stdout).toContain(flag);
   });
 
-  it('of a command leaves out what is for the daemon only', async () => {
+  it('of a command leaves out the options of the daemon', async () => {
     const help = await said('dump', '--help');
     expect(help).toMatchObject({ code: 0, stderr: '' });
     expect(help.stdout).toContain('--json');

@@ -52,7 +52,7 @@ const brief = (events: readonly DiskEvent[]): readonly string[] =>
   });
 
 describe('the daemon that is followed', () => {
-  it('tells of documents with the names of domains, and of one that stays that it is alive', async () => {
+  it('emits documents with the names of domains, and that a document without changes is alive', async () => {
     const file = place();
     const { say } = await serve(file);
     const events = followed(file);
@@ -68,7 +68,7 @@ describe('the daemon that is followed', () => {
     expect(at).toBeLessThan(asyncScheduler.now() - 1000);
   });
 
-  it('is waited for, which is said once, and is followed again when it is back', async () => {
+  it('is waited for, which is reported once, and is followed again when it is back', async () => {
     const file = place();
     const events = followed(file);
     await until('a second try', () => asyncScheduler.now() > 0 && events.length === 1);

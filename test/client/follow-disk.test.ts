@@ -50,18 +50,18 @@ const write =
     writeFileSync(file, bytesOf(text, how));
 
 describe('following a metrics disk', () => {
-  it('says its document, and another one when there is one', () => {
+  it('emits its document, and each new one', () => {
     write(document('a'))();
     expect(follow(1000, [[350, write(document('b'))]])).toEqual(['0 a', '400 b']);
   });
 
-  it('says that it is alive when it is touched only', () => {
+  it('emits that it is alive when only its time changes', () => {
     write(document('a'))();
     utimesSync(file, new Date(), new Date(Date.now() - 50_000));
     expect(follow(1000, [[350, () => utimesSync(file, new Date(), new Date())]])).toEqual(['0 a', '400 alive']);
   });
 
-  it('says once that it is missing, and the document when it is back', () => {
+  it('reports once that it is missing, and emits the document when it is back', () => {
     const missing = 'DISK cannot be read: ENOENT: no such file or directory';
     expect(
       follow(2000, [
@@ -83,7 +83,7 @@ describe('following a metrics disk', () => {
     expect(follow(1000, [[350, replace]])).toEqual(['0 ab', '400 ba']);
   });
 
-  it('says nothing of a short busy time, but of a long one', () => {
+  it('reports a long busy time, not a short one', () => {
     write(document('a'))();
     expect(
       follow(2000, [
@@ -135,11 +135,11 @@ describe('when a document was written', () => {
     return seen;
   };
 
-  it('is known from the file', () => {
+  it('is the time of the file', () => {
     expect(times([{ ok: true, key: 'a', written: { mtime: 1, age: 4000 } }])).toEqual([[-4000, true]]);
   });
 
-  it('is since the last look, whatever the clocks say', () => {
+  it('is after the previous read, whatever the clocks say', () => {
     const seen = times([
       { ok: true, key: 'a', written: { mtime: 1, age: 0 } },
       { ok: true, key: 'b', written: { mtime: 2, age: 1e9 } },
@@ -152,7 +152,7 @@ describe('when a document was written', () => {
     ]);
   });
 
-  it('is not known of a device at first, nor after a time without looks', () => {
+  it('is unknown for a device at first, and after a time without reads', () => {
     const device = (key: string): Peek => ({ ok: true, key });
     expect(times([device('a'), device('b')])).toEqual([
       [0, false],

@@ -200,7 +200,7 @@ describe('dump of a channel', () => {
     );
   });
 
-  it('tells a reply that is not whole, and what is no channel', async () => {
+  it('reports an incomplete reply, and files that are no channel', async () => {
     const half = await serve(
       'half',
       answer(() => DOCUMENT),
@@ -218,7 +218,7 @@ describe('dump of a channel', () => {
     );
   });
 
-  it('tells a document that is not well-formed', async () => {
+  it('reports a document that is not well-formed', async () => {
     const target = await serve(
       'one',
       answer(() => '<metrics>\n<metric>\n</metrics>\n\n'),
@@ -231,7 +231,7 @@ describe('dump of a channel', () => {
     expect(await failure('/dev/null')).toContain('/dev/null does not answer within 0.3 s');
   });
 
-  it('tells sockets that nobody listens on, and what has gone', async () => {
+  it('reports sockets without a listener, and missing files', async () => {
     const child = await socat(`unix-listen:${at('dead')}`, 'stdout');
     await there('dead');
     child.kill('SIGKILL');
@@ -240,7 +240,7 @@ describe('dump of a channel', () => {
     expect(await failure(at('none'))).toContain(`${at('none')} cannot be read: ENOENT`);
   });
 
-  it('tells a socket that this user may not use', async () => {
+  it('reports a socket that this user may not use', async () => {
     const { seteuid, getuid } = process;
     if (getuid?.() !== 0 || seteuid === undefined) throw new Error('this needs root');
     const target = await serve('one', () => undefined);
@@ -254,7 +254,7 @@ describe('dump of a channel', () => {
     }
   });
 
-  it('tells a port whose other side goes away in mid-reply', async () => {
+  it('reports a port whose other side disconnects in mid-reply', async () => {
     const target = await port((socket) => void socket.once('data', () => socket.end(DOCUMENT.slice(0, 50))));
     expect(await failure(target, 2000)).toMatch(/was closed on its other side|sent only a part of a reply/);
   });

@@ -103,20 +103,20 @@ describe('dump', () => {
     expect(await failure()).toBe(`${path} stays busy: its writer has died or hangs; restart vhostmd on the host`);
   });
 
-  it('tells a file that is no metrics disk', async () => {
+  it('reports a file that is no metrics disk', async () => {
     writeFileSync(path, Buffer.alloc(65_536));
     expect(await failure()).toBe(`${path} is not a metrics disk: it does not start with "mvbd"`);
     writeFileSync(path, 'mvbd');
     expect(await failure()).toBe(`${path} is too short for a metrics disk: it has not even a header`);
   });
 
-  it('tells what cannot be read at all', async () => {
+  it('reports a file that cannot be read', async () => {
     expect(await failure()).toContain(`${path} cannot be read: ENOENT`);
     execFileSync('mkfifo', [path]);
     expect(await failure()).toContain('is neither a regular file nor a block device');
   });
 
-  it('tells a wrong sum', async () => {
+  it('reports a wrong sum', async () => {
     publish(value);
     damage((bytes) => void bytes.writeUInt8(0x41, 30));
     expect(await failure({ wait: 5000, poll: 1 })).toMatch(
@@ -124,7 +124,7 @@ describe('dump', () => {
     );
   });
 
-  it('tells a length that the disk does not have', async () => {
+  it('reports a length beyond the end of the disk', async () => {
     publish(value);
     damage((bytes) => void bytes.writeUInt32BE(65_536 - 23, 12));
     expect(await failure()).toContain(`is too short for its content: the header has ${65_536 - 23} bytes`);
@@ -149,7 +149,7 @@ describe('dump', () => {
     expect(await dumped()).toMatchObject({ ok: true, value: { metrics: [] } });
   });
 
-  it('tells a content that is not well-formed, or no document of metrics', () => {
+  it('reports a content that is not well-formed, or no document of metrics', () => {
     expect(() => parseMetrics('<metrics>\n  <metric>\n</metrics>\n')).toThrow('line');
     expect(() => parseMetrics('<other/>')).toThrow('it has no <metrics> element');
   });

@@ -250,7 +250,7 @@ describe.each(SHELLS)("libvirt's hook under %s", (...shell) => {
     }
   });
 
-  it('makes the folder if it is missing; cannot make it: ends well, and says why on stderr', () => {
+  it('makes a missing folder; if it cannot, it still succeeds and says why on stderr', () => {
     const folder = join(newFolder(), 'run', 'vhostmd');
     hook(folder, domain(source(pathOf(folder))), { shell });
     expect(statSync(folder).mode & 0o7777).toBe(0o755);
@@ -262,7 +262,7 @@ describe.each(SHELLS)("libvirt's hook under %s", (...shell) => {
     expect(hook('/proc/1', domain(source(pathOf('/proc/1'))), { shell })).not.toBe('');
   });
 
-  it('gives the disk to whom the folder belongs to', () => {
+  it('gives the disk to the owner of the folder', () => {
     const folder = newFolder();
     chownSync(folder, 65_534, 65_534);
     hook(folder, domain(source(pathOf(folder))), { shell });

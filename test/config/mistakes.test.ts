@@ -138,7 +138,7 @@ describe('FAULTS 3: what the grammar does not know is named, with what is allowe
     ]);
   });
 
-  it('and several mistakes are told at once, in the order of the file', () => {
+  it('and several mistakes are reported at once, in the order of the file', () => {
     const text = fileOf({
       period: '<update_period>x</update_period>',
       transports: '<transport>y</transport>',
@@ -147,7 +147,7 @@ describe('FAULTS 3: what the grammar does not know is named, with what is allowe
     expect(errorsOf(text).map((error) => error.split(':')[1])).toEqual(['5', '7', '11']);
   });
 
-  it('and of very many the first 20 are told, and how many there are', () => {
+  it('and of very many the first 20 are reported, and their number', () => {
     const errors = errorsOf(fileOf({ metrics: '<z/>\n'.repeat(1000) }));
     expect(errors).toHaveLength(21);
     expect(errors[20]).toMatch(/And 980 more from here on/);
@@ -205,7 +205,7 @@ describe('FAULTS 5: the size of the disk', () => {
     expect(warningsOf(text)).toHaveLength(warnings);
   });
 
-  it('says to what it is rounded up', () => {
+  it('is rounded up, with a warning that has the new size', () => {
     const { text, place } = markedFile({ disk: disk('<size unit="k">¦100</size>') });
     expect(warningsOf(text)).toEqual([
       `${place}Size 100 KiB is rounded up to 128 KiB: guests read whole blocks of 64 KiB`,
@@ -256,7 +256,7 @@ describe('FAULTS 7: duplicate metrics', () => {
 });
 
 describe('FAULTS 8: names with special characters', () => {
-  it('are decoded as they are; escaping is the business of who writes them', () => {
+  it('are decoded; sinks escape them', () => {
     const text = fileOf({
       metrics: metric(
         '<name>&lt;a b=&quot;&#39;&amp;"&gt;</name><action>b</action>',

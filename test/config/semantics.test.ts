@@ -160,7 +160,7 @@ describe('paths, private disks and sinks', () => {
   ])('are checked (case %#)', expectError);
 });
 
-describe('what the C daemon took in files of the field', () => {
+describe('settings that the C daemon accepted in real files', () => {
   const disk = (path: string, size = '<size unit="k">64</size>') => `<disk><name>d</name>${path}${size}</disk>`;
 
   it.each([

@@ -140,13 +140,13 @@ describe('FAULTS 6: document type declarations cannot do harm', () => {
 describe('FAULTS 10: encodings', () => {
   const bytes = (text: string, encoding: BufferEncoding = 'utf8'): Buffer => Buffer.from(text, encoding);
 
-  it('a NUL byte is told with its place', () => {
+  it('a NUL byte is reported with its place', () => {
     const { text, place } = markedFile({ path: '<path>/bin¦\0</path>' });
     expect(errorsOf(bytes(text))).toEqual([expect.stringMatching(/A NUL byte is not allowed/)]);
     expect(errorsOf(bytes(text))[0]).toMatch(new RegExp(`^${place}`));
   });
 
-  it('other control characters are told by their number', () => {
+  it('other control characters are reported by their number', () => {
     expect(errorsOf(bytes(fileOf({ path: '<path>\u001B</path>' })))).toEqual([
       expect.stringMatching(/Character U\+001B/),
     ]);
@@ -161,7 +161,7 @@ describe('FAULTS 10: encodings', () => {
     expect(errorsOf(text)).toEqual([expect.stringMatching(/^f:1:1: The file is encoded as UTF-16; save it as UTF-8/)]);
   });
 
-  it('bytes that are not UTF-8 are told with their place', () => {
+  it('bytes that are not UTF-8 are reported with their place', () => {
     const { text, place } = markedFile({ path: '<path>/\u00E4¦\u00FF</path>' });
     const wrong = Buffer.from(text.replace('\u00E4', '\u00C3\u00A4'), 'latin1');
     expect(errorsOf(wrong)).toEqual([
@@ -169,7 +169,7 @@ describe('FAULTS 10: encodings', () => {
     ]);
   });
 
-  it('a character that the file cuts off is told', () => {
+  it('a character that the end of the file cuts off is reported', () => {
     expect(errorsOf(Buffer.from([...bytes('<!--'), 0xc3]))).toEqual([
       expect.stringMatching(/^f:1:5: .*end of the file/),
     ]);

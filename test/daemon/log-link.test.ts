@@ -31,7 +31,7 @@ describe('The log of the link to libvirt', () => {
     ]);
   });
 
-  it('names what a driver lacks, with the connection', () => {
+  it('names the events that a driver lacks, with the connection', () => {
     const { scheduler } = virtualTime(0);
     const lines: string[] = [];
     const connection = fakeConnection({ reports: { lifecycle: false, devices: false } });

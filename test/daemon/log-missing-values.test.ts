@@ -38,7 +38,7 @@ const said = async (...snapshots: readonly Snapshot[]): Promise<readonly string[
   );
 
 describe('problems of metrics', () => {
-  it('are said once, and their end once', async () => {
+  it('are logged once, and their end once', async () => {
     const bad = snapshot([problem(metric(0))]);
     const good = snapshot([]);
     expect(await said(good, bad, bad, at(1, bad), at(2, good), at(2, good), at(3, bad))).toEqual([
@@ -48,7 +48,7 @@ describe('problems of metrics', () => {
     ]);
   });
 
-  it('are not said again when only the reason changes', async () => {
+  it('are not logged again when only the reason changes', async () => {
     expect(await said(snapshot([problem(metric(0), 'a')]), snapshot([problem(metric(0), 'b')]))).toHaveLength(1);
   });
 

@@ -69,7 +69,7 @@ it('a sign of life comes once in an interval while ticks are published and writt
   expect(of('stuck')).toEqual([]);
 });
 
-it('none comes, and it is said once, when ticks end', () => {
+it('none comes when ticks end, which is logged once', () => {
   const disk = sink('disk');
   const setup = setupOf(5000, disk);
   const { at, publish, until, of } = service(setup, 4000);

@@ -133,7 +133,7 @@ describe('the daemon', () => {
     expect(new Set(since.slice(0, -1))).toEqual(new Set(['sink gets A']));
   });
 
-  it('closes all sinks when it is unsubscribed, and says nothing more', async () => {
+  it('closes all sinks when it is unsubscribed, and emits nothing more', async () => {
     const { said, setUp, has, stop } = daemon();
     setUp(metric('A'), { keys: ['one', 'two'] });
     await has('two gets A');
@@ -144,7 +144,7 @@ describe('the daemon', () => {
     expect(said.slice(length)).toEqual([]);
   });
 
-  it('says which metrics are left out, for each setup anew', async () => {
+  it('logs which metrics are left out, for each setup again', async () => {
     const { said, setUp, has } = daemon();
     setUp(metric('A') + action('Broken', 'exit 3'), { keys: ['sink'] });
     const lines = (): readonly string[] => said.filter((line) => line.startsWith('metrics warning "Broken"'));

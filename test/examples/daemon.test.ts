@@ -78,7 +78,7 @@ describe('in the real daemon, by its <sink module="..">,', () => {
     }
   });
 
-  it('the example history.js knows what a guest saw, also after it has gone', async () => {
+  it('the example history.js has the values of a guest, also after it has gone', async () => {
     const { libvirtd, folder, run: start } = stage();
     const name = 'web 1';
     const uuid = await libvirtd.create(name, { paused: false });

@@ -110,7 +110,7 @@ describe('the example history.js', () => {
     ]);
   });
 
-  it('forgets what is older than it is to keep, but not what is still valid', async () => {
+  it('deletes values that are older than the limit, but not those that are still valid', async () => {
     const file = newFile();
     const sink = await started(file, { ...snapshot(1, [sample('A', '1'), sample('B', '1')]), at: 0 }, { keep: '10s' });
     sink.snapshots.next({ ...snapshot(2, [sample('A', '2'), sample('B', '1')]), at: 5000 });
@@ -120,7 +120,7 @@ describe('the example history.js', () => {
     expect(rowsOf(file).map(({ metric, value }) => `${metric}=${value}`)).toEqual(['B=1', 'A=2', 'A=3']);
   });
 
-  it('ends what was valid when the last daemon ended at its last snapshot', async () => {
+  it('ends values that were valid when the last daemon ended, at its last snapshot', async () => {
     const file = newFile();
     const before = await started(file, { ...snapshot(1, [sample('A', '1')]), at: 1000 });
     before.snapshots.next({ ...snapshot(2, [sample('A', '1')]), at: 2000 });
@@ -166,7 +166,7 @@ describe('the example history.js', () => {
 describe('the query of the history', () => {
   const iso = (time: number): string => new Date(time).toISOString();
 
-  it('says what a guest saw at a time, by its name or uuid, and nothing of another', async () => {
+  it('prints the values of a guest at a time, by its name or uuid, and none of another', async () => {
     const file = newFile();
     const one = {
       ...ofDomain(1, { ...sample('CPU', '5'), unit: 's' }),
@@ -194,7 +194,7 @@ describe('the query of the history', () => {
     expect(late.text).not.toContain('other');
   });
 
-  it('says when it knows nothing, and since when it would', async () => {
+  it('says that it has no values for a time, and since when it has some', async () => {
     const file = newFile();
     const sink = await started(file, now('1', [ofDomain(1, sample('CPU', '5'))]));
     sink.stop();
@@ -206,7 +206,7 @@ describe('the query of the history', () => {
     expect((await query(file, 'vm7', '2001-01-01T00:00')).text).toMatch(/^Nothing .* nor at any other time$/m);
   });
 
-  it('explains itself, and what is no database', async () => {
+  it('prints its usage, and refuses a file that is no database', async () => {
     const file = newFile();
     for (const time of ['25:00', '2001-01-01', 'noon', ''])
       expect(await query(file, 'vm1', time), time).toEqual({ code: 2, text: expect.stringContaining('Usage: ') });

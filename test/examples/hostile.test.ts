@@ -85,7 +85,7 @@ const SAID: Readonly<Record<string, string>> = {
 };
 
 describe('a module that behaves badly', () => {
-  it('does not keep the others from publishing, and what is wrong is said once and clearly', async () => {
+  it('does not keep the others from publishing, and its fault is logged once and clearly', async () => {
     const { daemon, ticks } = await withWays(QUIET);
     const before = await ticks();
     await until('eight ticks', async () => (await ticks()) >= before + 8, 20_000);
@@ -152,7 +152,7 @@ describe('a module that behaves badly', () => {
     expect(daemon.output()).not.toContain('by a bug');
   });
 
-  it('may print what it likes', async () => {
+  it('may print any text', async () => {
     const { config, disk, ticks } = prepared(['prints without end']);
     const daemon = spawn(process.execPath, [PROGRAM, '-d', ...NO_LIBVIRT, '-f', config], { stdio: 'ignore' });
     try {
@@ -185,7 +185,7 @@ describe('a module that is no sink', () => {
     return daemon;
   };
 
-  it('stops the start with its place in the configuration and what is wrong, for all of them at once', async () => {
+  it('stops the start with its place in the configuration and its fault, for all modules at once', async () => {
     const daemon = await refused(Object.keys(NONE));
     expect(daemon.child.exitCode).toBe(2);
     for (const [index, [name, text]] of Object.entries(NONE).entries()) {
@@ -227,7 +227,7 @@ describe('a module that is no sink', () => {
     return { ...running, file };
   };
 
-  it.each(MENDED)('does not replace what runs when it comes with a reload and %s', async (_what, code, text) => {
+  it.each(MENDED)('leaves the running setup in force when it comes with a reload and %s', async (_what, code, text) => {
     const { daemon, ticks } = await reloadedWith(code);
     const before = await ticks();
     expect(daemon.output()).toContain(`Sink module "./new.js" fails when it is loaded: ${text}`);

@@ -184,7 +184,7 @@ describe('the example influx.js', () => {
     expect(sink.reports.join()).not.toContain('secret');
   });
 
-  it('says when nobody listens, and goes on by itself', async () => {
+  it('reports that the server is missing, and continues by itself', async () => {
     const server = await influxServer();
     const { url } = server;
     server.close();
@@ -243,7 +243,7 @@ describe('the example influx.js', () => {
     expect(socket.datagrams.length).toBeLessThan(20);
   });
 
-  it('hears over UDP that nobody listens, says it once, and goes on when somebody does', async () => {
+  it('reports over UDP, once, that the server is missing, and continues when it is back', async () => {
     const gone = await influxSocket();
     await gone.close();
     const sink = await started({ url: gone.url }, snapshot(1));

@@ -97,7 +97,7 @@ describe('the example mqtt.js', () => {
     expect(await retainedOn(broker.url, `${base}/#`)).toEqual(ofTwo);
   });
 
-  it('publishes what has changed only', async () => {
+  it('publishes only changed values', async () => {
     const name = newHost();
     const sink = await started({ host: name }, snapshot(1, host, [one, two]));
     await sink.reported('written: 4 values published, 0 removed');
@@ -107,7 +107,7 @@ describe('the example mqtt.js', () => {
     await sink.reported('written: 0 values published, 0 removed');
   });
 
-  it('is said to be offline by the broker when it ends, and its values stay', async () => {
+  it('is marked offline by the broker when it ends, and its values stay', async () => {
     const name = newHost();
     const sink = await started({ host: name }, snapshot(1, host));
     await sink.reported('written: 1 values published, 0 removed');
@@ -119,7 +119,7 @@ describe('the example mqtt.js', () => {
     expect(await retainedOn(broker.url, `vhostmd/${name}/host/#`)).toEqual({ [`vhostmd/${name}/host/Load`]: '0.5' });
   });
 
-  it('removes what it has left on the broker before it was started again', async () => {
+  it('removes old values that its previous run left on the broker', async () => {
     const name = newHost();
     const before = await started({ host: name }, snapshot(1, host, [one, two]));
     await before.reported('written: 4 values published, 0 removed');

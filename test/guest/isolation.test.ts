@@ -111,7 +111,7 @@ describe('Two guests with disks and channels', () => {
     parseMetrics(document ?? '').map(({ name }) => name);
   const OWN = ['host.hostname', 'host.cpus', 'balloon.current', 'vcpu.current', 'Name', 'Uuid'];
 
-  it('read from the shared disk what the daemon has published, of both', () => {
+  it('read the published metrics of both from the shared disk', () => {
     expect(alpha.get('shared')).toBe(onHost.shared);
     const uuids = parseMetrics(alpha.get('shared') ?? '').filter(({ name }) => name === 'Uuid');
     expect(uuids.map(({ uuid, value }) => [uuid, value])).toEqual([
@@ -153,7 +153,7 @@ describe('Two guests with disks and channels', () => {
       expect(file.slice(file.indexOf('</metrics>\n') + 11)).toMatch(/^\0{60000,}$/);
   });
 
-  it('take the private one of two disks without being told so', () => {
+  it('take the private one of two disks without an option', () => {
     expect(alpha.get('default')).toContain('taken: /dev/vdb');
     expect(alpha.get('chosen')).toBe(alpha.get('private'));
   });

@@ -99,7 +99,7 @@ describe.each(SHELLS)('vm-dump-metrics in $name, on a channel', ({ shell }) => {
     expect(await running.ended).toMatchObject({ code: 0, stdout: whole });
   });
 
-  it('drops what an earlier reader has left', async () => {
+  it('drops replies that an earlier reader has left', async () => {
     const channel = await openChannel(() => `${document('new')}\n`);
     channel.send(`${document('old')}\n`);
     channel.send(document('older').slice(0, 40));
@@ -107,7 +107,7 @@ describe.each(SHELLS)('vm-dump-metrics in $name, on a channel', ({ shell }) => {
     expect(await ask(channel.device)).toMatchObject({ code: 0, stdout: document('new') });
   });
 
-  it('asks again when the request went wrong behind what another has written', async () => {
+  it('asks again when bytes of another writer spoiled the request', async () => {
     const channel = await openChannel((request) =>
       request === REQUEST.trim() ? `${document('a')}\n` : 'INVALID REQUEST\n\n',
     );
@@ -130,7 +130,7 @@ describe.each(SHELLS)('vm-dump-metrics in $name, on a channel', ({ shell }) => {
     expect(stderr).toContain('INVALID REQUEST');
   });
 
-  it('waits for its answer behind those to what another has written', async () => {
+  it('waits for its answer after those to the requests of another writer', async () => {
     const channel = await openChannel((request) =>
       request === REQUEST.trim() ? `${document('a')}\n` : 'INVALID REQUEST\n\n',
     );
@@ -138,7 +138,7 @@ describe.each(SHELLS)('vm-dump-metrics in $name, on a channel', ({ shell }) => {
     expect(await ask(channel.device)).toMatchObject({ code: 0, stdout: document('a') });
   });
 
-  it('gives up when nobody answers, also in the middle of a reply', async () => {
+  it('gives up when no answer comes, also in the middle of a reply', async () => {
     for (const reply of [undefined, document('a').slice(0, 60), document('a')]) {
       const { device } = await openChannel(() => reply);
       const { code, stdout, stderr } = await ask(device, '--wait', '1');

@@ -14,7 +14,7 @@ import { type Ended, SHELLS, TOOL } from './tool.ts';
 const { folder, disk, run } = diskStage();
 const file = (name: string): string => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 
-describe.each(SHELLS)('what vm-dump-metrics prints in $name', ({ shell }) => {
+describe.each(SHELLS)('the output of vm-dump-metrics in $name', ({ shell }) => {
   const read = async (...args: readonly string[]): Promise<Ended> => await run(shell, ['--device', disk(), ...args]);
   const value = async (...args: readonly string[]): Promise<string | number | null> => {
     const { code, stdout } = await read('--value', ...args);
@@ -147,7 +147,7 @@ describe.each(SHELLS)('what vm-dump-metrics prints in $name', ({ shell }) => {
     expect(await value('A', '--context', 'vm')).toBe('2\n');
   });
 
-  it('knows its options, and no others', async () => {
+  it('accepts its options, and no others', async () => {
     const version = JSON.parse(readFileSync(file('package.json'), 'utf8')) as { version: string };
     expect(await run(shell, ['--version'])).toMatchObject({ code: 0, stdout: `vm-dump-metrics ${version.version}\n` });
     const help = await run(shell, ['-h']);

@@ -106,7 +106,7 @@ describe.each(SHELLS)('vm-dump-metrics in $name, with the programs of busybox on
     expect(await read()).toMatchObject({ code: 1, stdout: '' });
   });
 
-  it('says what is no metrics disk', async () => {
+  it('refuses files that are no metrics disk, with the reason', async () => {
     expect(await read()).toMatchObject({ code: 1, stderr: expect.stringContaining(`${disk()} cannot be read`) });
     for (const content of ['', 'mvb', 'mvbd', 'x'.repeat(65_536)]) {
       writeFileSync(disk(), content);

@@ -9,7 +9,7 @@ import { PROGRAM, scratch, type Scratch, until, valueOf } from '../support/daemo
 let files: Scratch | undefined;
 afterEach(() => files?.remove());
 
-describe('what an action gets from the daemon', () => {
+describe('the descriptors and the environment of an action', () => {
   it('FAULTS 70: no descriptor of the daemon or of whoever started it, and none of the variables of systemd', async () => {
     files = scratch(
       '<metric type="string" context="host"><name>Descriptors</name><action>ls -x /proc/self/fd</action></metric>' +

@@ -49,7 +49,7 @@ describe.runIf(process.getuid?.() === 0)('The CPUs of the host', () => {
   });
 });
 
-describe('What libvirt says of the host', () => {
+describe('Statistics of the host from libvirt', () => {
   const stage = libvirtStage();
 
   it('CASE B8: is published when libvirtd comes up after the daemon, long before the next tick', async () => {

@@ -85,8 +85,8 @@ const listed = async (connection: Connection, uuid: string): Promise<Domain> => 
   return domain;
 };
 
-describe('What is known of a local domain without a call', () => {
-  it('is what virsh dominfo says, over pauses, CPUs that come and go, balloons, and what libvirtd does', async () => {
+describe('The state of a local domain without a call', () => {
+  it('is that of virsh dominfo, over pauses, changes of CPUs and balloons, and whatever libvirtd does', async () => {
     const { libvirtd } = stage();
     const uuid = await create('a b)c');
     const connection = await connect(libvirtd.uri);
@@ -145,7 +145,7 @@ describe('What is known of a local domain without a call', () => {
     expect(await valueOf(disk, 'vcpu.current', uuid)).toBe('1');
   });
 
-  it('ends with the process: who takes its number gives no value', async () => {
+  it('ends with the process: another process with its pid has no value', async () => {
     const { libvirtd } = stage();
     const uuid = await libvirtd.create('ends', { paused: false });
     const connection = await connect(libvirtd.uri);

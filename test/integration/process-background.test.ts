@@ -97,7 +97,7 @@ describe('a start in the background', () => {
     expect((await readMetrics(disk)).length).toBe(1);
   });
 
-  it('releases a pipe that its messages go to, so that a caller who reads to the end can go on', async () => {
+  it('releases the pipe of its messages, so that a caller that reads to the end can continue', async () => {
     const { args, pid } = place(HOST);
     const shell = spawn('/bin/sh', ['-c', `'${process.execPath}' '${PROGRAM}' -v "$@" 2>&1 | cat`, 'sh', ...args], {
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -109,7 +109,7 @@ describe('a start in the background', () => {
     expect(alive(pid())).toBe(true);
   });
 
-  it('goes on when nobody reads its messages', async () => {
+  it('continues when its messages are not read', async () => {
     const { args, disk, pid } = place(
       HOST + '<metric type="int32" context="host"><name>A</name><action>echo 1</action></metric>'.repeat(3),
     );
@@ -129,7 +129,7 @@ describe('a start in the background', () => {
     expect(alive(pid())).toBe(true);
   });
 
-  it('tells a bad configuration with status 2, a disk that is in use with 1, and leaves nothing running', async () => {
+  it('ends with status 2 for a bad configuration, with 1 for a disk in use, and leaves nothing running', async () => {
     const { args, config, directory, pid } = place(HOST);
     expect(vhostmd(args).code).toBe(0);
     const second = path.join(directory, 'second.pid');
@@ -192,7 +192,7 @@ describe('a start in the background', () => {
     expect(code).toBe(1);
   });
 
-  it('reloads when it is told so while it starts, and starts', async () => {
+  it('reloads on a signal during the start, and starts', async () => {
     const { args, pid, disk } = place(HOST + action('Slow', 'sleep 0.4; echo 1'));
     const starting = spawn(process.execPath, [PROGRAM, ...args], { stdio: 'ignore' });
     const ended = once(starting, 'exit') as Promise<[number | null]>;
@@ -203,7 +203,7 @@ describe('a start in the background', () => {
     expect(alive(pid())).toBe(true);
   });
 
-  it('sends what it has to say to syslog as well', async () => {
+  it('sends its log to syslog as well', async () => {
     const { args, directory, pid } = place(HOST);
     const trace = path.join(directory, 'trace');
     const strace = ['-f', '-qq', '-s', '300', '-e', 'trace=sendto', '-o', trace];

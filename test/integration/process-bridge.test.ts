@@ -77,7 +77,7 @@ describe('CASE D6: on a machine for which koffi has no binary', () => {
     }
   });
 
-  it('what needs no C library works', () => {
+  it('commands that need no C library work', () => {
     expect(vhostmd('--version').status).toBe(0);
     expect(vhostmd('check', files.config)).toMatchObject({ status: 0, stderr: '' });
   });

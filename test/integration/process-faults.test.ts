@@ -11,7 +11,7 @@ import { stage } from './process-stage.ts';
 
 const { place, start } = stage();
 
-describe('output that nobody reads', () => {
+describe('output without a reader', () => {
   it.each(['2>&1 >/dev/null | head -n 1', '2>&- >&-', '>/dev/full 2>/dev/full'])(
     'FAULTS 56: is no reason to stop (%s)',
     async (redirection) => {

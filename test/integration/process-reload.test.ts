@@ -156,7 +156,7 @@ describe('a reload', () => {
     expect((await daemon.stop()).code).toBe(0);
   });
 
-  it('to a disk that cannot be opened is said, kills nobody, and is mended by the next', async () => {
+  it('to a disk that cannot be opened is reported, ends nothing, and is repaired by the next', async () => {
     const { disk, config, directory } = place(HOST);
     const daemon = await start([...TEST_URI, '-f', config]);
     const good = readFileSync(config, 'utf8');
@@ -185,7 +185,7 @@ describe('a reload', () => {
     expect((await daemon.stop()).code).toBe(0);
   });
 
-  it('says anew what is left out, and nothing of metrics that are no more', async () => {
+  it('logs again which metrics are left out, and nothing of removed ones', async () => {
     const { disk, config } = place(HOST + action('Broken', 'exit 3'));
     const daemon = await start([...TEST_URI, '-f', config]);
     await daemon.printed('"Broken" (');

@@ -94,7 +94,7 @@ describe('a daemon in the foreground', () => {
     expect(daemon.output()).toBe(before);
   });
 
-  it('writes no pid file unless it is told to', async () => {
+  it('writes no pid file without the option', async () => {
     const { config, directory } = place(HOST);
     const pidFile = path.join(directory, 'pid');
     const daemon = await start([...TEST_URI, '-f', config, '-p', pidFile]);

@@ -9,7 +9,7 @@ const xmlOf = (value: string, name = 'A'): string => document(metricsXml(snapsho
 const valueIn = (xml: string): string | undefined => /<value>([^]*)<\/value>/.exec(xml)?.[1];
 
 describe('the XML of a snapshot', () => {
-  it('is the document that readers know, byte for byte', () => {
+  it('is the document that readers expect, byte for byte', () => {
     const host = [{ name: 'TotalCPUTime', type: 'real64', value: '846.600000' } as const];
     const domain = { id: 2, uuid: '6be3fdb8-bef5-6fec-b1b7-e61bbceab708', name: 'x' };
     const samples = [{ name: 'TotalCPUTime', type: 'real64', value: '69.400000', unit: 's' } as const];
@@ -74,7 +74,7 @@ describe('the XML of a snapshot', () => {
     expect(valueIn(xmlOf(' a\n\r\n\nb\tc \n'))).toBe('a&#xA;&#xD;&#xA;&#xA;b&#x9;c');
   });
 
-  it('what is not ASCII becomes one reference per character', () => {
+  it('has one reference for each character that is not ASCII', () => {
     expect(escapeXml('ä\u007f\u0085\u2028😀~')).toBe('&#xE4;&#x7F;&#x85;&#x2028;&#x1F600;~');
   });
 

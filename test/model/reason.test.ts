@@ -5,7 +5,7 @@ import { causeOf, codeOf, isDenied, reasonOf } from '../../src/model/reason.ts';
 const systemError = (code: unknown, message = '', path?: string): Error =>
   Object.assign(new Error(message), { code }, path === undefined ? {} : { path });
 
-describe('the reason of what was thrown', () => {
+describe('the reason of a thrown value', () => {
   it('is its message or its text, whatever it is', () => {
     expect(reasonOf(new Error('broken'))).toBe('broken');
     expect(reasonOf('broken')).toBe('broken');

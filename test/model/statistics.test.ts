@@ -8,7 +8,7 @@ const DOCS = new URL('../../docs/stats.md', import.meta.url);
 const ALL = [...STATISTICS.host, ...STATISTICS.vm];
 
 describe('docs/stats.md', () => {
-  it('has exactly what the daemon knows of each statistic (npm run docs:stats)', () => {
+  it('has exactly the facts of each statistic in the code (npm run docs:stats)', () => {
     const page = readFileSync(DOCS, 'utf8');
     const written = [...page.matchAll(/^\| `(.*?)` \| (\w+) \| (\S*) \| (\w*) \| (\S+) \| (.*) \|$/gm)];
     expect(
@@ -71,7 +71,7 @@ describe('a name in <stat>', () => {
 });
 
 describe('a statistic', () => {
-  it.each(ALL)('is what its name and its meaning say: $name', ({ name, type, unit, kind, meaning }) => {
+  it.each(ALL)('fits its name and its meaning: $name', ({ name, type, unit, kind, meaning }) => {
     if (type === 'string') {
       expect({ unit, kind }).toEqual({ unit: '', kind: 'untyped' });
       return;

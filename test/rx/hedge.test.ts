@@ -12,7 +12,7 @@ const run = (first: string, other: string, expected: string): void => {
 };
 
 describe('hedge', () => {
-  it('asks nobody else where the answer comes in time', () => {
+  it('asks only once where the answer comes in time', () => {
     run('--(a|)', '-(b|)', '--(a|)');
   });
 

@@ -22,7 +22,7 @@ const happens = (...durations: readonly number[]): readonly string[] => {
 };
 
 describe('inTimeSlices$', () => {
-  it('works on what fits into a slice in one go, and emits the results', () => {
+  it('works on all items that fit into a slice at once, and emits the results', () => {
     expect(happens(1, 1)).toEqual(['works 1', 'works 1', 'result 1', 'result 1', 'complete', 'another']);
   });
 

@@ -23,7 +23,7 @@ const happens = (...lists: readonly string[]): readonly string[] => {
 };
 
 describe('mergeByKey', () => {
-  it('ends what is gone before it begins what is new, whatever their order', () => {
+  it('ends removed keys before it begins new ones, whatever their order', () => {
     expect(happens('a b', 'c b')).toEqual(['a begins', 'b begins', 'a ends', 'c begins', 'over', 'b ends', 'c ends']);
     expect(happens('a b', 'b c').indexOf('a ends')).toBeLessThan(happens('a b', 'b c').indexOf('c begins'));
   });

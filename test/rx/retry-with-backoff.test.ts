@@ -29,7 +29,7 @@ describe('retryWithBackoff', () => {
     run(['#'], { backoff: BACKOFF, report }, 'x-x---x-------x-------x-------');
   });
 
-  it('says nothing and never fails where nobody wants a report', () => {
+  it('emits nothing and never fails without `report`', () => {
     run(['#', '--1'], { backoff: BACKOFF }, '----1');
   });
 

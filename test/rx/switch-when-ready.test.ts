@@ -70,7 +70,7 @@ describe('switchMapWhenReady', () => {
     run('a|', { a: '1-2-3|' }, '1-2-3|', { a: '^----!' });
   });
 
-  it('passes what a newer one emits before it is ready, and lets the former go on until then', () => {
+  it('emits the values of a newer one before it is ready, and lets the former go on until then', () => {
     new TestScheduler((actual, wanted) => expect(actual).toEqual(wanted)).run(
       ({ hot, cold, expectObservable, expectSubscriptions }) => {
         const a$ = cold('1-1-1-1-1-1-1');

@@ -36,7 +36,7 @@ const attempts = (...results: readonly Opener[]): Opener => {
 const opened = (writer: Writer): Opener => concat(of(writer), NEVER);
 
 describe('exhaustMapLatest', () => {
-  it('takes the newest of what arrived while it was busy, and drops the older', () => {
+  it('takes the newest of the values that arrived while it was busy, and drops the older ones', () => {
     const test = scheduler();
     test.run(({ cold, expectObservable }) => {
       const inner$ = exhaustMapLatest((value: string) => cold('---(a|)', { a: value }));
@@ -64,7 +64,7 @@ describe('the hand-over', () => {
     });
   });
 
-  it('tries to open again with doubling waits up to the longest, and says the same failure once', () => {
+  it('tries to open again with doubling waits up to the longest, and reports the same failure once', () => {
     const test = scheduler();
     test.run(({ cold, expectObservable }) => {
       const no$ = throwError(() => new Error('no'));
@@ -74,7 +74,7 @@ describe('the hand-over', () => {
     });
   });
 
-  it('says a different failure again', () => {
+  it('reports a different failure again', () => {
     const test = scheduler();
     test.run(({ cold, expectObservable }) => {
       const open$ = attempts(...['no', 'no', 'other', 'no'].map((text) => throwError(() => new Error(text))));
@@ -130,7 +130,7 @@ describe('the hand-over', () => {
     });
   });
 
-  it('says a failure once, also with warnings in between, but each of opening and writing', () => {
+  it('reports a failure once, also with warnings in between, but each of opening and writing', () => {
     const test = scheduler();
     test.run(({ cold, expectObservable }) => {
       const warning: SinkReport = { kind: 'warning', message: 'slow' };

@@ -46,7 +46,7 @@ describe('the list of sinks', async () => {
     expect(await namesOf({ disk, transports: [transport('vbd'), transport('vbd', 2)] })).toEqual(['metrics disk']);
   });
 
-  it('says where transport vbd lacks its disk', async () => {
+  it('reports the place of a transport vbd without a disk', async () => {
     expect(await errorsOf({ transports: [transport('vbd', 7)] })).toEqual([
       '7:3 Transport vbd needs a <disk> with a <path>, or a <vm_disk>; add one',
     ]);
@@ -92,7 +92,7 @@ describe('the list of sinks', async () => {
     expect(before).not.toContain(disks);
   });
 
-  it('says where a module stands that cannot be found', async () => {
+  it('reports the place of a module that cannot be found', async () => {
     const module = './no/such/module.js';
     const [error] = await errorsOf({ file: '/etc/vhostmd.conf', sinks: [{ module, options: [], place: place(10) }] });
     expect(error).toBe('10:3 Sink module "./no/such/module.js" cannot be found: there is no /etc/no/such/module.js');
@@ -104,7 +104,7 @@ describe('the list of sinks', async () => {
     expect(error).toBe(`10:3 Sink module "${module}" cannot be found: there is no ${module}`);
   });
 
-  it('has the log sink, which writes JSON unless told otherwise', async () => {
+  it('has the log sink, which writes JSON by default', async () => {
     lines.length = 0;
     for (const options of [[], [['format', 'lines'] as const]]) {
       const result = await sinksFor(config({ sinks: [sink('log', options)] }), context);

@@ -87,7 +87,7 @@ describe('The options of a sink', () => {
     expect(errorsOf(rules, [name, value])).toEqual([`2:5 Option "${name}" of sink mine must be ${message}`]);
   });
 
-  it('that are unknown, given twice or missing are each told at their place', () => {
+  it('that are unknown, given twice or missing are each reported with their place', () => {
     const rules: OptionRules = { format: { type: 'text' }, url: { type: 'text', required: true } };
     expect(errorsOf(rules, ['fromat', 'x'], ['format', 'x'], ['format', 'y'])).toEqual([
       '2:5 Sink mine has no option "fromat", only "format", "url"; did you mean "format"?',

@@ -17,7 +17,7 @@ const series = (of: (ticks: number) => Partial<Quiet>): { samples: readonly Quie
   return { samples: quiets, quiets };
 };
 
-describe('What a soak finds', () => {
+describe('The verdict of a soak', () => {
   it('is the slope of the line of least squares', () => {
     const line = [0, 1, 2, 3].map((x) => [x, 3 * x + 7] as const);
     expect(slope(line)).toBeCloseTo(3);

@@ -34,12 +34,12 @@ describe('the inventory', () => {
     expect(knownAfter(lost)).toBeUndefined();
   });
 
-  it('knows no domains before libvirt has listed them, and none where it lists none', () => {
+  it('has no domains before libvirt has listed them, nor after an empty list', () => {
     expect(knownAfter(running(vm('a')))).toBeUndefined();
     expect(knownAfter(sync())).toEqual([]);
   });
 
-  it('keeps the objects of domains for which a list says the same again', () => {
+  it('keeps the objects of domains that a list repeats', () => {
     const [first, second] = play(sync(vm('a'), vm('b')), sync(vm('a'), vm('b')));
     expect(second?.isNews).toBe(false);
     expect(second?.domains.get('a')).toBe(first?.domains.get('a'));
@@ -52,11 +52,11 @@ describe('the inventory', () => {
     expect(second?.domains.get('a')?.name).toBe('new');
   });
 
-  it('knows the id of the latest run where a list has another one', () => {
+  it('has the id of the latest run where a list has another one', () => {
     expect(knownAfter(sync(vm('a', 1)), sync(vm('a', 2)))).toMatchObject([{ uuid: 'a', id: 2 }]);
   });
 
-  it('takes it as news that a domain runs where it may have been paused, else not', () => {
+  it('emits that a domain runs only where it may have been paused', () => {
     const resumed = [sync(vm('a')), running(vm('a'))];
     // The list lacks the information which domains are paused.
     expect(news(...resumed)).toEqual([true, true]);
@@ -65,7 +65,7 @@ describe('the inventory', () => {
     expect(news(...resumed, sync(vm('a')), running(vm('a')))).toEqual([true, true, false, false]);
   });
 
-  it('takes as no news what is known of a definition or of a channel', () => {
+  it('does not emit a repeated definition or channel', () => {
     const channel: DomainEvent = { kind: 'channel', uuid: 'a', path: '/x' };
     expect(news(sync(vm('a')), defined, defined, channel, channel)).toEqual([true, true, false, true, false]);
   });

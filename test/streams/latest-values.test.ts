@@ -52,7 +52,7 @@ describe('values', () => {
     },
   );
 
-  it('name what failed and why, and the value is gone', () => {
+  it('name the failed metric and the reason, and lose the value', () => {
     const known = values([first, second]);
     known.put({ metric: first, outcome: ok('1') }, 0);
     known.put({ metric: second, outcome: ok('2') }, 0);

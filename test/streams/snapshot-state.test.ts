@@ -117,7 +117,7 @@ describe('A later snapshot', () => {
     expect(after([{ ...defined, inventory, due: [a] }], started()).due).toBeUndefined();
   });
 
-  it('is due with what comes late, if it is news', () => {
+  it('is due with a late value, if it differs', () => {
     expect(after([batch('late', tick, reading(a, '2'))], started()).due).toBeUndefined();
     // A value of a run that has ended.
     expect(after([batch('late', tick, reading({ ...a, id: 5 }, '3'))], started()).due).toBeUndefined();
@@ -183,7 +183,7 @@ describe('The silence of libvirt', () => {
   });
 });
 
-describe('What is late', () => {
+describe('A late batch', () => {
   it('makes a snapshot due also where only one of its values is news', () => {
     const both = trigger('tick', 8, [a, b]);
     const dueAfter = (valueOfB: string) => {

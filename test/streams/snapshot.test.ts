@@ -52,7 +52,7 @@ const play = (
 describe('snapshots', () => {
   const cpu = metric(0, { context: 'vm' });
 
-  it('say what caused them, the number of the latest tick and when the cause arose', () => {
+  it('have their cause, the number of the latest tick and the time of the cause', () => {
     const seen = play(
       1500,
       [cpu],
@@ -151,7 +151,7 @@ describe('snapshots', () => {
     expect(seen?.missing).toEqual([{ metric: cpu, domain: vm('c', 2), stage: 'run', reason: 'no' }]);
   });
 
-  it('hold the same objects as before for what did not change', () => {
+  it('keep the objects of parts that did not change', () => {
     const seen = play(
       1500,
       [cpu, metric(1, {})],
@@ -263,7 +263,7 @@ describe('snapshots', () => {
     expect(asked).toEqual(['c', 'b', 'a']);
   });
 
-  it('say to an action that it was late, until it is prompt again', () => {
+  it('mark an action as late, until it is prompt again', () => {
     const scheduler = { late: [] as boolean[] };
     // Half a period is already too long.
     const lengths = [700, 500, 10, 10];

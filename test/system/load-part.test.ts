@@ -69,7 +69,7 @@ it.each([
   [`throw new TypeError('a bug');`, 'TypeError: a bug'],
   [`undefined.part;`, 'TypeError: Cannot read'],
   [`Buffer.from(undefined);`, 'TypeError: The first argument'],
-])('what a part throws by itself goes on as it is: %s', (text, error) => {
+])('an error of the part itself is passed on unchanged: %s', (text, error) => {
   expect(loaded({ 'part.mjs': text })).toContain(error);
   expect(loaded({ 'part.mjs': text })).not.toContain('PartNotLoaded');
 });

@@ -40,7 +40,7 @@ it('lines are dropped where no syslog listens, and arrive again when it is back'
   expect(socket.received()).toEqual([`<27>vhostmd[${process.pid}]: heard`]);
 });
 
-it('a syslog that does not read holds nobody up', () => {
+it('a syslog that does not read blocks no caller', () => {
   const socket = syslogSocket(path.join(directory, 'full'));
   open.push(socket.close);
   const say = sayTo('full');

@@ -52,7 +52,7 @@ const manager = (): { readonly socket: string; readonly received: () => readonly
 it.each([
   ['a path', (name: string) => `UNIX-RECV:/tmp/${name}`, (name: string) => `/tmp/${name}`],
   ['an abstract name', (name: string) => `ABSTRACT-RECV:${name}`, (name: string) => `@${name}`],
-])('what is said arrives at %s', async (_what, listen, socket) => {
+])('notifications arrive at %s', async (_what, listen, socket) => {
   const name = `vhostmd-notify-${process.pid}.sock`;
   const heard = await socat(listen(name));
   const service = notifications({ NOTIFY_SOCKET: socket(name) }, noWarning);
@@ -136,7 +136,7 @@ it('a manager that does not read is waited for, without a warning: READY is not 
   expect(heard).toHaveLength(603);
 });
 
-it('without NOTIFY_SOCKET nothing is said, and the bridge to the C library is not even loaded', async () => {
+it('without NOTIFY_SOCKET nothing is sent, and the bridge to the C library is not even loaded', async () => {
   const script = path.join(mkdtempSync(path.join(tmpdir(), 'vhostmd-notify-')), 'script.mjs');
   undo.push(() => rmSync(path.dirname(script), { recursive: true }));
   const built = new URL('../../.cache/modules/system/systemd.js', import.meta.url).href;

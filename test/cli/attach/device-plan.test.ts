@@ -166,12 +166,12 @@ describe('a device that is there', () => {
     expect(step).toMatchObject({ there: [], dev: 'vda' });
   });
 
-  it('is said with the description that has it', () => {
+  it('is reported with the description that has it', () => {
     const [step] = planSteps([SHARED], [definition(''), definition(own, 'persistent')], true);
     expect(step?.there.map(({ where, element }) => [where, element.xml])).toEqual([['persistent', own]]);
   });
 
-  it('is known to be writable', () => {
+  it('is reported as writable if it is', () => {
     const writable = (devices: string) => definition(devices).devices.map(isWritable);
     expect(writable(disk('vda') + disk('vdb', { more: '<readonly/>' }) + channel)).toEqual([true, false, false]);
   });

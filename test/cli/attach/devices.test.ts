@@ -18,7 +18,7 @@ const config = (transports: readonly ('vbd' | 'virtio')[], more: Partial<Config>
   ...more,
 });
 
-describe('what is attached, if nothing is asked for', () => {
+describe('the devices to attach without --device', () => {
   it.each([
     ['the shared disk', config(['vbd'], DISK), ['shared-disk']],
     ['the channel', config(['virtio']), ['channel']],
@@ -59,7 +59,7 @@ describe('what is asked for', () => {
   });
 });
 
-describe('what is detached, if nothing is asked for', () => {
+describe('the devices to detach without --device', () => {
   it('is everything that can be found', () => {
     expect(toDetach(config(['vbd'], { ...DISK, ...VM_DISK }), [])).toEqual({
       ok: true,
@@ -79,7 +79,7 @@ describe('deviceFor', () => {
     expect(deviceFor('shared-disk', config([], disks), UUID)).toEqual({ kind: 'shared-disk', path: '/UUID' });
   });
 
-  it('knows the file behind symbolic links', () => {
+  it('finds a disk by its file behind symbolic links', () => {
     expect(deviceFor('shared-disk', config([], DISK), UUID, () => '/run/shm/vhostmd0')).toEqual({
       kind: 'shared-disk',
       path: '/dev/shm/vhostmd0',

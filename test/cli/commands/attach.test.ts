@@ -142,7 +142,7 @@ describe('vhostmd attach without --live and --config', () => {
     expect(code).toBe(1);
   });
 
-  it('prints nothing for what is there already, and says where', async () => {
+  it('prints nothing for a device that is attached already, and says where', async () => {
     await make('defined', 'web1');
     expect(attach('web1', '-f', VBD(), '--config').code).toBe(0);
     const { code, stdout, stderr } = attach('web1', '-f', VBD());
@@ -150,7 +150,7 @@ describe('vhostmd attach without --live and --config', () => {
     expect(stderr).toContain(`The shared disk ${DISK} is already in its persistent definition, as vda`);
   });
 
-  it('takes a hostile name for text, and metadata for what it is', async () => {
+  it('takes a hostile name for text, and ignores metadata', async () => {
     const name = 'web\u001b[31m $(id)';
     const own = `<disk type='file' device='disk'><source file='${xmlEscape(DISK)}'/><target dev='vda' bus='virtio'/></disk>`;
     const metadata = `<metadata><x:a xmlns:x='urn:x'>${own}<devices>${own}</devices><x:disk/></x:a></metadata>`;
@@ -304,7 +304,7 @@ describe('vhostmd attach --config', () => {
 });
 
 describe('vhostmd attach --live --config', () => {
-  it('does each by itself: what is there is left, what is missing is attached, under a name free in both', async () => {
+  it('leaves devices that are attached, and attaches the missing ones under a name free in both definitions', async () => {
     await make('running', 'web1');
     const taken = file('x'.repeat(65_536));
     await stage().libvirtd.virsh('attach-disk', 'web1', taken, 'vda', '--mode', 'readonly', '--config');
@@ -321,7 +321,7 @@ describe('vhostmd attach --live --config', () => {
 });
 
 describe('vhostmd attach --detach', () => {
-  it('takes out what was attached, from the running domain and from its definition', async () => {
+  it('detaches the devices from the running domain and from its definition', async () => {
     await make('running', 'web1', AGENT + scsi());
     const file = config(['vbd', 'virtio']);
     const attached = attach('web1', '-f', file, '--live', '--config');
@@ -348,7 +348,7 @@ describe('vhostmd attach --detach', () => {
     }
   });
 
-  it('says that a guest does not let go of a disk, and takes it out of the definition all the same', async () => {
+  it('says that a guest does not release a disk, and still removes it from the definition', async () => {
     await make('running', 'web1');
     attach('web1', '-f', VBD(), '--live', '--config');
     const { code, stdout, stderr } = attach(
@@ -369,7 +369,7 @@ describe('vhostmd attach --detach', () => {
     expect(await liveXml('web1')).toMatch(source);
   });
 
-  it.each([[[]], [['--config']]])('refuses what is not there (%j)', async (flags: readonly string[]) => {
+  it.each([[[]], [['--config']]])('refuses devices that are not attached (%j)', async (flags: readonly string[]) => {
     await make('defined', 'web1');
     const { code, stdout, stderr } = attach('web1', '-f', VBD(), '--detach', ...flags);
     expect(stderr).toContain(`The shared disk ${DISK} is not in its persistent definition`);
@@ -397,7 +397,7 @@ describe('the domain', () => {
     expect(attach('999999', '-f', VBD()).stderr).toContain('found by its name');
   });
 
-  it('that does not exist is said, with one of a similar name', async () => {
+  it('that does not exist is an error, which names a similar one', async () => {
     await make('defined', 'webserver');
     const { code, stdout, stderr } = attach('websrver', '-f', VBD());
     expect({ code, stdout, stderr }).toEqual({
@@ -415,13 +415,13 @@ describe('mistakes', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   });
 
-  it('what the configuration does not serve is refused with status 2', () => {
+  it('a device that the configuration does not serve is refused with status 2', () => {
     const { code, stderr } = vhostmd(['attach', ...TEST_URI, 'test', '-f', VBD(), '--device', 'channel']);
     expect(stderr).toMatch(/ has no channel: that needs <transport>virtio<\/transport>\n$/);
     expect(code).toBe(2);
   });
 
-  it('a libvirt that cannot be reached is said with status 1', () => {
+  it('a libvirt that cannot be reached is an error with status 1', () => {
     const uri = 'qemu+unix:///session?socket=/nonexistent';
     const { code, stdout, stderr } = vhostmd(['attach', '-c', uri, 'a', '-f', VBD(), '--live']);
     expect(stderr).toMatch(

@@ -48,7 +48,7 @@ describe('vhostmd check', () => {
     ]);
   });
 
-  it('refuses what only the sinks know to be wrong, with its place', () => {
+  it('refuses mistakes that only the sinks detect, with their place', () => {
     const { config } = place(HOST);
     writeFileSync(config, readFileSync(config, 'utf8').replace('</globals>', '<sink type="telepathy"/></globals>'));
     const { code, stderr } = vhostmd(['check', config]);

@@ -120,7 +120,7 @@ describe('vhostmd dump', () => {
     }
   });
 
-  it('of a channel where nobody answers ends with status 1 and one line, in bounded time', () => {
+  it('of a channel without an answer ends with status 1 and one line, in bounded time', () => {
     const { code, stdout, stderr } = vhostmd(['dump', '/dev/null']);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/^vhostmd: \/dev\/null does not answer within 5 s: [^\n]+\n$/);

@@ -78,7 +78,7 @@ describe('vhostmd watch in a pipe', () => {
     expect(lines[4]).toMatch(/^ {2}1 6be3fdb8-bef5-6fec-b1b7-000000000001 +\d+\.\d +4$/);
   });
 
-  it('prints as many as --count says, sorted by what --sort says', async () => {
+  it('prints --count tables, sorted by --sort', async () => {
     const { code, stdout } = await program(['watch', live().file, '--count', '3', '--sort', 'id']);
     expect(code).toBe(0);
     expect(stdout.match(/^node1 /gm)).toHaveLength(3);
@@ -122,7 +122,7 @@ describe('vhostmd watch in a pipe', () => {
     expect(stderr).toContain(message);
   });
 
-  it('fails with the place of what is wrong in the configuration', () => {
+  it('fails with the place of a mistake in the configuration', () => {
     const config = path.join(directory, 'bad.conf');
     writeFileSync(config, '<vhostmd>');
     expect(vhostmd(['watch', '-f', config])).toMatchObject({
@@ -132,7 +132,7 @@ describe('vhostmd watch in a pipe', () => {
     });
   });
 
-  it('prints what can be known of a disk that is not written any more', async () => {
+  it('prints the values of a disk that is no longer written, without rates', async () => {
     const { file, stop } = live();
     stop();
     const before = Date.now() / 1000 - 60;
@@ -184,7 +184,7 @@ describe('vhostmd watch of the running daemon', () => {
     expect({ stdout, stderr }).toEqual({ stdout: expect.stringMatching(NAMED) as string, stderr: '' });
   });
 
-  it('says where none is', () => {
+  it('says where no daemon runs', () => {
     const { code, stdout, stderr } = vhostmd(['watch', '--once', '--socket', '/nowhere']);
     expect({ code, stdout, stderr }).toEqual({
       code: 1,

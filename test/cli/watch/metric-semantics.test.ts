@@ -18,7 +18,7 @@ const statOf = (context: 'host' | 'vm', name: string, stat: string, scale?: numb
   place: { file: '', line: 1, column: 1 },
 });
 
-describe('what a metric stands for', () => {
+describe('the meaning of a metric', () => {
   const meaningOf = meanings();
 
   it.each([
@@ -63,7 +63,7 @@ describe('what a metric stands for', () => {
     expect(meaningOf(context, { name, type: 'uint64' })).not.toHaveProperty('quantity');
   });
 
-  it('is what the configuration says, whatever the name, and the scale is undone', () => {
+  it('is that of its statistic in the configuration, whatever the name, and the scale is undone', () => {
     const known = meanings([
       statOf('vm', 'Zeit', 'cpu.time', 1e-9),
       statOf('vm', 'Speicher', 'balloon.current', 1 / 1024),

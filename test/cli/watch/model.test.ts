@@ -18,7 +18,7 @@ const one = (seconds: number, cpu: number, more: Parameters<typeof vm>[1] = {}):
 });
 
 describe('shares of CPU', () => {
-  it('are not known from one document', () => {
+  it('need two documents', () => {
     const model = after([[0, one(0, 100)]]);
     expect(row(model)?.cpu).toBeUndefined();
     expect(model.host).not.toHaveProperty('cpu');
@@ -36,7 +36,7 @@ describe('shares of CPU', () => {
     expect(row(model)?.history).toHaveLength(1);
   });
 
-  it("use the host's time where it is not known when a document was written", () => {
+  it("use the host's time where the time of writing is unknown", () => {
     const model = after(
       [
         [4.9, one(0, 100)],
@@ -123,7 +123,7 @@ describe('shares of CPU', () => {
     expect(history.toSorted((a, b) => a - b)).toEqual(history);
   });
 
-  it('of a host that publishes nothing else are known as well', () => {
+  it('are computed, too, for a host without other metrics', () => {
     const bare = (cpu: number): Metrics => ({ host: [], vms: [vm(1, { cpu })] });
     const model = after([
       [0, bare(1)],
@@ -175,7 +175,7 @@ describe('the other figures', () => {
 });
 
 describe('the period', () => {
-  it('is what lies between collections as a rule, or as it is usual', () => {
+  it('is the usual time between collections, or the default', () => {
     expect(periodOf(NOTHING, 7000)).toBe(7000);
     const documents = [0, 10, 20, 21, 30, 90].map((at) => [at, one(at, at)] as const);
     expect(periodOf(after(documents), 7000)).toBe(10_000);

@@ -48,7 +48,7 @@ describe('a frame', () => {
     await expect(drawn(sap(vms), options)).toMatchFileSnapshot(golden(name));
   });
 
-  it('of a disk that holds nothing, and of one of which nothing is known yet, is drawn', async () => {
+  it('of an empty disk, and of a disk before its first document, is drawn', async () => {
     await expect(drawn(NOTHING, { rows: 6 })).toMatchFileSnapshot(golden('80x6-nothing'));
   });
 
@@ -64,7 +64,7 @@ describe('a frame', () => {
     },
   );
 
-  it('shows names of domains where somebody knows them', () => {
+  it('shows names of domains where they are known', () => {
     const names = new Map([[uuidOf(2), 'web2']]);
     const text = drawn(sap(3), { style: { unicode: true, names } });
     expect(text).toMatch(/ NAME {2,}/);

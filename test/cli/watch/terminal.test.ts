@@ -34,7 +34,7 @@ describe('drawing a frame', () => {
 });
 
 describe('the size of a terminal', () => {
-  it('is 80 x 24 where it is not known', () => {
+  it('is 80 x 24 where it is unknown', () => {
     expect(sizeOf({})).toEqual({ columns: 80, rows: 24 });
     expect(sizeOf({ columns: 0, rows: 0 })).toEqual({ columns: 80, rows: 24 });
     expect(sizeOf({ columns: 100, rows: 50 })).toEqual({ columns: 100, rows: 50 });

@@ -91,7 +91,7 @@ describe('the status socket', () => {
     expect(await answered(file)).toEqual({ ok: true, value: 'first' });
   });
 
-  it('takes over one that nobody serves any more', async () => {
+  it('takes over a socket without a server', async () => {
     const file = place();
     spawnSync(process.execPath, [
       '-e',
@@ -115,7 +115,7 @@ describe('the status socket', () => {
     expect(readFileSync(file, 'utf8')).toBe('precious');
   });
 
-  it('does not remove what another has put in its place', async () => {
+  it('does not remove a file that has taken its place', async () => {
     const file = place();
     const { subscription } = await serve(file, () => 'first');
     rmSync(file);
@@ -129,7 +129,7 @@ describe('the status socket', () => {
     expect((await serve(file, () => '')).errors[0]).toMatch(/is too long for a socket: at most 99 bytes/);
   });
 
-  it('is held up by nobody who connects and does not read, or writes without end', async () => {
+  it('is not held up by clients that do not read, or write without end', async () => {
     const file = place();
     await serve(file, () => 'x'.repeat(4 << 20));
     for (let count = 0; count < 100; count += 1) {
@@ -204,7 +204,7 @@ describe('the request', () => {
     await until('none', () => followers === 0 && second.ended());
   });
 
-  it('to follow by somebody who does not read costs one text in the way and one that waits: the newest', async () => {
+  it('to follow, by a client that does not read, costs one text on the way and the newest, which waits', async () => {
     const file = place();
     const told$ = new Subject<string>();
     await serve(file, () => '', told$);
@@ -218,7 +218,7 @@ describe('the request', () => {
     expect(text()).toBe(large('a') + large('d'));
   });
 
-  it('to follow ends for who takes nothing for seconds', async () => {
+  it('to follow ends for a client that reads nothing for seconds', async () => {
     const file = place();
     const told$ = new Subject<string>();
     await serve(file, () => '', told$);
@@ -231,7 +231,7 @@ describe('the request', () => {
 });
 
 describe('CASE F3: the status socket', () => {
-  it('makes one answer for many who read none, and one anew for who asks when all is taken', async () => {
+  it('makes one answer for many clients that do not read, and a new one when all have been taken', async () => {
     const file = place();
     let made = 0;
     await serve(file, () => `${(made += 1)}${'x'.repeat(8 << 20)}`);
@@ -260,7 +260,7 @@ describe('CASE F3: the status socket', () => {
     });
   });
 
-  it('leaves who sends more than a request', async () => {
+  it('disconnects a client that sends more than a request', async () => {
     const file = place();
     const told$ = new Subject<string>();
     await serve(file, () => 'well', told$);
@@ -283,8 +283,8 @@ describe('CASE F3: the status socket', () => {
   });
 });
 
-describe('whoever asks', () => {
-  it('is told why nobody answers, for each socket', async () => {
+describe('a client', () => {
+  it('gets the reason for each socket without an answer', async () => {
     const file = place();
     expect(await answered(file, '/dev/null', '/nowhere')).toEqual({
       ok: false,

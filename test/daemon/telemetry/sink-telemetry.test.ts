@@ -10,8 +10,8 @@ const newest = { snapshot: newer, at: 100 };
 const written = (of = newer): SinkReport => ({ kind: 'written', snapshot: of, message: 'Written' });
 const failed = (stage: 'open' | 'write'): SinkReport => ({ kind: 'failed', stage, message: `no ${stage}` });
 
-describe('What is known of a sink', () => {
-  it('is since when it waits: from the first snapshot that it has not written', () => {
+describe('The telemetry of a sink', () => {
+  it('has the time since which it waits: of the first snapshot that it has not written', () => {
     const waiting = withPublished(withPublished(NEW_SINK, 50), 100);
     expect(waiting.waiting).toBe(50);
     const behind = withReport(waiting, written(older), 120, newest);
@@ -21,7 +21,7 @@ describe('What is known of a sink', () => {
     expect(done.write.sum).toBeCloseTo(0.1);
   });
 
-  it('is since when it fails: from the first failure until it writes', () => {
+  it('has the time since which it fails: of the first failure, until it writes', () => {
     const failing = withReport(withReport(NEW_SINK, failed('open'), 1, newest), failed('write'), 2, newest);
     expect(failing).toMatchObject({
       failures: { open: 1, write: 1 },
@@ -32,12 +32,12 @@ describe('What is known of a sink', () => {
     expect(withReport(opened, written(), 4, newest)).not.toHaveProperty('failing');
   });
 
-  it('is that it could not open, until it has opened', () => {
+  it('has a failure to open until it has opened', () => {
     const failing = withReport(NEW_SINK, failed('open'), 1, newest);
     expect(withReport(failing, { kind: 'opened', message: 'Opened' }, 3, newest)).not.toHaveProperty('failing');
   });
 
-  it('is its latest warning, and how many there were', () => {
+  it('has its latest warning, and the number of warnings', () => {
     const warn = (message: string): SinkReport => ({ kind: 'warning', message });
     const warned = withReport(withReport(NEW_SINK, warn('a'), 1, newest), warn('b'), 2, newest);
     expect(warned).toEqual({ ...NEW_SINK, warnings: 2, warning: { at: 2, message: 'b' } });
@@ -45,7 +45,7 @@ describe('What is known of a sink', () => {
 });
 
 describe('A histogram', () => {
-  it('counts a duration in the first bucket that holds it, and what is longer than all in the last', () => {
+  it('counts a duration in the first bucket that holds it, and one longer than all in the last', () => {
     const { counts, sum, count } = [1, 1.5, 5000, 6000].reduce(withDuration, EMPTY_HISTOGRAM);
     expect(counts).toEqual([1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
     expect(sum).toBeCloseTo(11.0025);

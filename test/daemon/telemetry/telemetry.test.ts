@@ -66,8 +66,8 @@ const written = (value = snapshot(1)): SinkReport => ({
   leftOut: 2,
 });
 
-describe('what the daemon counts of its sources', () => {
-  it('ticks, and those of the grid that were skipped, for each pipeline anew', async () => {
+describe('the figures of the sources', () => {
+  it('count ticks and skipped points of the grid, for each pipeline anew', async () => {
     const { telemetry, lines, at } = setup();
     at(77);
     const { tick$ } = telemetry.watched(sources({ tick$: from([0, 1, 4]) }));
@@ -77,7 +77,7 @@ describe('what the daemon counts of its sources', () => {
     expect(telemetry.view().skipped).toEqual({ count: 4, lastAt: 77 });
   });
 
-  it('outcomes by metric and what failed, from all three kinds of sources', async () => {
+  it('count outcomes by metric and failed stage, from all three kinds of sources', async () => {
     const { telemetry, lines } = setup();
     const [host, vm, action] = [metric('H'), metric('V', 'vm'), metric('A')];
     const domain: Domain = { uuid: 'u', id: 1, name: 'n' };
@@ -104,7 +104,7 @@ describe('what the daemon counts of its sources', () => {
     ]);
   });
 
-  it('how long each part took, in buckets that add up; what was given up is not counted', async () => {
+  it('have the durations of each part in cumulative buckets, without cancelled parts', async () => {
     const { telemetry, lines, at } = setup();
     const took = (ms: number): Observable<readonly Reading[]> =>
       defer(() => {
@@ -130,7 +130,7 @@ describe('what the daemon counts of its sources', () => {
     ]);
   });
 
-  it('passes on what it sees, unchanged', async () => {
+  it('leave the answers of the sources unchanged', async () => {
     const { telemetry } = setup();
     const seen: unknown[] = [];
     const readings: readonly Reading[] = [{ metric: metric('A'), outcome: ok }];
@@ -142,8 +142,8 @@ describe('what the daemon counts of its sources', () => {
   });
 });
 
-describe('what the daemon counts of its sinks', () => {
-  it('latency from the cause, by cause and sink, and the writing itself', async () => {
+describe('the figures of the sinks', () => {
+  it('have the latency since the cause, by cause and sink, and the duration of the write', async () => {
     const { telemetry, lines, at } = setup();
     const both = { config: config(), sinks: [sink('a'), sink('b')] };
     const change = { ...snapshot(1), cause: 'change' as const, at: 1000 };
@@ -178,7 +178,7 @@ describe('what the daemon counts of its sinks', () => {
     ]);
   });
 
-  it('since when a sink fails, over several messages, until it writes', async () => {
+  it('have the time since which a sink fails, over several messages, until it writes', async () => {
     const { telemetry, lines, at } = setup();
     telemetry.published({ config: config(), sinks: [sink('a')] }, snapshot(1));
     const fails = (stage: 'open' | 'write', message: string): void =>
@@ -202,7 +202,7 @@ describe('what the daemon counts of its sinks', () => {
     expect(telemetry.view().sinks[0]?.failing).toBeUndefined();
   });
 
-  it('since when something waits for a sink: from the first snapshot that it has not written', async () => {
+  it('have the time since which a sink waits: of the first snapshot that it has not written', async () => {
     const { telemetry, at } = setup();
     const both = { config: config(), sinks: [sink('a')] };
     const waiting = (): number | undefined => telemetry.view().sinks[0]?.waiting;
@@ -222,7 +222,7 @@ describe('what the daemon counts of its sinks', () => {
     expect(waiting()).toBeUndefined();
   });
 
-  it('tells sinks of one name apart, also after a reload, and forgets those that have gone', async () => {
+  it('distinguish sinks of one name, also after a reload, and drop removed ones', async () => {
     const { telemetry, lines } = setup();
     const names = (): readonly string[] => telemetry.view().sinks.map(({ name }) => name);
     telemetry.published({ config: config(), sinks: [sink('1', 'log'), sink('2', 'log')] }, snapshot(1));
@@ -238,7 +238,7 @@ describe('what the daemon counts of its sinks', () => {
     expect(names()).toEqual(['log', 'log 2']);
   });
 
-  it('forgets metrics that are not configured any more', async () => {
+  it('drop metrics that are no longer configured', async () => {
     const { telemetry, lines } = setup();
     const [a, b] = [metric('A'), metric('B')];
     const watched = telemetry.watched(sources({ action$: () => of(ok) }));
@@ -250,9 +250,9 @@ describe('what the daemon counts of its sinks', () => {
   });
 });
 
-describe('what the daemon knows of libvirt', () => {
+describe('the figures of the link to libvirt', () => {
   const up = { up: true, connection: { product: 'QEMU 9' } as unknown as Connection } as const;
-  it('when it went, why, and how often it came back', async () => {
+  it('have the time and the reason of its loss, and the number of its returns', async () => {
     const { telemetry, lines, at } = setup();
     expect(await lines(/libvirt/)).toEqual(['vhostmd_libvirt_up 0', 'vhostmd_libvirt_reconnects_total 0']);
     telemetry.linked({ up: false, reason: 'not there' });
@@ -289,14 +289,14 @@ describe('values that are missing', () => {
 });
 
 describe("the daemon's own names", () => {
-  it('never meet those of host and VMs, and each stands once', async () => {
+  it('differ from those of host and VMs, and each exists once', async () => {
     const { telemetry } = setup();
     const names = ownFamilies(telemetry.view(), processView(), '1').map(({ name }) => name);
     expect(names.filter((name) => /^vhostmd_(host|vm)_/.test(name))).toEqual([]);
     expect(new Set(names).size).toBe(names.length);
   });
 
-  it('tell counters and histograms from gauges', () => {
+  it('distinguish counters, histograms and gauges', () => {
     const { telemetry } = setup();
     const families = ownFamilies(telemetry.view(), processView(), '1');
     const namesOf = (kind: string) => families.filter(({ type }) => type === kind).map(({ name }) => name);
@@ -319,7 +319,7 @@ describe("the daemon's own names", () => {
     expect(namesOf('gauge')).toHaveLength(families.length - 12);
   });
 
-  it('tell of this process what /proc tells', async () => {
+  it('have the figures of this process in /proc', async () => {
     const { residentBytes, descriptors, cpu, startTime } = processView();
     expect(residentBytes).toBeGreaterThan(10e6);
     expect(descriptors).toBe(processView().descriptors);

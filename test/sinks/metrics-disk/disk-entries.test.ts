@@ -47,18 +47,18 @@ describe('the set of private disks', () => {
     expect(back.entries.get(uuidOf(1))?.disk).toBe(first.entries.get(uuidOf(1))?.disk);
   });
 
-  it('leaves an adopted disk as it is until its domain is known', () => {
+  it('leaves an adopted disk unchanged until its domain is listed', () => {
     const { domains: _none, ...unknown } = tick(1);
     expect(roles(after(ADOPTED, unknown, tick(2, domain(2))))).toEqual([`${uuidOf(1)} adopted`, 'vm2 known']);
     expect(roles(after(ADOPTED, tick(2, domain(1))))).toEqual(['vm1 known']);
   });
 
-  it('knows the domains while libvirt is not heard', () => {
+  it('keeps the domains while libvirt is away', () => {
     const { domains: _none, ...unknown } = tick(2);
     expect(roles(after(NO_DISKS, tick(1, domain(1)), unknown))).toEqual(['vm1 known']);
   });
 
-  it('has no disk for what is no UUID, and reports that once', () => {
+  it('has no disk for a domain without a valid UUID, and reports that once', () => {
     const hostile = { ...domain(1), uuid: '../\n' };
     const first = after(NO_DISKS, tick(1, hostile, domain(2)));
     expect(roles(first)).toEqual(['vm2 known']);

@@ -19,7 +19,7 @@ const sealed = (body: DocumentBuffer, padding = none): string => withPadding(bod
 const big = (length: number) => sample('Big', 'x'.repeat(length));
 
 describe('the content of a metrics disk', () => {
-  it('takes its white space behind the start tag and at the end of the last line, and knows its sum', () => {
+  it('has its white space behind the start tag and at the end of the last line, and the right sum', () => {
     const { host } = metricsXml(snapshot(1, [sample('A', '1')]));
     const body = compose([host], Buffer.alloc(0));
     const text = sealed(body, { front: 2, spaces: 2, tabs: 1, sum: 0 });
@@ -34,7 +34,7 @@ describe('the content of a metrics disk', () => {
     expect(found !== undefined && sameBody(found, emptyBody())).toBe(true);
   });
 
-  it('is known again on a disk, whatever white space it had', () => {
+  it('is recognized on a disk, whatever white space it has', () => {
     const body = compose([metricsXml(snapshot(1)).host], Buffer.alloc(0));
     const found = decompose(Buffer.from(sealed(body, { front: 3, spaces: 7, tabs: 3, sum: 0 })));
     expect(found !== undefined && sameBody(found, body)).toBe(true);

@@ -69,7 +69,7 @@ describeSinkContract('the private disks', (scheduler) => {
 });
 
 describe('the private disks', () => {
-  it('are one for each domain that libvirt knows: the metrics of the host and its own, running or not', () => {
+  it('are one for each domain of libvirt, running or not, with its metrics and those of the host', () => {
     const disks = running(make());
     const [one, two] = [ofDomain(1, sample('Own', 'first')), ofDomain(2, sample('Own', 'second'))];
     const host = [sample('H', 'of the host')];
@@ -104,7 +104,7 @@ describe('the private disks', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('without a folder, and with none to be had, are not opened, and say why', () => {
+  it('are not opened where the folder cannot be made, and report why', () => {
     const folder = join(make(), 'file', 'disks');
     writeFileSync(join(folder, '..'), '');
     const disks = running(folder, { backoff: { first: 60_000, most: 60_000 } });
@@ -176,7 +176,7 @@ describe('the private disks', () => {
     expect(plain(documentOn(first.pathOf(1)))).toBe(EMPTY);
   });
 
-  it('at the opening leave alone what is no metrics disk', () => {
+  it('leave files that are no metrics disk alone at the start', () => {
     const folder = make();
     const path = join(folder, `${uuidOf(1)}.disk`);
     writeFileSync(path, 'precious');

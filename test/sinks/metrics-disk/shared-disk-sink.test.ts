@@ -108,7 +108,7 @@ describe('the metrics disk', () => {
     expect(disk.said('opened')).toEqual([`${path}, 65,536 bytes: created`]);
   });
 
-  it('says what it wrote', () => {
+  it('reports each write', () => {
     const path = newPath();
     const disk = running({ path });
     const domainMetrics = [ofDomain(1, sample('B', '2'), sample('C', '3')), ofDomain(2, sample('B', '2'))];
@@ -124,7 +124,7 @@ describe('the metrics disk', () => {
     });
   });
 
-  it('writes busy, the end alone, zeros over the rest, what stands before the end, sum and length at once, and not busy', () => {
+  it('writes busy, the end alone, zeros over the rest, the part before the end, sum and length at once, and not busy', () => {
     const { calls, pwrite } = watchedPwrite();
     const path = newPath();
     const disk = running({ path, pwrite });

@@ -43,7 +43,7 @@ describe("Somebody else's sink", () => {
     ['fails', () => throwError(() => new Error('broken')), 'broken'],
     ['ends by itself', () => EMPTY, 'The sink completed unexpectedly'],
     ['returns no observable', () => 7, 'You provided'],
-  ])('that %s is told once, and run again with backoff', (_how, run, message) => {
+  ])('that %s is reported once, and run again with backoff', (_how, run, message) => {
     let runs = 0;
     const { scheduler, seen } = stage((snapshot$) => {
       runs += 1;
@@ -56,7 +56,7 @@ describe("Somebody else's sink", () => {
     expect(runs).toBe(7);
   });
 
-  it('that has failed and works again is told anew when it fails the next time', () => {
+  it('that has failed and works again is reported again when it fails the next time', () => {
     let runs = 0;
     const { scheduler, snapshots, seen } = stage((snapshot$) => {
       runs += 1;
@@ -74,7 +74,7 @@ describe("Somebody else's sink", () => {
     expect(seen).toEqual(['0 failed: broken', '120 written: ok', '130 failed: broken']);
   });
 
-  it('cannot change what the others see', () => {
+  it('cannot change the snapshots of other sinks', () => {
     const value = {
       ...snapshot(1, [sample('a', '1')], [ofDomain(1, sample('b', '2'))]),
       domains: [{ uuid: 'u', name: 'n', persistent: true }],
@@ -109,7 +109,7 @@ describe("Somebody else's sink", () => {
     expect(attempts).toEqual(Array(6).fill('refused'));
   });
 
-  it('may report five times at once and then once a minute, besides what it has written', () => {
+  it('may report five times at once and then once a minute, besides its writes', () => {
     const reports = new Subject<unknown>();
     const { scheduler, seen } = stage(() => reports, 100_000);
     const warn = (...messages: readonly number[]) => {

@@ -170,18 +170,21 @@ describe('CASE C3: listen', () => {
     expect(addressOf(text)).toEqual(expected);
   });
 
-  it.each([':', '*:', '', '[::]:', 'localhost:'])('%sPORT is served, and who can reach it is said', async (before) => {
-    const port = await freePort();
-    const address = addressOf(`${before}${port}`);
-    if (address === undefined) throw new Error('no address');
-    const sink = await running(address);
-    sink.give(snapshot(1));
-    // The machine's own name may have only an IPv6 address.
-    const host = before === 'localhost:' ? 'localhost' : '127.0.0.1';
-    await until('a page', async () => (await scrape({ kind: 'tcp', host, port })).status === 200);
-    expect(sink.said('opened')[0]?.includes('everyone who can reach')).toBe(!isLocal(address));
-    expect(isLocal(address)).toBe(before === 'localhost:');
-  });
+  it.each([':', '*:', '', '[::]:', 'localhost:'])(
+    '%sPORT is served, with a warning if others can reach it',
+    async (before) => {
+      const port = await freePort();
+      const address = addressOf(`${before}${port}`);
+      if (address === undefined) throw new Error('no address');
+      const sink = await running(address);
+      sink.give(snapshot(1));
+      // The machine's own name may have only an IPv6 address.
+      const host = before === 'localhost:' ? 'localhost' : '127.0.0.1';
+      await until('a page', async () => (await scrape({ kind: 'tcp', host, port })).status === 200);
+      expect(sink.said('opened')[0]?.includes('everyone who can reach')).toBe(!isLocal(address));
+      expect(isLocal(address)).toBe(before === 'localhost:');
+    },
+  );
 });
 
 describe('CASE C3: what a client takes', () => {
@@ -270,7 +273,7 @@ describe('CASE C3: the paths', () => {
     expect((await scrape(address, { path: '/own/metrics' })).status).toBe(200);
   });
 
-  it('/ is the metrics where the configuration says so', async () => {
+  it('/ has the metrics if it is configured as their path', async () => {
     const address = await unix();
     const sink = await running(address, () => [], '/');
     sink.give(large(1, 1));

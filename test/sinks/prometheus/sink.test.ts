@@ -134,7 +134,7 @@ describe('the Prometheus sink', () => {
     expect((await scrape(address)).body).toContain('value="tick 4"');
   });
 
-  it('takes over a socket that nobody serves any more, leaves one that is in use and what is no socket', async () => {
+  it('takes over a socket without a server, and leaves one in use and files that are no socket', async () => {
     const address = unix();
     const first = running(address);
     await first.reported('opened');
@@ -155,7 +155,7 @@ describe('the Prometheus sink', () => {
     expect(lstatSync(address.path).isFile()).toBe(true);
   });
 
-  it('makes its socket again when somebody has removed it', async () => {
+  it('makes its socket again when it has been removed', async () => {
     const address = unix();
     const sink = running(address);
     await sink.reported('opened');
@@ -174,7 +174,7 @@ describe('the Prometheus sink', () => {
     expect(lstatSync(address.path).mode & 0o777).toBe(0o660);
   });
 
-  it('clients that hold connections, ask slowly or send headers without end keep nobody out', async () => {
+  it('clients that hold connections, ask slowly or send headers without end block no others', async () => {
     const address = await freePort();
     const sink = running(address);
     await sink.reported('opened');

@@ -25,7 +25,7 @@ describe('the discovery of channels', () => {
     expect(after(first, first).pathless).toEqual([one]);
   });
 
-  it('plans with what was found, and looks for it no more', () => {
+  it('plans with the found sockets, and stops looking for them', () => {
     const first = snapshotOf([one, two]);
     expect(connects(after(first))).toEqual(['/s/2']);
     expect(connects(after(first, found([1, '/s/1'])))).toEqual(['/s/2', '/s/1']);
@@ -34,14 +34,14 @@ describe('the discovery of channels', () => {
     expect(after(snapshotOf([one, domain(3)]), found([1, '/s/1'])).pathless).toEqual([]);
   });
 
-  it('forgets what was found when the run of a domain has ended, also while it was looked for', () => {
+  it('forgets a found socket when the run of its domain has ended, also while it looks for it', () => {
     const first = snapshotOf([one, two]);
     const other = snapshotOf([two]);
     expect(after(first, found([1, '/s/1']), other).paths.size).toBe(0);
     expect(after(first, other, found([1, '/s/1'])).paths.size).toBe(0);
   });
 
-  it('keeps the same set where there is no news, and knows the domains while libvirt is not heard', () => {
+  it('keeps the same set without changes, and its domains while libvirt is away', () => {
     const first = snapshotOf([one, two]);
     const { channelSet } = after(first);
     expect(after(first, { ...first, cause: 'change' }, found()).channelSet).not.toBe(channelSet);

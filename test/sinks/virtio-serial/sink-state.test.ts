@@ -43,7 +43,7 @@ describe('the state of the virtio-serial sink', () => {
     });
   });
 
-  it('keeps a trouble while nothing new is said of the channel, and reports it once', () => {
+  it('keeps a trouble until the state of the channel changes, and reports it once', () => {
     const events = [SET, state(first, false, 'is bad')];
     expect(messages(after(...events))).toEqual(['The channel of domain "vm1", "/s/1", is bad']);
     expect(messages(after(...events, state(first, false)))).toEqual([]);

@@ -150,7 +150,7 @@ describe('the virtio-serial sink', () => {
     await soon(() => expect([one.connected(), two.connected()]).toEqual([false, true]));
   });
 
-  it('keeps a connection while it is not known what the XML says', async () => {
+  it('keeps a connection while the path in the XML is unknown', async () => {
     const qemu = await run.qemu('one');
     run.publish(snapshotOf([domain(1, qemu.path)]));
     await soon(() => expect(qemu.connected()).toBe(true));
@@ -180,7 +180,7 @@ describe('the virtio-serial sink', () => {
     expect(run.said('warning')).toEqual([]);
   });
 
-  it('two domains that name the same path are both refused, because one would get what is the other one`s', async () => {
+  it('two domains that name the same path are both refused, because one would get metrics of the other', async () => {
     const [qemu, other] = [await run.qemu('one'), await run.qemu('two')];
     const domains = [domain(1, qemu.path), domain(2, qemu.path), domain(3, other.path)];
     run.publish(snapshotOf(domains));

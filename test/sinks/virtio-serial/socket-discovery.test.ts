@@ -75,14 +75,14 @@ describe('channels whose path no XML names', () => {
     expect(run.said('written').at(-1)).toBe('0 channels connected, 0 not');
   });
 
-  it('belong to nobody else: another id, or a name that is not the whole one, finds nothing', async () => {
+  it('belong to no other domain: another id, or a part of the name, finds nothing', async () => {
     const qemus = [await run.qemu(make('1-vm10')), await run.qemu(make('11-vm1')), await run.qemu(make('domain-1-vm'))];
     run.publish(snapshotOf([domain(1, null)]));
     await sleep(50);
     expect(qemus.map((qemu) => qemu.connections())).toEqual([0, 0, 0]);
   });
 
-  it('a <channel_path> that cannot be read is told once', async () => {
+  it('a <channel_path> that cannot be read is reported once', async () => {
     writeFileSync(run.socket('channels'), '');
     const domains = [domain(1, null)];
     for (const tick of [1, 2, 3]) {

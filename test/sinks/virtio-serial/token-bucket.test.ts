@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { tokenBucket } from '../../../src/sinks/virtio-serial/token-bucket.ts';
 
 describe('a token bucket', () => {
-  it('starts full, fills with time up to its burst, and says how long to wait', () => {
+  it('starts full, fills with time up to its burst, and returns how long to wait', () => {
     let now = 1000;
     const bucket = tokenBucket(2, 4, () => now);
     expect(bucket.wait(4)).toBe(0);

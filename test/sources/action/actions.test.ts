@@ -136,7 +136,7 @@ describe('an action that no signal ends', () => {
 describe('actions with the same text', () => {
   const counting = (): string => `echo run >> ${directory}/runs; sleep 0.2; wc -l < ${directory}/runs`;
 
-  it('run once for all who ask at the same time, and again for who asks later', async () => {
+  it('run once for all requests at the same time, and again for a later one', async () => {
     const outcome$For = actions({ path: PATH, maxParallel: 4 });
     const both = forkJoin([
       outcome$For({ metric: actionMetric(counting(), { name: 'A', type: 'uint32' }), late: false }),
@@ -161,7 +161,7 @@ describe('actions with the same text', () => {
     expect(lines('pids')).toHaveLength(1);
   });
 
-  it('go on while somebody still listens, and end with the last', async () => {
+  it('continue while one request is left, and end with the last', async () => {
     const outcome$For = actions({ path: PATH, maxParallel: 4 });
     const [first, second] = [1, 2].map(() => outcome$For(request(waiting(1))).subscribe());
     await until(() => lines('pids').length === 1);

@@ -18,7 +18,7 @@ const run = (gone: string, ending: string, expected: string): void => {
 };
 
 describe('The outcome of a run', () => {
-  it('is what it printed, when it is gone', () => {
+  it('is its output, when it has ended', () => {
     run('--p', '--------', '--(p|)');
   });
 

@@ -93,7 +93,7 @@ describe('the output of an xml metric', () => {
     expect(reason(output)).toMatch(/^[ -~]{8,250}$/);
   });
 
-  it('is read with the references that XML knows, once', () => {
+  it('has the references of XML resolved, once', () => {
     const output = metric('&lt;b&gt; &amp;amp; &#65;&#x42; &quot;&apos;', "type='string' context='vm' unit='&lt;s'");
     expect(read(output)).toEqual({
       ok: true,
@@ -130,7 +130,7 @@ describe('the output of an xml metric', () => {
     });
   });
 
-  it('names the line of what is not well-formed', () => {
+  it('names the line that is not well-formed', () => {
     expect(reason(`${metric('1')}\n<metric`)).toMatch(/^not well-formed XML/);
     expect(reason(`${metric('1')}\n${metric('1</name>')}`)).toContain('line 2');
   });

@@ -211,7 +211,7 @@ describe('a process', () => {
     await until(() => !alive(shell!));
   });
 
-  it('is cold: nothing runs before somebody subscribes, and each subscriber gets a run', async () => {
+  it('is cold: nothing runs before a subscription, and each subscriber gets a run', async () => {
     const counted$ = outcome$(`echo run >> ${directory}/runs; wc -l < ${directory}/runs`);
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(existsSync(join(directory, 'runs'))).toBe(false);

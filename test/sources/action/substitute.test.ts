@@ -25,7 +25,7 @@ describe('substitution', () => {
     'echo RENAMED NAMES _NAME NAME_ NAME2 2NAME UUIDs VMIDs RECONNECT',
     'echo name Uuid connect',
     'echo $NAME ${NAME} ${UUID:-x}',
-  ])('leaves alone what only contains a token: %s', (command) => {
+  ])('leaves words that only contain a token alone: %s', (command) => {
     expect(vm(command)).toBe(command);
   });
 
@@ -33,7 +33,7 @@ describe('substitution', () => {
     expect(vm('echo NAME UUID', name)).toBe(`echo ${name} ${UUID}`);
   });
 
-  it('knows no domain in context host, but the connection', () => {
+  it('replaces only the connection in context host', () => {
     expect(substitute('virsh CONNECT list NAME VMID UUID', { path: PATH, connect: 'test:///default' })).toBe(
       "virsh --connect 'test:///default' list NAME VMID UUID",
     );

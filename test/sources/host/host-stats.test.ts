@@ -177,7 +177,7 @@ describe('a statistic of the host', () => {
     ['NAME=Fedora\n', 'Fedora'],
     ["ID=x\nNAME='openSUSE Leap'\n", 'openSUSE Leap'],
     ['NAME="A\\$B"\r\n', 'A$B'],
-  ])('knows the vendor from %j', async (text, expected) => {
+  ])('finds the vendor in %j', async (text, expected) => {
     put('etc/os-release', text);
     expect(await read('host.vendor')).toBe(expected);
   });
@@ -332,11 +332,11 @@ describe('a statistic that cannot be had', () => {
   it.each([
     ['host.pressure.memory.full.avg10', '/proc/pressure/memory has no full avg10; the kernel is too old for it'],
     ['host.nonsense', 'the host has no statistic host.nonsense'],
-  ])('%s says why', async (stat, reason) => {
+  ])('%s has a reason', async (stat, reason) => {
     expect(await ask(fixture(), [statMetric(stat)])).toMatchObject([{ outcome: { ok: false, stage: 'stat', reason } }]);
   });
 
-  it('says that libvirt is away, or which file is missing, and the others keep their values', async () => {
+  it('has the reason that libvirt is away, or the missing file, and the others keep their values', async () => {
     rmSync(join(root, 'proc/pressure'), { recursive: true });
     rmSync(join(root, 'proc/stat'));
     put('proc/meminfo', 'MemTotal: 5 kB\nMemFree:\n');

@@ -18,7 +18,7 @@ describe('Calls in flight', () => {
     expect(seen).toEqual(['failed', 'answer', 'idle']);
   });
 
-  it('are on the way until they come back, though nobody listens any more', () => {
+  it('are counted until they return, even after unsubscription', () => {
     const { counted, idle$ } = callsInFlight();
     const call$ = new Subject<string>();
     counted(call$).subscribe().unsubscribe();

@@ -57,7 +57,7 @@ const memory = (): number => {
 };
 
 describe('A connection to libvirt', () => {
-  it('knows its hypervisor, and lists the domains that run', async () => {
+  it('has the name of its hypervisor, and lists the running domains', async () => {
     const { connection } = await connect(EMBEDDED);
     expect(connection.product).toMatch(/^TEST through libvirt \d+\.\d+\.\d+$/);
     const domains = await firstValueFrom(connection.domains$());
@@ -88,7 +88,7 @@ describe('A connection to libvirt', () => {
     await libvirtd.destroy('s');
   });
 
-  it('that cannot be opened says why, in the words of libvirt', async () => {
+  it('that cannot be opened fails with the reason of libvirt', async () => {
     const failure = await connect('qemu+unix:///session?socket=/nonexistent/sock').catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(LibvirtError);
     expect((failure as LibvirtError).message).toMatch(/^virConnectOpenAuth: .*\/nonexistent\/sock.*No such file/);

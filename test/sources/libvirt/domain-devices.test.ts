@@ -27,7 +27,7 @@ describe('a connection to single domains', () => {
     await firstValueFrom(access.close$());
   });
 
-  it('tells the names of the domains, whether one is persistent, and its XML', async () => {
+  it('has the names of the domains, whether one is persistent, and its XML', async () => {
     const access = await firstValueFrom(openDomains$(URI, false));
     const [match] = await firstValueFrom(access.find$('test'));
     if (match === undefined) throw new Error('no domain');
@@ -70,7 +70,7 @@ describe('a failure for want of rights', () => {
     [new LibvirtError("Failed to connect socket to '/run/libvirt/libvirt-sock': No such file or directory", 38), false],
     [new LibvirtError('Domain not found', 42), false],
     [new Error('Permission denied'), false],
-  ])('is told from others: %s', (error, expected) => {
+  ])('is distinguished from others: %s', (error, expected) => {
     expect(isNotAllowed(error)).toBe(expected);
   });
 });

@@ -93,7 +93,7 @@ describe('Channels', () => {
     ]);
   });
 
-  it('of a domain that is asked twice are told once, by the later answer, in whatever order the two come', () => {
+  it('of a domain that is asked twice are emitted once, from the later call, in whatever order the two return', () => {
     let asked = 0;
     const { scheduler, seen, at, start } = stage(channels, {
       domains$: () => of([a]),

@@ -104,7 +104,7 @@ describe('The domains', () => {
     expect(seen).toEqual([[50, 'lost: end of file']]);
   });
 
-  it('are no place for bugs to hide: an error that is not of libvirt is said as well', () => {
+  it('do not hide bugs: an error that is not of libvirt is emitted as well', () => {
     const time = virtualTime(500);
     const connection = fakeConnection({ domains$: () => throwError(() => new Error('a bug')) });
     domainEvents$(

@@ -177,7 +177,7 @@ describe('Statistics of domains', () => {
     expect(calls).toHaveLength(8);
   });
 
-  it('are nothing while libvirt is away: the collection ends at once and says nothing', () => {
+  it('are missing while libvirt is away: the collection completes at once and emits nothing', () => {
     const { scheduler } = virtualTime(100);
     const away$: Observable<ConnectionState> = of({ up: false, reason: 'refused' });
     const [collector] = domainCollectors([statMetric('cpu.time')], away$, scheduler);

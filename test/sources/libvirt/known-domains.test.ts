@@ -42,7 +42,7 @@ const kindsOf = (of: string): readonly string[] =>
   lifecycle.filter((event) => ('domain' in event ? event.domain.uuid : event.uuid) === of).map(({ kind }) => kind);
 
 describe('A connection to libvirt with real domains', () => {
-  it('tells that a domain is defined, starts, stops and is undefined, and lists those that are defined', async () => {
+  it('reports that a domain is defined, starts, stops and is undefined, and lists the defined ones', async () => {
     const uuid = '0d7a7a0e-7f3f-4a60-9a43-1f5b1b0a1c01';
     const transient = await libvirtd.create('transient');
     await libvirtd.virsh('define', file(domainXml('it', '', uuid)));
@@ -60,7 +60,7 @@ describe('A connection to libvirt with real domains', () => {
     await libvirtd.destroy('transient');
   });
 
-  it('finds the socket of a channel in the live XML, and tells when one is plugged in or taken out', async () => {
+  it('finds the socket of a channel in the live XML, and reports when one is attached or detached', async () => {
     const machine = domainXml('c', `<controller type='virtio-serial'/>${CHANNEL}`).replace('microvm', 'pc');
     await libvirtd.virsh('create', '--paused', file(machine));
     const uuid = await libvirtd.virsh('domuuid', 'c');

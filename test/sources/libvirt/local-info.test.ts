@@ -97,7 +97,7 @@ describe('CPU time of a QEMU process', () => {
   });
 });
 
-describe('What is known of a local domain', () => {
+describe('The state of a local domain', () => {
   const known = (answer: (domain: Domain) => Observable<DomainStats>) => {
     const calls = libvirt(answer);
     return { asked: calls.asked, local: localInfo(state(''), calls.info$, { scheduler: clock, proc: proc() }) };
@@ -119,7 +119,7 @@ describe('What is known of a local domain', () => {
     local.close();
   });
 
-  it('is read without a call once it is known, and is the same object while nothing changes', async () => {
+  it('is read without a call after the first, and is the same object while nothing changes', async () => {
     start();
     runProcess(PID, 10, 0, QEMU);
     const { local } = known((domain) => of(statsOf(domain, 100_000_000n)));
@@ -190,7 +190,7 @@ describe('What is known of a local domain', () => {
     local.close();
   });
 
-  it('is asked for each time where the process is not to be seen, or its CPU time is not what libvirt says', async () => {
+  it('is asked for each time if the process is not visible, or its CPU time differs from that of libvirt', async () => {
     start();
     const hidden = known((domain) => of(statsOf(domain, 100_000_000n)));
     for (let tick = 0; tick < 3; tick += 1) await fieldsOf(hidden.local.info$(DOMAIN));

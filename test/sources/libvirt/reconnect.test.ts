@@ -24,7 +24,7 @@ describe('The link to libvirt', () => {
     expect(seen).toEqual([[1, 'refused']]);
   });
 
-  it('says another reason, and starts with short delays again after it has been up', () => {
+  it('reports another reason, and starts with short delays again after it has been up', () => {
     const { scheduler, seen, see } = virtualTime(10_000);
     const reasons = ['refused', 'refused', 'no such file', '', 'lost', ''];
     const attempts: number[] = [];
@@ -89,7 +89,7 @@ describe('The link to libvirt', () => {
     ]);
   });
 
-  it('is tried less and less often where the server says nothing and then hangs up', () => {
+  it('is tried less and less often where the server sends nothing and then disconnects', () => {
     const { scheduler, seen, see } = virtualTime(20_000);
     const attempts: number[] = [];
     const open$ = defer(() => {
@@ -106,7 +106,7 @@ describe('The link to libvirt', () => {
     ]);
   });
 
-  it('is one for all that use it, also for those who come later, and is closed with the last of them', () => {
+  it('is shared by all subscribers, also by later ones, and is closed with the last of them', () => {
     const { scheduler, seen, see } = virtualTime(1000);
     let open = 0;
     const linked$ = connectionState$(
@@ -130,7 +130,7 @@ describe('The link to libvirt', () => {
     expect(open).toBe(0);
   });
 
-  it('says what to install where the library is missing, and the daemon goes on', () => {
+  it('names the package to install where the library is missing, and the daemon continues', () => {
     const { scheduler, seen, see } = virtualTime(5000);
     const open$ = new Observable<Connection>(() => {
       throw new Error('The library libvirt.so.0 cannot be loaded; install it');
