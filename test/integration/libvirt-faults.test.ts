@@ -70,12 +70,10 @@ describe('With libvirtd in trouble', () => {
       await sleep(1500);
       expect(await domainsOn(disk)).toEqual(new Set(uuids));
       expect((await readMetrics(disk)).filter(({ context }) => context === 'vm')).toHaveLength(10);
-      expect(descriptorsOf(pid)).toBeLessThanOrEqual(descriptors + 3);
+      // An action that runs has some.
+      await until('no descriptor is lost', () => descriptorsOf(pid) <= descriptors + 3);
       expect(memoryOf(pid)).toBeLessThan(memory + 40);
-      // A busy machine skips ticks.
-      expect(linesOf(ticks).length).toBeGreaterThanOrEqual(
-        Math.floor((performance.now() - start) / 1000 / PATIENCE) - 2,
-      );
+      expect(linesOf(ticks).length).toBeGreaterThanOrEqual(Math.floor((performance.now() - start) / 1000) - 2);
       // The first of each, and one more in each of the two minutes that the test may take.
       expect(times(daemon.output(), / libvirt: (Not connected|Connected)/g)).toBeLessThanOrEqual(5);
       // Missing answers of a domain's monitor while libvirtd starts are no failure of the metric.
