@@ -195,7 +195,7 @@ describe('With libvirtd in trouble', () => {
     const first = (await readMetrics(disk)).find(({ uuid }) => uuid === a);
     libvirtd.kill('SIGKILL');
     process.kill(libvirtd.qemuPid(a), 'SIGKILL');
-    // Without its notes of the first domain, libvirtd starts again with the same id.
+    // libvirtd counts on from the highest id in its notes; without them it gives the same id again.
     const notes = path.join(path.dirname(libvirtd.uri.split('socket=')[1] ?? ''), 'qemu/run/a.xml');
     rmSync(notes);
     await libvirtd.start();

@@ -73,7 +73,7 @@ describe('snapshots', () => {
   it('CASE B10: keep the values of domains where the daemon itself got no processor for many ticks', () => {
     const delay = metric(0, { context: 'vm', source: { kind: 'stat', stat: 'vcpu.0.delay' } });
     let calls = 0;
-    // Ticks 2 to 5 are skipped. After tick 6 libvirt no longer answers.
+    // Ticks 2 to 5 are skipped. From tick 6 on libvirt does not answer.
     const ticks = [0, 1, 6, 7, 8, 9];
     const scheduler = new VirtualTimeScheduler(undefined, 6000);
     const sources: Partial<Sources> = {

@@ -245,7 +245,7 @@ describe('CASE F3: the status socket', () => {
       return client;
     });
     await until('all but those that may stay are closed', async () => {
-      // Lets the event loop report closed connections.
+      // Paused clients do not notice that they were closed; a second answer shows it.
       await Promise.resolve();
       return made > 1 && clients.every(({ socket }) => !socket.connecting);
     });

@@ -15,7 +15,7 @@ interface Counts {
   readonly accepted: number;
   readonly refused: number;
   readonly torn: number;
-  /** Torn reads that do not count, because the reader paused for more updates than documents differ over. */
+  /** Torn reads during which the reader paused for more than DISTANCE updates; these do not count. */
   readonly heldUp: number;
   readonly documents: number;
   /** Longest time without an accepted read, in ms. */
