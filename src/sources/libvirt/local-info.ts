@@ -41,10 +41,14 @@ export interface LocalInfo extends Required<Pick<Connection, 'info$' | 'localInf
   readonly close: () => void;
 }
 
+// Empty if the file has no version: it has just been written, is missing, or may not be looked at.
 const versionOf = (file: string): string => {
-  const stats = statSync(file, { bigint: true, throwIfNoEntry: false });
-  if (stats === undefined || Math.abs(Date.now() - Number(stats.mtimeMs)) < SETTLED) return '';
-  return `${stats.ino}:${stats.mtimeNs}`;
+  try {
+    const { ino, mtimeNs, mtimeMs } = statSync(file, { bigint: true });
+    return Math.abs(Date.now() - Number(mtimeMs)) < SETTLED ? '' : `${ino}:${mtimeNs}`;
+  } catch {
+    return '';
+  }
 };
 
 /**

@@ -151,6 +151,16 @@ describe('The state of a local domain', () => {
     local.close();
   });
 
+  it('is asked for at each tick where its status cannot be looked at', async () => {
+    const long = { ...DOMAIN, name: 'x'.repeat(300) };
+    const { asked, local } = known((domain) => of(statsOf(domain, 100_000_000n)));
+    for (let tick = 0; tick < 3; tick += 1)
+      expect(await fieldsOf(local.info$(long))).toMatchObject({ 'cpu.time': 100_000_000n });
+    expect(local.localInfo(long)).toBeUndefined();
+    expect(asked).toHaveLength(3);
+    local.close();
+  });
+
   it('is asked for again after a status so young that the next may have the same time', async () => {
     start();
     runProcess(PID, 10, 0, QEMU);
