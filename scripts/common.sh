@@ -101,6 +101,32 @@ need_receivers() {
   need_programs "$1" 'prometheus promtool mosquitto' prometheus mosquitto
 }
 
+# unpack PACKAGE FOLDER: extracts the files of a Debian package. It is not installed, so no service starts.
+unpack() (
+  command -v apt-get >/dev/null 2>&1 || exit 1
+  folder=$PWD/$2
+  log=$(mktemp)
+  archives=$(mktemp -d)
+  trap 'rm -rf "$log" "$archives"' EXIT
+  chmod 755 "$archives"
+  cd "$archives" || exit 1
+  # The package lists may be old.
+  apt_get download "$1" || { apt_get update && apt_get download "$1"; } || exit 1
+  rm -rf "$folder"
+  mkdir -p "$(dirname "$folder")"
+  dpkg-deb --extract ./*.deb "$folder.part" && mv "$folder.part" "$folder"
+)
+
+# need_peers: the programs that the benchmarks compare the daemon with, and a C compiler. All are optional.
+need_peers() {
+  (need_programs 'a C program of the benchmarks' gcc gcc libc6-dev) || :
+  for package in prometheus-libvirt-exporter collectd-core libvirt-dev; do
+    [ -d ".cache/peers/$package" ] && continue
+    say "Unpacking for the benchmarks: $package"
+    unpack "$package" ".cache/peers/$package" || say "$package could not be fetched."
+  done
+}
+
 # in_own_pid_namespace COMMAND...: runs a command in its own PID namespace if that is allowed. No process outlives it,
 # and an ended QEMU is reaped at once, which libvirt waits for.
 in_own_pid_namespace() {
