@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { PrivateLibvirtd } from '../test/support/libvirtd.ts';
+import { processBursts } from './bursts.ts';
 import { type BenchDaemon, configuration, startDaemon } from './daemon.ts';
 import { cpuOf } from './proc.ts';
 import type { Bench, Figure, Result, Row } from './row.ts';
@@ -14,8 +15,6 @@ const ACTION_TICKS = 6;
 // V8 compiles code after some dozen runs, and compiling costs more than running: the first ticks use a short period.
 const WARM_UP_TICKS = 45;
 const WARM_UP_PERIOD = 1000;
-// Milliseconds without a process between two collections; shorter gaps belong to one collection.
-const GAP = 400;
 
 interface Cost {
   readonly ticks: number;
@@ -25,22 +24,6 @@ interface Cost {
   readonly all: number;
   readonly wall: number;
 }
-
-// Returns how long the daemon's child processes run after each tick, in ms: their CPU time rises whenever one ends.
-const processBursts = async (pid: number, duration: number): Promise<readonly number[]> => {
-  const bursts: { readonly from: number; to: number }[] = [];
-  let last = cpuOf(pid).children;
-  for (const until = performance.now() + duration; performance.now() < until; await sleep(10)) {
-    const { children } = cpuOf(pid);
-    if (children === last) continue;
-    last = children;
-    const now = performance.now();
-    const burst = bursts.at(-1);
-    if (burst === undefined || now - burst.to > GAP) bursts.push({ from: now, to: now });
-    else burst.to = now;
-  }
-  return bursts.map(({ from, to }) => to - from);
-};
 
 // Returns the ms since the tick of each publication in the log.
 const publications = (text: string): readonly number[] =>
