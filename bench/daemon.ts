@@ -6,14 +6,17 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
+/** Returns the path of a file of the repository. */
+export const repositoryFile = (name: string): string => path.join(root, name);
+
 /** The built program, as a user runs it. */
-const PROGRAM = path.join(root, 'dist/vhostmd.cjs');
+const PROGRAM = repositoryFile('dist/vhostmd.cjs');
 
 /** Copies a configuration of the repository, with a disk of its own; returns the paths of both. */
 export const configuration = (file: string, directory: string, name: string): { config: string; disk: string } => {
   const disk = path.join(directory, `${name}.disk`);
   const config = path.join(directory, `${name}.conf`);
-  const text = readFileSync(path.join(root, file), 'utf8');
+  const text = readFileSync(repositoryFile(file), 'utf8');
   writeFileSync(config, text.replace(/<path>[^<]*vhostmd0<\/path>/, `<path>${disk}</path>`));
   return { config, disk };
 };
@@ -40,6 +43,14 @@ export const end = async (child: ChildProcess): Promise<void> => {
   if ((await Promise.race([ended, late])) === 'late') child.kill('SIGKILL');
   await ended;
 };
+
+/** Starts a program of the system; stdin and stdout are pipes on demand, all other output is discarded. */
+export const spawnOther = (
+  command: string,
+  args: readonly string[],
+  { pipes = false, env = process.env }: { readonly pipes?: boolean; readonly env?: NodeJS.ProcessEnv } = {},
+): ChildProcess =>
+  kept(spawn(command, args, { env, stdio: pipes ? ['pipe', 'pipe', 'ignore'] : ['ignore', 'ignore', 'ignore'] }));
 
 /** Starts the daemon without waiting for it. */
 export const spawnDaemon = (config: string, uri: string, options: readonly string[] = []): ChildProcess =>

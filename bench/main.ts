@@ -10,6 +10,7 @@ import { latency } from './latency.ts';
 import { limit } from './limit.ts';
 import { machines } from './machines.ts';
 import { memoryRow } from './memory.ts';
+import { peers } from './peers.ts';
 import { privateDisksRow } from './private-disks.ts';
 import type { Bench, Row } from './row.ts';
 import { scale } from './scale.ts';
@@ -19,7 +20,19 @@ import { machine, type Outcome, table } from './table.ts';
 import { ticks } from './ticks.ts';
 
 // Rows without domains first, then by the number of domains that they need.
-const ROWS: readonly Row[] = [busy, scale, privateDisksRow, latency, start, channels, limit, ticks, memoryRow, scrape];
+const ROWS: readonly Row[] = [
+  busy,
+  scale,
+  privateDisksRow,
+  latency,
+  start,
+  channels,
+  limit,
+  ticks,
+  peers,
+  memoryRow,
+  scrape,
+];
 
 const USAGE = `Usage: npm run bench [-- [--json] [ROW...]]
 ${ROWS.map(({ name, about }) => `  ${name.padEnd(13)} ${about}`).join('\n')}`;

@@ -34,3 +34,7 @@ export const memoryOf = (pid: number): { readonly all: number; readonly anonymou
   const field = (name: string): number => Number(new RegExp(`^${name}:\\s*(\\d+) kB`, 'm').exec(text)?.[1]) / 1024;
   return { all: field('VmRSS'), anonymous: field('RssAnon') };
 };
+
+/** Returns the proportional set size of a process in MiB: a page that n processes have mapped counts 1/n. */
+export const proportionalMemoryOf = (pid: number): number =>
+  Number(/^Pss:\s*(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1]) / 1024;

@@ -5,6 +5,8 @@ export type Unit = 'us' | 'ms' | 'MiB' | 'ratio';
 /** One line of the table. */
 export interface Figure {
   readonly what: string;
+  /** The measured program, in a row with several. */
+  readonly of?: string;
   readonly value: number;
   readonly unit: Unit;
   /** Upper limit, in the same unit; without it the figure is only printed. */

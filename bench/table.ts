@@ -38,6 +38,9 @@ const DIGITS: Readonly<Record<Unit, number>> = { us: 0, ms: 1, MiB: 1, ratio: 2 
 const number = (value: number, unit: Unit): string =>
   `${value.toFixed(DIGITS[unit])}${unit === 'ratio' ? '' : ` ${unit}`}`;
 
+/** Returns the name of a figure, with its program. */
+export const nameOf = ({ of: program, what }: Figure): string => (program === undefined ? what : `${program}: ${what}`);
+
 const met = ({ value, target }: Figure): string => {
   if (target === undefined) return '';
   return value <= target ? 'met' : 'MISSED';
@@ -45,7 +48,7 @@ const met = ({ value, target }: Figure): string => {
 
 const line = (row: string, figure: Figure): readonly string[] => [
   row,
-  figure.what,
+  nameOf(figure),
   number(figure.value, figure.unit),
   figure.target === undefined ? '' : `<= ${figure.target}${figure.unit === 'ratio' ? '' : ` ${figure.unit}`}`,
   met(figure),

@@ -4,6 +4,7 @@ set -eu
 . "$(dirname "$0")/common.sh"
 build
 need_virtual_machines 'the benchmarks'
+need_peers
 rm -rf .cache/bench
 ./node_modules/.bin/tsc -p bench/tsconfig.json
 in_own_pid_namespace node .cache/bench/bench/main.js "$@"
