@@ -17,7 +17,7 @@ export interface HostStatsOptions {
   readonly scheduler: SchedulerLike;
   /** Milliseconds since 1970. */
   readonly wallClock?: () => number;
-  /** Folder of proc/, sys/ and etc/. */
+  /** Folder of proc/, sys/ and etc/ in tests. */
   readonly root?: string;
   /** Constants of this machine. */
   readonly machine?: Pick<HostView, 'pageSize' | 'clockTicks'>;
@@ -30,7 +30,7 @@ export interface HostStatsOptions {
 export const hostStats = (
   options: HostStatsOptions,
 ): ((metrics: readonly MetricDefinition[]) => Observable<readonly Reading[]>) => {
-  const { facts$, scheduler, wallClock = Date.now, root = '/', machine = { pageSize, clockTicks } } = options;
+  const { facts$, scheduler, wallClock = Date.now, root = '', machine = { pageSize, clockTicks } } = options;
   const rateOf = rates();
 
   return (metrics) =>
