@@ -9,7 +9,10 @@ export interface HostFiles {
   readonly numbers: (path: string, name: string) => readonly number[];
 }
 
-/** Makes a reader for one collection. `root` stands before the paths, for tests. The kernel serves these files from memory, so reading does not block. */
+/**
+ * Makes a reader for one collection. `root` stands before the paths, for tests. The kernel serves these files from
+ * memory, so reading does not block.
+ */
 export const hostFiles = (root: string): HostFiles => {
   const texts = new Map<string, string>();
 
