@@ -11,6 +11,7 @@ import { limit } from './limit.ts';
 import { machines } from './machines.ts';
 import { memoryRow } from './memory.ts';
 import { peers } from './peers.ts';
+import { writePerformance } from './performance.ts';
 import { privateDisksRow } from './private-disks.ts';
 import type { Bench, Row } from './row.ts';
 import { scale } from './scale.ts';
@@ -34,7 +35,7 @@ const ROWS: readonly Row[] = [
   scrape,
 ];
 
-const USAGE = `Usage: npm run bench [-- [--json] [ROW...]]
+const USAGE = `Usage: npm run bench [-- [--json] [--write] [ROW...]]
 ${ROWS.map(({ name, about }) => `  ${name.padEnd(13)} ${about}`).join('\n')}`;
 
 const say = (text: string): void => console.error(`bench: ${text}`);
@@ -76,10 +77,10 @@ const runRows = async (rows: readonly Row[]): Promise<readonly Outcome[]> => {
   return outcomes;
 };
 
-const asked = (): { readonly json: boolean; readonly rows: readonly Row[] } => {
+const asked = (): { readonly json: boolean; readonly write: boolean; readonly rows: readonly Row[] } => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    options: { json: { type: 'boolean' }, write: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
   });
   if (values.help === true) {
     console.log(USAGE);
@@ -88,7 +89,7 @@ const asked = (): { readonly json: boolean; readonly rows: readonly Row[] } => {
   const unknown = positionals.find((name) => ROWS.every((row) => row.name !== name));
   if (unknown !== undefined) throw new Error(`there is no row "${unknown}"`);
   const rows = positionals.length === 0 ? ROWS : ROWS.filter(({ name }) => positionals.includes(name));
-  return { json: values.json ?? false, rows };
+  return { json: values.json ?? false, write: values.write ?? false, rows };
 };
 
 const main = async (): Promise<number> => {
@@ -101,7 +102,15 @@ const main = async (): Promise<number> => {
   }
   const outcomes = await runRows(what.rows);
   console.log(what.json ? JSON.stringify({ machine: machine(), rows: outcomes }, null, 2) : table(outcomes));
-  return outcomes.some(({ failure }) => failure !== undefined) ? 1 : 0;
+  const failed = outcomes.some(({ failure }) => failure !== undefined);
+  if (what.write || (what.rows === ROWS && !failed)) {
+    writePerformance(
+      outcomes,
+      ROWS.map(({ name }) => name),
+    );
+    say('docs/performance.md, .json and .svg are up to date');
+  }
+  return failed ? 1 : 0;
 };
 
 process.exitCode = await main();

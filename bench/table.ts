@@ -35,22 +35,30 @@ export const machine = (): Readonly<Record<string, string>> => ({
 
 const DIGITS: Readonly<Record<Unit, number>> = { us: 0, ms: 1, MiB: 1, ratio: 2 };
 
-const number = (value: number, unit: Unit): string =>
+/** Returns a value with its unit. */
+export const number = (value: number, unit: Unit): string =>
   `${value.toFixed(DIGITS[unit])}${unit === 'ratio' ? '' : ` ${unit}`}`;
 
 /** Returns the name of a figure, with its program. */
 export const nameOf = ({ of: program, what }: Figure): string => (program === undefined ? what : `${program}: ${what}`);
 
-const met = ({ value, target }: Figure): string => {
+/** Returns whether a figure meets its target, as text. */
+export const met = ({ value, target }: Figure): string => {
   if (target === undefined) return '';
   return value <= target ? 'met' : 'MISSED';
+};
+
+/** Returns the target of a figure as text, empty without one. */
+export const goal = ({ target, unit }: Figure): string => {
+  if (target === undefined) return '';
+  return `<= ${target}${unit === 'ratio' ? '' : ` ${unit}`}`;
 };
 
 const line = (row: string, figure: Figure): readonly string[] => [
   row,
   nameOf(figure),
   number(figure.value, figure.unit),
-  figure.target === undefined ? '' : `<= ${figure.target}${figure.unit === 'ratio' ? '' : ` ${figure.unit}`}`,
+  goal(figure),
   met(figure),
   figure.count === undefined ? '' : String(figure.count),
   figure.formerly ?? '',

@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { XMLValidator } from 'fast-xml-parser';
 import { describe, expect, it } from 'vitest';
 
+import { plot as plotOfBench } from '../bench/plot.ts';
 import { type MarbleFile, parseMarbleFile } from '../src/testing/marbles/parse.ts';
 import { plot, ticksTo } from './soak/plot.ts';
 
@@ -158,5 +159,31 @@ describe('drawings', () => {
       const values = axis.map(({ text }) => Number(text.replaceAll(',', '')));
       expect(values.filter((value) => value % 5 !== 0 && value > 10)).toEqual([]);
     }
+  });
+
+  it('the plot of the bench is drawn whole, light and dark, with a bar for each program', () => {
+    const ms = (of: string, what: string, value: number) => ({ of, what, value, unit: 'ms' as const });
+    const drawn = plotOfBench([
+      ms('vhostmd', 'CPU of its own', 3.4),
+      ms('vhostmd', 'CPU of libvirtd', 0),
+      { of: 'vhostmd', what: 'RSS', value: 31.3, unit: 'MiB' },
+      ms('C, virDomainGetInfo for each VM', 'CPU of its own', 1234),
+      ms('C, virDomainGetInfo for each VM', 'CPU of libvirtd', 56),
+      ms('sh, one action after the other', 'CPU of its own', 30),
+      ms('sh, one action after the other', 'CPU of its processes', 3999.9),
+      ms('sh, one action after the other', 'CPU of libvirtd', 400),
+      { what: 'CPU, vhostmd : sh', value: 1, unit: 'ratio' },
+    ]);
+    const kept = path.join(root, 'docs/performance.svg');
+    for (const svg of [drawn, ...(existsSync(kept) ? [readFileSync(kept, 'utf8')] : [])])
+      expect(faultsOf(svg)).toEqual([]);
+    const texts = textsOf(drawn).map(({ text }) => text);
+    expect(texts.filter((text) => / (?:ms|MiB)$/.test(text) && /^[\d.]+ /.test(text))).toEqual([
+      '3.4 ms',
+      '1290 ms',
+      '4430 ms',
+      '31.3 MiB',
+    ]);
+    expect(texts.filter((text) => text === 'vhostmd')).toHaveLength(2);
   });
 });
