@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -9,6 +10,8 @@ import { median, percentile } from './statistics.ts';
 const DOMAINS = 40;
 const TIMES = 20;
 const PATIENCE = 10_000;
+// Goal as a multiple of bare Node, for the Node that runs.
+const BARE = Number(process.versions.node.split('.')[0]) >= 24 ? 1.8 : 2.2;
 
 // The daemon first creates the disk with an empty document; only a snapshot has metrics of a domain.
 const untilPublished = async (disk: string): Promise<void> => {
@@ -23,13 +26,22 @@ const untilPublished = async (disk: string): Promise<void> => {
   }
 };
 
+// Returns the ms from the start of a Node that runs nothing to its end.
+const bareNode = (): number => {
+  const from = performance.now();
+  execFileSync(process.execPath, ['-e', '']);
+  return performance.now() - from;
+};
+
 const run = async ({ machines, directory, say }: Bench): Promise<Result> => {
   const { uri } = await machines.atLeast(DOMAINS);
   const { config, disk } = configuration('conf/vhostmd.xml', directory, 'start');
   say(`starting the daemon ${TIMES} times`);
   const times: number[] = [];
+  const bare: number[] = [];
   for (let time = 0; time < TIMES; time += 1) {
     rmSync(disk, { force: true });
+    bare.push(bareNode());
     const from = performance.now();
     const daemon = spawnDaemon(config, uri);
     try {
@@ -49,6 +61,8 @@ const run = async ({ machines, directory, say }: Bench): Promise<Result> => {
         count: TIMES,
       },
       { what: 'process start to the first snapshot, slowest', value: percentile(times, 1), unit: 'ms', count: TIMES },
+      { what: 'start and end of bare Node, median', value: median(bare), unit: 'ms', count: TIMES },
+      { what: 'start, daemon : bare Node', value: median(times) / median(bare), unit: 'ratio', target: BARE },
     ],
   };
 };
