@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 
 import { action, counting } from '../integration/libvirt-stage.ts';
 import { stage } from '../integration/process-stage.ts';
-import { PROGRAM, type RunningDaemon, until, valueOf } from '../support/daemon.ts';
+import { hasDocument, PROGRAM, type RunningDaemon, until, valueOf } from '../support/daemon.ts';
 import { sinkElement } from './example.ts';
 import { PATIENCE } from '../support/patience.ts';
 
@@ -156,7 +156,7 @@ describe('a module that behaves badly', () => {
     const { config, disk, ticks } = prepared(['prints without end']);
     const daemon = spawn(process.execPath, [PROGRAM, '-d', ...NO_LIBVIRT, '-f', config], { stdio: 'ignore' });
     try {
-      await until('the disk', () => existsSync(disk));
+      await until('the disk', async () => await hasDocument(disk));
       await until('a gigabyte', async () => (await ticks().catch(() => 0)) >= 10, 30_000);
     } finally {
       daemon.kill();

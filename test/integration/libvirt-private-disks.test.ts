@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { readMetrics, startDaemon, until } from '../support/daemon.ts';
+import { hasDocument, readMetrics, startDaemon, until } from '../support/daemon.ts';
 import { domainXml } from '../support/libvirtd.ts';
 import { libvirtStage, stat } from './libvirt-stage.ts';
 
@@ -42,7 +42,7 @@ describe('Private disks', () => {
     expect(readdirSync(folder)).toEqual([`${early}.disk`]);
     expect(await uuidsOn(diskOf(early))).toEqual([undefined]);
     await define('late', late);
-    await until('the disk of a domain that is defined later', () => existsSync(diskOf(late)));
+    await until('the disk of a domain that is defined later', async () => await hasDocument(diskOf(late)));
     expect(statSync(diskOf(late)).size).toBe(65_536);
     await libvirtd.virsh('start', '--paused', 'late');
     await until('the values of the VM', async () => (await uuidsOn(diskOf(late))).includes(late));
@@ -128,7 +128,8 @@ describe('Private disks', () => {
     const { globals, diskOf } = folderFor('restart');
     const [stays, goes] = [await libvirtd.create('stays'), await libvirtd.create('goes')];
     const first = await run(METRICS, { globals });
-    await until('both disks', () => existsSync(diskOf(stays)) && existsSync(diskOf(goes)));
+    for (const uuid of [stays, goes])
+      await until('its values', async () => (await uuidsOn(diskOf(uuid))).includes(uuid));
     const { ino } = statSync(diskOf(stays));
     await first.daemon.stop('SIGKILL');
     await libvirtd.destroy('goes');

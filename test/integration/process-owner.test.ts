@@ -2,7 +2,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
-  existsSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -17,7 +16,7 @@ import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { HOST, TEST_URI, vhostmd } from '../cli/commands/program.ts';
-import { PROGRAM, readMetrics, type RunningDaemon, type Scratch, until } from '../support/daemon.ts';
+import { hasDocument, PROGRAM, readMetrics, type RunningDaemon, type Scratch, until } from '../support/daemon.ts';
 import { stage } from './process-stage.ts';
 import { PATIENCE } from '../support/patience.ts';
 
@@ -92,7 +91,7 @@ describe.runIf(process.getuid?.() === 0)("a disk that is another user's", () => 
     const vmDisk = `<vm_disk><path>${made.directory}/UUID.disk</path><size unit="k">64</size></vm_disk>`;
     writeFileSync(made.config, readFileSync(made.config, 'utf8').replace('</globals>', `${vmDisk}</globals>`));
     const first = await start([...TEST_URI, '-f', made.config]);
-    await until('the private disk', () => existsSync(own));
+    await until('the private disk', async () => await hasDocument(own));
     await first.stop('SIGKILL');
     const { ino } = statSync(own);
     chownSync(own, QEMU, QEMU);
@@ -163,7 +162,7 @@ describe.runIf(process.getuid?.() === 0)("a disk that is another user's", () => 
     const vmDisk = `<vm_disk><path>${folder}/UUID.disk</path><size unit="k">64</size></vm_disk>`;
     writeFileSync(made.config, readFileSync(made.config, 'utf8').replace('</globals>', `${vmDisk}</globals>`));
     const first = await start([...TEST_URI, '-f', made.config, '-u', 'nobody']);
-    await until('the private disk', () => existsSync(own));
+    await until('the private disk', async () => await hasDocument(own));
     expect(statSync(folder)).toMatchObject({ uid: NOBODY, gid: NOBODY, mode: 0o40755 });
     await first.stop();
     chownSync(own, QEMU, QEMU);
@@ -266,7 +265,7 @@ describe('a disk whose folder is missing', () => {
     expect(statSync(disk)).toMatchObject({ uid: NOBODY, mode: 0o100644 });
     // The daemon can create it again without root.
     rmSync(disk);
-    await until('the new disk', () => existsSync(disk));
+    await until('the new disk', async () => await hasDocument(disk));
   });
 
   it.runIf(process.getuid?.() === 0)(
@@ -308,7 +307,7 @@ describe.runIf(process.getuid?.() === 0)('a file system that may hang', () => {
         daemon.child.kill('SIGHUP');
         await until('the reload', () => linesWith(daemon, 'Reloading').length === times, 30_000);
       }
-      await until('the disk', () => existsSync(disk), 30_000);
+      await until('the disk', async () => await hasDocument(disk), 30_000);
       expect(linesWith(daemon, `${disk} is on a file system that is not in memory`)).toHaveLength(1);
       await daemon.stop();
       const second = await start([...TEST_URI, '-f', made.config]);

@@ -122,6 +122,12 @@ export const readMetrics = async (disk: string): Promise<readonly DumpedMetric[]
   return dumped.value.metrics;
 };
 
+/** True if there is a document on the disk, for `until`: a file that is there may have no size yet. */
+export const hasDocument = async (disk: string): Promise<boolean> => {
+  await readMetrics(disk);
+  return true;
+};
+
 /** Returns the value of one metric on a disk, of the host or of a domain. */
 export const valueOf = async (disk: string, name: string, uuid?: string): Promise<string | undefined> =>
   (await readMetrics(disk)).find((metric) => metric.name === name && metric.uuid === uuid)?.value;
