@@ -17,8 +17,10 @@ const buffer = Buffer.alloc(1024);
 /** Returns utime + stime of a /proc/PID/stat in ns. */
 export const cpuTimeOf = (stat: string): bigint | undefined => {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ', UTIME + 2);
-  const ticks = Number(fields[UTIME]) + Number(fields[UTIME + 1]);
-  return Number.isSafeInteger(ticks) ? BigInt(ticks) * TICK_NS : undefined;
+  const [utime, stime] = fields.slice(UTIME);
+  return utime === undefined || stime === undefined || !/^\d+ \d+$/.test(`${utime} ${stime}`)
+    ? undefined
+    : (BigInt(utime) + BigInt(stime)) * TICK_NS;
 };
 
 const pidIn = (file: string): string | undefined => {
@@ -43,8 +45,9 @@ const processOf = (fd: number): QemuProcess => {
       }
     },
     close: () => {
-      if (isOpen) closeSync(fd);
+      if (!isOpen) return;
       isOpen = false;
+      closeSync(fd);
     },
   };
 };

@@ -73,6 +73,9 @@ describe('CPU time of a QEMU process', () => {
   it('is utime + stime, whatever its name holds', () => {
     expect(cpuTimeOf('1 (x) 9 9) S) R 1 1 1 0 -1 0 0 0 0 0 250 50 0 0\n')).toBe(3_000_000_000n);
     for (const text of ['', '1 (x)', '1 (x) S 1 2', 'a'.repeat(500)]) expect(cpuTimeOf(text)).toBeUndefined();
+    // Cut off within the two fields, or no numbers.
+    for (const end of ['250 ', '250  50 0', '2e2 50 0', '0x9 50 0', '-1 50 0'])
+      expect(cpuTimeOf(`1 (x) R 1 1 1 0 -1 0 0 0 0 0 ${end}`)).toBeUndefined();
   });
 
   it('is that of the process which the pid file names only if its -uuid is that of the domain', () => {
