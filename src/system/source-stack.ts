@@ -17,11 +17,15 @@ const mapOf = (url: string): SourceMap | undefined => {
  * The stack of an error with the places in src instead of those in the built program. Reads the source maps now,
  * because Node's own support for them slows every start.
  */
-export const sourceStack = (stack: string, program = PROGRAM_URL): string =>
-  stack.replaceAll(/(file:\/\/\S+?\.js):(\d+):(\d+)/g, (frame, url: string, line: string, column: string) => {
+export const sourceStack = (stack: string, program = PROGRAM_URL): string => {
+  // Most frames are in one file, whose map has a megabyte.
+  const maps = new Map<string, SourceMap | undefined>();
+  return stack.replaceAll(/(file:\/\/\S+?\.js):(\d+):(\d+)/g, (frame, url: string, line: string, column: string) => {
     if (!url.startsWith(program)) return frame;
-    const entry = mapOf(url)?.findEntry(Number(line) - 1, Number(column) - 1);
+    if (!maps.has(url)) maps.set(url, mapOf(url));
+    const entry = maps.get(url)?.findEntry(Number(line) - 1, Number(column) - 1);
     if (entry === undefined || !('originalSource' in entry)) return frame;
     const source = entry.originalSource.replace(/^(?:\.\.\/)+/, '');
     return `${source}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
   });
+};
