@@ -1,8 +1,7 @@
-import { once } from 'node:events';
 import { get } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { freePort } from '../../test/support/free-port.ts';
 import { spawnOther } from '../daemon.ts';
 import { needAll, orEnd, type Peer, type PeerKind, peerOf, unpacked } from './peer.ts';
 
@@ -14,15 +13,6 @@ const scrape = async (port: number): Promise<string> =>
       response.on('end', () => resolve(text));
     }).on('error', reject);
   });
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-};
 
 const firstScrape = async (port: number, patience: number): Promise<string> => {
   for (const until = performance.now() + patience; ; await sleep(50)) {

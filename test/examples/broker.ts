@@ -8,15 +8,7 @@ import path from 'node:path';
 import mqtt from 'mqtt';
 
 import { until } from '../support/daemon.ts';
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-};
+import { freePort } from '../support/free-port.ts';
 
 const answers = async (port: number): Promise<boolean> =>
   await new Promise((resolve) => {

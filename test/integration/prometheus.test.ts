@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -10,6 +9,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { until } from '../support/daemon.ts';
 import { domainXml } from '../support/libvirtd.ts';
 import { scrape } from '../sinks/prometheus/scrape.ts';
+import { freePort } from '../support/free-port.ts';
 import { action, libvirtStage, stat } from './libvirt-stage.ts';
 
 const stage = libvirtStage();
@@ -18,13 +18,6 @@ afterEach(async () => {
   for (const undo of left.splice(0).reverse()) await undo();
 });
 
-const freePort = async (): Promise<number> => {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-};
 const sinkAt = (port: number): string =>
   `<sink type="prometheus"><option name="listen">127.0.0.1:${port}</option></sink>`;
 

@@ -1,4 +1,4 @@
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -14,6 +14,7 @@ import { prometheus } from '../../../src/sinks/prometheus/sink.ts';
 import type { SinkReport } from '../../../src/sinks/sink.ts';
 import { ofDomain, sample, snapshot } from '../../../src/testing/snapshots.ts';
 import { until } from '../../support/daemon.ts';
+import { freePort } from '../../support/free-port.ts';
 import { scrape } from './scrape.ts';
 
 const left: (() => unknown)[] = [];
@@ -21,13 +22,6 @@ afterEach(async () => {
   for (const undo of left.splice(0).reverse()) await undo();
 });
 
-const freePort = async (): Promise<number> => {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-};
 const tcp = async (): Promise<Address> => ({ kind: 'tcp', host: '127.0.0.1', port: await freePort() });
 const unix = async (): Promise<Address> => {
   const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-serving-'));

@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { connect, createServer as createNetServer, type AddressInfo, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -15,6 +15,7 @@ import type { Sink, SinkReport } from '../../../src/sinks/sink.ts';
 import { ofDomain, sample, snapshot } from '../../../src/testing/snapshots.ts';
 import { until } from '../../support/daemon.ts';
 import { describeSinkContract } from '../contract.ts';
+import { freePort } from '../../support/free-port.ts';
 import { scrape } from './scrape.ts';
 
 const left: (() => unknown)[] = [];
@@ -28,13 +29,11 @@ const folder = (): string => {
   return made;
 };
 const unix = (): Address & { kind: 'unix' } => ({ kind: 'unix', path: path.join(folder(), 'metrics.sock') });
-const freePort = async (): Promise<Address & { kind: 'tcp' }> => {
-  const server = createNetServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return { kind: 'tcp', host: '127.0.0.1', port };
-};
+const tcp = async (): Promise<Address & { kind: 'tcp' }> => ({
+  kind: 'tcp',
+  host: '127.0.0.1',
+  port: await freePort(),
+});
 
 const running = (address: Address, telemetry: () => readonly Family[] = () => []) => {
   const snapshots = new Subject<Snapshot>();
@@ -83,7 +82,7 @@ describeSinkContract('the Prometheus sink', (scheduler) => {
 
 describe('the Prometheus sink', () => {
   it('serves the newest snapshot and the own figures, and a VM that has gone leaves no series', async () => {
-    const address = await freePort();
+    const address = await tcp();
     const own: Family = { name: 'vhostmd_x', help: 'x', type: 'gauge', series: [{ labels: {}, value: 3 }] };
     const sink = running(address, () => [own]);
     await sink.reported('opened');
@@ -118,7 +117,7 @@ describe('the Prometheus sink', () => {
   });
 
   it('says that its port is in use, tries again, and serves when it is free', async () => {
-    const address = await freePort();
+    const address = await tcp();
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(address.port, '127.0.0.1', resolve));
     left.push(() => other.close());
@@ -175,7 +174,7 @@ describe('the Prometheus sink', () => {
   });
 
   it('clients that hold connections, ask slowly or send headers without end block no others', async () => {
-    const address = await freePort();
+    const address = await tcp();
     const sink = running(address);
     await sink.reported('opened');
     sink.give(snapshot(1));
