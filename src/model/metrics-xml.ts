@@ -80,12 +80,33 @@ const memoised = <Key extends WeakKey, Value>(make: (key: Key) => Value): ((key:
   };
 };
 
-const hostXml = memoised((samples: readonly Sample[]): Part => part(samples, "context='host'"));
+/** Serialises the host. */
+export const hostXml = memoised((samples: readonly Sample[]): Part => part(samples, "context='host'"));
 
-const domainXml = memoised(({ domain, samples }: DomainMetrics): DomainXml => {
+/** Serialises one domain. */
+export const domainXml = memoised(({ domain, samples }: DomainMetrics): DomainXml => {
   const uuid = escapeXml(domain.uuid);
   return { domain, ...part(samples, `context='vm' id='${domain.id}' uuid='${uuid}'`) };
 });
+
+// The last list and its XML: of ten thousand domains, one may have changed since.
+const last: { from: readonly DomainMetrics[]; xml: readonly DomainXml[] } = { from: [], xml: [] };
+
+const domainXmls = (domainMetrics: readonly DomainMetrics[]): readonly DomainXml[] => {
+  const { from, xml } = last;
+  const shorter = Math.min(from.length, domainMetrics.length);
+  let start = 0;
+  while (start < shorter && from[start] === domainMetrics[start]) start += 1;
+  let end = 0;
+  while (end < shorter - start && from.at(-1 - end) === domainMetrics.at(-1 - end)) end += 1;
+  last.from = domainMetrics;
+  last.xml = [
+    ...xml.slice(0, start),
+    ...domainMetrics.slice(start, domainMetrics.length - end).map(domainXml),
+    ...xml.slice(xml.length - end),
+  ];
+  return last.xml.filter(({ count }) => count > 0);
+};
 
 /**
  * Serialises a snapshot for a {@link document}. Parts that keep their object are serialised once, for all sinks and
@@ -96,7 +117,7 @@ export const metricsXml = memoised(({ host, domainMetrics }: Snapshot): MetricsX
   return {
     host: xml,
     hostCount: count,
-    domainMetrics: domainMetrics.map(domainXml).filter((domain) => domain.count > 0),
+    domainMetrics: domainXmls(domainMetrics),
   };
 });
 

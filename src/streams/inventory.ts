@@ -1,14 +1,16 @@
 import { defer, filter, map, merge, type Observable, type SchedulerLike, throttleTime } from 'rxjs';
 
 import type { Domain, DomainEvent, KnownDomain } from '../model/metric.ts';
+import { itemOf, itself, type Run, withChanges } from '../model/run-order.ts';
 
 /** The running domains. While libvirt is away, `domains` are those that ran before. */
 export interface Inventory {
   readonly connected: boolean;
   /** True if libvirt has listed its domains, or is known to be away. */
   readonly heard: boolean;
-  readonly domains: ReadonlyMap<string, Domain>;
-  /** Running and defined domains, for sinks; the same object as before if nothing changed. */
+  /** By id; the same object as before if nothing changed. */
+  readonly domains: readonly Domain[];
+  /** Running and defined domains, for sinks; order and object as for `domains`. */
   readonly known?: readonly KnownDomain[];
 }
 
@@ -25,9 +27,13 @@ interface State {
   readonly defined: Map<string, string>;
   /** Sockets of channels; null for domains without a channel. */
   readonly channels: Map<string, string | null>;
-  known: readonly KnownDomain[] | undefined;
-  /** `known` is behind. */
-  stale: boolean;
+  /** UUIDs for which the fields below are behind those above. */
+  readonly touched: Set<string>;
+  readonly shown: Map<string, KnownDomain>;
+  running: readonly Domain[];
+  known: readonly KnownDomain[];
+  /** True if libvirt has been reached. */
+  reached: boolean;
 }
 
 const same = (a: Domain | undefined, b: Domain): boolean => a?.id === b.id && a.name === b.name;
@@ -45,8 +51,9 @@ const sameEntries = <T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>): b
 
 /** Applies one event; false if it changes nothing. */
 const apply = (state: State, event: DomainEvent): boolean => {
-  const { domains, resumable, defined, channels } = state;
+  const { domains, resumable, defined, channels, touched } = state;
   state.heard = true;
+  if ('uuid' in event) touched.add(event.uuid);
   switch (event.kind) {
     case 'sync': {
       const before = new Map(domains);
@@ -55,23 +62,31 @@ const apply = (state: State, event: DomainEvent): boolean => {
       // While libvirt is connected a list only confirms the events; after a reconnect any domain may have changed.
       const compared = state.connected;
       state.connected = true;
-      for (const map of [domains, defined, channels]) map.clear();
+      for (const map of [domains, defined, channels]) {
+        for (const uuid of map.keys()) touched.add(uuid);
+        map.clear();
+      }
       for (const domain of event.domains) {
         const { uuid } = domain;
         const old = before.get(uuid);
         const stays = compared && old !== undefined && same(old, domain);
         domains.set(uuid, stays ? old : domain);
+        touched.add(uuid);
         if (!stays) resumable.add(uuid);
         // Kept until the XML has been read again, so that the connection to it can stay.
         if (!compared || old?.id === domain.id) put(channels, uuid, channelsBefore.get(uuid));
       }
-      for (const { uuid, name } of event.defined ?? []) defined.set(uuid, name);
+      for (const { uuid, name } of event.defined ?? []) {
+        touched.add(uuid);
+        defined.set(uuid, name);
+      }
       for (const uuid of resumable) if (!domains.has(uuid)) resumable.delete(uuid);
       return !compared || !sameEntries(before, domains) || !sameEntries(definedBefore, defined);
     }
     case 'running': {
       const { domain } = event;
       const before = domains.get(domain.uuid);
+      touched.add(domain.uuid);
       if (same(before, domain) && !resumable.has(domain.uuid)) return false;
       if (before?.id !== domain.id) channels.delete(domain.uuid);
       resumable.delete(domain.uuid);
@@ -99,37 +114,53 @@ const apply = (state: State, event: DomainEvent): boolean => {
   }
 };
 
-const known = ({ domains, defined, channels }: State): readonly KnownDomain[] => [
-  ...[...domains.values()].map(({ uuid, id, name }): KnownDomain => {
-    const channel = channels.get(uuid);
-    return { uuid, id, name, persistent: defined.has(uuid), ...(channel === undefined ? {} : { channel }) };
-  }),
-  ...[...defined]
-    .filter(([uuid]) => !domains.has(uuid))
-    .map(([uuid, name]): KnownDomain => ({ uuid, name, persistent: true })),
-];
+/** Returns what is known of a domain; undefined if it neither runs nor is defined. */
+const knownOf = ({ domains, defined, channels }: State, uuid: string): KnownDomain | undefined => {
+  const running = domains.get(uuid);
+  const name = defined.get(uuid);
+  if (running === undefined) return name === undefined ? undefined : { uuid, name, persistent: true };
+  const channel = channels.get(uuid);
+  return {
+    uuid,
+    id: running.id,
+    name: running.name,
+    persistent: name !== undefined,
+    ...(channel === undefined ? {} : { channel }),
+  };
+};
 
-const knownOf = ({ known: all }: State): Pick<Inventory, 'known'> => (all === undefined ? {} : { known: all });
+const sameKnown = (one: KnownDomain | undefined, other: KnownDomain | undefined): boolean =>
+  one?.id === other?.id &&
+  one?.name === other?.name &&
+  one?.persistent === other?.persistent &&
+  one?.channel === other?.channel;
 
-const sameKnown = (one: KnownDomain, other: KnownDomain): boolean =>
-  one.id === other.id &&
-  one.name === other.name &&
-  one.persistent === other.persistent &&
-  one.channel === other.channel;
-
-/** Updates `known`, once libvirt has been reached. Unchanged parts keep their objects. */
+/** Updates both lists by the touched domains only: one of ten thousand may have changed. */
 const refresh = (state: State): void => {
-  if (!state.stale) return;
-  state.stale = false;
-  if (!state.connected && state.known === undefined) return;
-  const before = state.known ?? [];
-  const byUuid = new Map(before.map((domain) => [domain.uuid, domain]));
-  const now = known(state).map((domain) => {
-    const old = byUuid.get(domain.uuid);
-    return old !== undefined && sameKnown(domain, old) ? old : domain;
-  });
-  const same = state.known !== undefined && now.length === before.length && now.every((one, at) => one === before[at]);
-  if (!same) state.known = now;
+  const { touched, shown, domains, running } = state;
+  const started: Domain[] = [];
+  const ended: Run[] = [];
+  const added: KnownDomain[] = [];
+  const removed: KnownDomain[] = [];
+  for (const uuid of touched) {
+    const before = shown.get(uuid);
+    const now = knownOf(state, uuid);
+    const domain = domains.get(uuid);
+    const old = before && itemOf(running, itself, before);
+    if (old !== undefined && old !== domain) ended.push(old);
+    if (domain !== undefined && old !== domain) started.push(domain);
+    if (sameKnown(before, now)) continue;
+    if (before !== undefined) removed.push(before);
+    if (now === undefined) shown.delete(uuid);
+    else {
+      added.push(now);
+      shown.set(uuid, now);
+    }
+  }
+  touched.clear();
+  state.running = withChanges(running, itself, ended, started);
+  state.known = withChanges(state.known, itself, removed, added);
+  state.reached ||= state.connected;
 };
 
 /**
@@ -151,23 +182,22 @@ export const inventory$ = <T>(
       resumable: new Set(),
       defined: new Map(),
       channels: new Map(),
-      known: undefined,
-      stale: false,
+      touched: new Set(),
+      shown: new Map(),
+      running: [],
+      known: [],
+      reached: false,
     };
     const change$ = event$.pipe(
-      filter((event, index) => {
-        const news = apply(state, event);
-        state.stale ||= news;
-        return news || index === 0;
-      }),
+      filter((event, index) => apply(state, event) || index === 0),
       throttleTime(COALESCE, scheduler, { leading: true, trailing: true }),
       map(() => undefined),
     );
     return merge(change$, look$).pipe(
       map((look) => {
         refresh(state);
-        const { connected, heard, domains } = state;
-        return { inventory: { connected, heard, domains: new Map(domains), ...knownOf(state) }, look };
+        const { connected, heard, running, known, reached } = state;
+        return { inventory: { connected, heard, domains: running, ...(reached ? { known } : {}) }, look };
       }),
     );
   });

@@ -8,6 +8,8 @@ import {
   type Reading,
   type Snapshot,
 } from '../model/metric.ts';
+import { byRun, itemOf, itself, lookup, ofDomain, withChanges, without } from '../model/run-order.ts';
+import type { Inventory } from './inventory.ts';
 import { KEPT_PERIODS, type Values, values, type View } from './latest-values.ts';
 import type { Batch } from './poll.ts';
 import type { Trigger } from './trigger.ts';
@@ -28,20 +30,25 @@ interface Entry {
   readonly published: boolean;
 }
 
-/** Everything received so far. Immutable except for `values`, which consecutive states share. */
+/** What has changed since the last snapshot was built. */
+interface Changes {
+  /** True if any value may be late now, or late no more. */
+  all: boolean;
+  readonly domains: Set<Domain>;
+}
+
+/** Everything received so far. Immutable except for `values` and `changes`, which consecutive states share. */
 export interface State {
+  readonly changes: Changes;
   readonly host: Values;
   readonly vmMetrics: readonly MetricDefinition[];
   /** Number of the latest tick. */
   readonly tick: number;
-  readonly connected: boolean;
-  /** True if libvirt has listed its domains, or is known to be away. */
-  readonly heard: boolean;
+  readonly inventory: Inventory;
   /** Ticks, without skipped ones, since libvirt last had a statistic of any domain, or none was due. */
   readonly silent: number;
-  readonly known: readonly KnownDomain[] | undefined;
-  /** Domains by UUID, ordered by id. */
-  readonly entries: ReadonlyMap<string, Entry>;
+  /** Of the domains of the inventory, in their order. */
+  readonly entries: readonly Entry[];
   /** Time of the tick whose snapshot will be the first. */
   readonly firstAt: number | undefined;
   readonly overdue: boolean;
@@ -51,68 +58,71 @@ export interface State {
 }
 
 export const initialState = (metrics: readonly MetricDefinition[]): State => ({
+  changes: { all: true, domains: new Set() },
   host: values(metrics.filter(({ context }) => context === 'host')),
   vmMetrics: metrics.filter(({ context }) => context === 'vm'),
   tick: -1,
-  connected: false,
-  heard: false,
+  inventory: { connected: false, heard: false, domains: [] },
   silent: 0,
-  known: undefined,
-  entries: new Map(),
+  entries: [],
   firstAt: undefined,
   overdue: false,
   started: false,
   due: undefined,
 });
 
-const isSameRun = (entry: Entry | undefined, { id }: Domain): entry is Entry => entry?.domain.id === id;
+const entryOf = ({ entries }: State, domain: Domain): Entry | undefined => itemOf(entries, ofDomain, domain);
 
-const isNews = (before: readonly KnownDomain[] | undefined, { known, entries }: State): boolean => {
+const note = ({ changes }: State, changed: readonly Domain[]): void => {
+  if (!changes.all) for (const domain of changed) changes.domains.add(domain);
+};
+
+const isNews = ({ known: before }: Inventory, { inventory: { known }, entries }: State): boolean => {
   if (known === undefined || known === before) return false;
   if (before === undefined || known.length < before.length) return true;
-  const old = new Set(before);
   // A new domain appears with its first values.
-  const isPublished = ({ uuid, id }: KnownDomain): boolean => id === undefined || entries.get(uuid)?.published === true;
-  return known.some((domain) => !old.has(domain) && isPublished(domain));
+  const isPublished = (run: KnownDomain): boolean => itemOf(entries, ofDomain, run)?.published === true;
+  return without(known, before, itself).some((domain) => domain.id === undefined || isPublished(domain));
+};
+
+const entriesAfter = (state: State, domains: readonly Domain[]): readonly Entry[] => {
+  const { entries, inventory, vmMetrics } = state;
+  const ended = without(inventory.domains, domains, itself);
+  const started = without(domains, inventory.domains, itself).map((domain): Entry => {
+    const entry = entryOf(state, domain);
+    return entry === undefined ? { domain, values: values(vmMetrics), published: false } : { ...entry, domain };
+  });
+  note(state, [...ended, ...started.map(ofDomain)]);
+  return withChanges(entries, ofDomain, ended, started);
 };
 
 // Domains that are still being collected follow in a later snapshot.
 const withTrigger = (state: State, { cause, tick, at, inventory, due, gone }: Trigger): State => {
-  const { connected, heard, domains, known } = inventory;
-  const isAsked = connected && state.connected && domains.size > 0;
+  const { connected, domains } = inventory;
+  const isAsked = connected && state.inventory.connected && domains.length > 0;
   const ticks = cause === 'tick' ? 1 : 0;
-  const entryOf = (domain: Domain): Entry => {
-    const entry = state.entries.get(domain.uuid);
-    if (!isSameRun(entry, domain)) return { domain, values: values(state.vmMetrics), published: false };
-    return entry.domain === domain ? entry : { ...entry, domain };
-  };
-  const byId = [...domains.values()].sort((a, b) => a.id - b.id);
+  if (cause === 'tick') state.changes.all = true;
   const next: State = {
     ...state,
     tick,
-    connected,
-    heard,
+    inventory,
     silent: isAsked ? state.silent + ticks : 0,
-    known,
-    entries: new Map(byId.map((domain) => [domain.uuid, entryOf(domain)])),
+    entries: entriesAfter(state, domains),
   };
-  const isDue = gone.size > 0 || (due.length === 0 && isNews(state.known, next));
+  const isDue = gone.size > 0 || (due.length === 0 && isNews(state.inventory, next));
   return { ...next, due: isDue ? { cause: 'change', at } : undefined };
 };
 
 // If the host is overloaded or a domain hangs, an old value is better than none. Without libvirt, or if it answers for
 // no domain, it is unknown whether the domains still exist.
-const keepsLate = ({ connected, silent, vmMetrics }: State): boolean => {
+const keepsLate = ({ inventory: { connected }, silent, vmMetrics }: State): boolean => {
   // Shortest period of the statistics from libvirt.
   const askedEvery = Math.min(...vmMetrics.flatMap(({ source, every }) => (source.kind === 'stat' ? every : [])));
   return connected && silent < KEPT_PERIODS * askedEvery;
 };
 
-const valuesOf = ({ host, entries }: State, { domain }: Reading): Values | undefined => {
-  if (domain === undefined) return host;
-  const entry = entries.get(domain.uuid);
-  return isSameRun(entry, domain) ? entry.values : undefined;
-};
+const valuesOf = (state: State, { domain }: Reading): Values | undefined =>
+  domain === undefined ? state.host : entryOf(state, domain)?.values;
 
 // A late value makes a snapshot due only if it changes something.
 const withBatch = (state: State, { kind, trigger, readings }: Batch, now: number): State => {
@@ -122,29 +132,38 @@ const withBatch = (state: State, { kind, trigger, readings }: Batch, now: number
   };
   const targets = kind === 'late' ? [...new Set(readings.map((reading) => valuesOf(state, reading)))] : [];
   const before = viewsIn(state);
-  for (const reading of readings) valuesOf(state, reading)?.put(reading, trigger.tick);
+  for (const reading of readings) {
+    valuesOf(state, reading)?.put(reading, trigger.tick);
+  }
+  note(
+    state,
+    readings.flatMap(({ domain }) => domain ?? []),
+  );
   const isHeard = readings.some(({ domain, metric }) => domain !== undefined && metric.source.kind === 'stat');
   const next = isHeard ? { ...state, silent: 0 } : state;
   if (kind === 'late') {
     const isDue = viewsIn(next).some((view, at) => view !== before[at]);
     return { ...next, due: isDue ? { cause: 'change', at: now } : undefined };
   }
-  const collected = trigger.due.flatMap((domain): readonly [string, Entry][] => {
-    const entry = state.entries.get(domain.uuid);
-    return isSameRun(entry, domain) && !entry.published ? [[domain.uuid, { ...entry, published: true }]] : [];
-  });
+  const collected = trigger.due.flatMap((domain) => entryOf(state, domain) ?? []).filter(({ published }) => !published);
+  note(state, collected.map(ofDomain));
   return {
     ...next,
-    entries: collected.length === 0 ? next.entries : new Map([...next.entries, ...collected]),
+    entries: withChanges(
+      next.entries,
+      ofDomain,
+      collected.map(ofDomain),
+      collected.map((entry) => ({ ...entry, published: true })),
+    ),
     due: { cause: trigger.cause === 'tick' ? 'tick' : 'change', at: trigger.at },
   };
 };
 
 /** True if everything has been collected once, domains only while libvirt is available. */
-const isComplete = ({ heard, host, connected, entries }: State): boolean =>
+const isComplete = ({ inventory: { heard, connected }, host, entries }: State): boolean =>
   heard &&
   host.isComplete() &&
-  (!connected || [...entries.values()].every(({ published, values: known }) => published && known.isComplete()));
+  (!connected || entries.every(({ published, values: known }) => published && known.isComplete()));
 
 const withMessage = (state: State, message: Message, now: number): State => {
   if (message === OVERDUE) return { ...state, overdue: true, due: undefined };
@@ -162,33 +181,75 @@ export const nextState = (state: State, message: Message, now: number): State =>
   return { ...next, started: true, due: { cause: 'tick', at: firstAt } };
 };
 
-/** Builds the current snapshot. Unchanged parts keep their objects from the last one. */
-export const snapshotOf = (state: State, { cause, at }: Due, before: Snapshot | undefined): Snapshot => {
-  const { host, tick, entries, known } = state;
-  const keeps = keepsLate(state);
-  const shown = new Map(before?.domainMetrics.map((one) => [one.domain.uuid, one]));
-  const hostView = host.view(tick, true);
+interface Rows {
+  readonly domainMetrics: readonly DomainMetrics[];
+  readonly missing: readonly MissingValue[];
+  readonly late: readonly LateValue[];
+}
+
+// `shownOf`: what the last snapshot has of a domain.
+const rowsOf = (
+  entries: readonly Entry[],
+  tick: number,
+  keeps: boolean,
+  shownOf: (domain: Domain) => DomainMetrics | undefined,
+): Rows => {
   const domainMetrics: DomainMetrics[] = [];
-  const missing: MissingValue[] = [...hostView.missing];
-  const late: LateValue[] = [...hostView.late];
-  for (const { domain, values: latest, published } of entries.values()) {
+  const missing: MissingValue[] = [];
+  const late: LateValue[] = [];
+  for (const { domain, values: latest, published } of entries) {
     if (!published) continue;
     const view = latest.view(tick, keeps);
     const { samples } = view;
-    const old = shown.get(domain.uuid);
+    const old = shownOf(domain);
     const isSame = old?.domain === domain && old.samples === samples;
     if (samples.length > 0) domainMetrics.push(isSame ? old : { domain, samples });
     for (const problem of view.missing) missing.push({ ...problem, domain });
     for (const value of view.late) late.push({ ...value, domain });
   }
+  return { domainMetrics, missing, late };
+};
+
+const hasProblems = ({ missing, late = [] }: Pick<Snapshot, 'missing' | 'late'>): boolean =>
+  missing.length > 0 || late.length > 0;
+
+// Looks only at what has changed, because one domain of ten thousand may have. Problems are listed anew.
+const currentRows = (state: State, before: Snapshot | undefined): Rows => {
+  const { tick, entries, changes } = state;
+  const keeps = keepsLate(state);
+  const shown = before?.domainMetrics ?? [];
+  if (before !== undefined && !changes.all && !hasProblems(before)) {
+    const all = [...changes.domains].sort(byRun);
+    // A domain that resumed is there twice.
+    const changed = all.filter((domain, at) => at === 0 || byRun(domain, all[at - 1] ?? domain) !== 0);
+    const some = rowsOf(
+      changed.flatMap((domain) => entryOf(state, domain) ?? []),
+      tick,
+      keeps,
+      (domain) => itemOf(shown, ofDomain, domain),
+    );
+    if (!hasProblems(some))
+      return { ...some, domainMetrics: withChanges(shown, ofDomain, changed, some.domainMetrics) };
+  }
+  return rowsOf(entries, tick, keeps, lookup(shown, ofDomain));
+};
+
+/** Builds the current snapshot. Unchanged parts keep their objects from the last one. */
+export const snapshotOf = (state: State, { cause, at }: Due, before: Snapshot | undefined): Snapshot => {
+  const { host, tick, inventory, changes } = state;
+  const hostView = host.view(tick, true);
+  const rows = currentRows(state, before);
+  changes.all = false;
+  changes.domains.clear();
+  const late = [...hostView.late, ...rows.late];
   return {
     cause,
     tick,
     at,
     host: hostView.samples,
-    domainMetrics,
-    missing,
+    domainMetrics: rows.domainMetrics,
+    missing: [...hostView.missing, ...rows.missing],
     ...(late.length === 0 ? {} : { late }),
-    ...(known === undefined ? {} : { domains: known }),
+    ...(inventory.known === undefined ? {} : { domains: inventory.known }),
   };
 };

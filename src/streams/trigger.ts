@@ -1,6 +1,7 @@
 import { connect, merge, type Observable, scan, type SchedulerLike, switchMap, take, timer } from 'rxjs';
 
 import { type Domain, type DomainEvent, domainRunKey } from '../model/metric.ts';
+import { itself, without } from '../model/run-order.ts';
 import { type Inventory, inventory$ } from './inventory.ts';
 
 /** A reason to collect: a tick (everything that is due), or a change of domains (only the new ones). */
@@ -24,29 +25,25 @@ const START: Trigger = {
   tick: -1,
   at: 0,
   reached: false,
-  inventory: { connected: false, heard: false, domains: new Map() },
+  inventory: { connected: false, heard: false, domains: [] },
   due: [],
   gone: new Set(),
 };
 
-const byId = (a: Domain, b: Domain): number => a.id - b.id;
-
 // A tick collects from all domains, a change from the new ones; before the first tick a change collects nothing.
 const following = (before: Trigger, inventory: Inventory, tick: number | undefined, at: number): Trigger => {
-  const known = before.inventory.domains;
-  const gone = new Set<string>();
-  for (const domain of known.values()) {
-    if (inventory.domains.get(domain.uuid)?.id !== domain.id) gone.add(domainRunKey(domain));
-  }
-  const isDue = ({ uuid }: Domain): boolean =>
-    tick !== undefined || (before.tick >= 0 && inventory.domains.get(uuid) !== known.get(uuid));
+  const { domains, connected } = inventory;
+  const changed = without(domains, before.inventory.domains, itself);
+  const gone = new Set(without(before.inventory.domains, domains, itself).map(domainRunKey));
+  for (const domain of changed) gone.delete(domainRunKey(domain));
+  const dueAtChange = before.tick >= 0 ? changed : [];
   return {
     cause: tick === undefined ? 'domains' : 'tick',
     tick: tick ?? before.tick,
     at,
     inventory,
-    reached: before.tick >= 0 && inventory.connected && !before.inventory.connected,
-    due: inventory.connected ? [...inventory.domains.values()].filter(isDue).sort(byId) : [],
+    reached: before.tick >= 0 && connected && !before.inventory.connected,
+    due: connected ? (tick === undefined ? dueAtChange : domains) : [],
     gone,
   };
 };

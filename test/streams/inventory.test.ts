@@ -42,14 +42,14 @@ describe('the inventory', () => {
   it('keeps the objects of domains that a list repeats', () => {
     const [first, second] = play(sync(vm('a'), vm('b')), sync(vm('a'), vm('b')));
     expect(second?.isNews).toBe(false);
-    expect(second?.domains.get('a')).toBe(first?.domains.get('a'));
+    expect(second?.domains[0]).toBe(first?.domains[0]);
     expect(second?.known).toBe(first?.known);
   });
 
   it('takes another name in a list as news', () => {
     const [, second] = play(sync(vm('a', 1, 'old')), sync(vm('a', 1, 'new')));
     expect(second).toMatchObject({ isNews: true, known: [{ uuid: 'a', name: 'new' }] });
-    expect(second?.domains.get('a')?.name).toBe('new');
+    expect(second?.domains[0]?.name).toBe('new');
   });
 
   it('has the id of the latest run where a list has another one', () => {

@@ -10,7 +10,7 @@ it('a collection that has ended holds nothing: a trigger costs the same after hu
   trigger$.pipe(poll(sources, [], 500, new VirtualTimeScheduler())).subscribe();
   let reads = 0;
   const readsOf = (tick: number): number => {
-    const inventory = { connected: true, heard: true, domains: new Map() };
+    const inventory = { connected: true, heard: true, domains: [] };
     const trigger: Trigger = {
       cause: 'tick',
       tick,

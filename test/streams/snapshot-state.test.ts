@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import type { Domain, KnownDomain, MetricDefinition, Outcome, Reading } from '../../src/model/metric.ts';
+import type { Domain, KnownDomain, MetricDefinition, Outcome, Reading, Snapshot } from '../../src/model/metric.ts';
+import { byRun } from '../../src/model/run-order.ts';
 import type { Batch } from '../../src/streams/poll.ts';
 import {
   initialState,
@@ -47,7 +49,7 @@ const trigger = (
   inventory: {
     connected: true,
     heard: true,
-    domains: new Map(domains.map((domain) => [domain.uuid, domain])),
+    domains: [...domains].sort(byRun),
     known: domains.flatMap((domain) => KNOWN.get(domain) ?? []),
   },
   reached: false,
@@ -206,5 +208,50 @@ describe('A late batch', () => {
     const come = trigger('domains', 9, [a, b], { due: [b] });
     const state = after([come, batch('late', come, reading(b, '3'))], started());
     expect(snapshotOf(state, { cause: 'change', at: 9 }, undefined).domainMetrics).toMatchObject([{ domain: a }]);
+  });
+});
+
+describe('A snapshot of what has changed', () => {
+  const DOMAINS = [1, 2, 3, 4].map((id): Domain => ({ uuid: `d${id % 3}`, id, name: `n${id}` }));
+  const step = fc.record({
+    isTick: fc.boolean(),
+    isWhole: fc.boolean(),
+    isConnected: fc.boolean(),
+    running: fc.subarray(DOMAINS, { minLength: 1 }),
+    answers: fc.array(fc.tuple(fc.nat(3), fc.option(fc.nat(2), { freq: 9 })), { maxLength: 4 }),
+    isShown: fc.boolean(),
+  });
+
+  it('is the same as one of everything, with the same objects of the one before', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+        let state = started();
+        let before: Snapshot | undefined;
+        let number = 0;
+        let inventory = tick.inventory;
+        for (const { isTick, isWhole, isConnected, running, answers, isShown } of steps) {
+          number += isTick ? 2 : 0;
+          inventory = { ...inventory, connected: isConnected, domains: running };
+          const cause = isTick ? 'tick' : 'domains';
+          const message = trigger(cause, number, [], { tick: number, inventory, due: running });
+          const readings = answers.flatMap(([at, given]) => {
+            const domain = DOMAINS[at];
+            const outcome: Outcome = given === null ? { ok: false, stage: 'stat', reason: 'r' } : value(String(given));
+            return domain === undefined ? [] : { metric: ofVm, domain, outcome };
+          });
+          state = after([message, batch(isWhole ? 'whole' : 'late', message, ...readings)], state);
+          if (!isShown) continue;
+          const due = { cause: 'change', at: number } as const;
+          const now = snapshotOf(state, due, before);
+          const whole = snapshotOf({ ...state, changes: { all: true, domains: new Set() } }, due, before);
+          expect(now).toEqual(whole);
+          if (before !== undefined)
+            for (const [at, one] of whole.domainMetrics.entries())
+              if (before.domainMetrics.includes(one)) expect(now.domainMetrics[at]).toBe(one);
+          before = now;
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 });

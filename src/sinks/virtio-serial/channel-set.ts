@@ -50,10 +50,13 @@ export const nextDiscovery =
     const unreadable = isFound ? event.unreadable.join('; ') : before.unreadable;
     const isNews = isFound ? event.paths.size > 0 : event.cause === 'tick' || domains !== before.domains;
     if (!isNews) return { ...before, pathless: [], unreadable };
-    const runs = new Set(domains.map(domainRunKey));
-    const paths = new Map([...before.paths, ...(isFound ? event.paths : [])].filter(([run]) => runs.has(run)));
+    const all = [...before.paths, ...(isFound ? event.paths : [])];
+    const runs = new Set(all.length === 0 ? [] : domains.map(domainRunKey));
+    const paths = new Map(all.filter(([run]) => runs.has(run)));
     const isPathless = (domain: KnownDomain): boolean =>
-      domain.id !== undefined && typeof domain.channel !== 'string' && !paths.has(domainRunKey(domain));
+      domain.id !== undefined &&
+      typeof domain.channel !== 'string' &&
+      (paths.size === 0 || !paths.has(domainRunKey(domain)));
     return {
       domains,
       paths,

@@ -5,7 +5,7 @@ import type { Stage } from '../../../src/testing/marbles/stage.ts';
 import { domainEventOf } from './domains.ts';
 
 const show = ({ connected, domains }: Inventory): string => {
-  const names = [...domains.values()].map(({ uuid }) => uuid).join(' ');
+  const names = domains.map(({ uuid }) => uuid).join(' ');
   return `${connected ? '' : 'away: '}${names === '' ? 'none' : names}`;
 };
 
