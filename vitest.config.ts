@@ -25,6 +25,7 @@ const INTEGRATION = [
   'test/sources/action/{actions,hostile-names,process}.test.ts',
   'test/sources/libvirt/{connection,domain-devices,known-domains}.test.ts',
   'test/man.test.ts',
+  'test/packaging/**/*.test.ts',
   'test/system/{libc,load-part,log,source-stack,systemd}.test.ts',
 ];
 

@@ -18,6 +18,8 @@ const { output } = await build({
   output: {
     dir: 'dist',
     sourcemap: true,
+    // Stack traces need the places in src, not the text.
+    sourcemapExcludeSources: true,
     // Stack traces need the names.
     minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
     // After an upgrade, a running daemon must not load parts of another version.
