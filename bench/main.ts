@@ -6,6 +6,7 @@ import { reasonOf } from '../src/model/reason.ts';
 import { busy } from './busy.ts';
 import { channels } from './channels.ts';
 import { killAll } from './daemon.ts';
+import { growth } from './growth.ts';
 import { latency } from './latency.ts';
 import { limit } from './limit.ts';
 import { machines } from './machines.ts';
@@ -24,6 +25,7 @@ import { ticks } from './ticks.ts';
 const ROWS: readonly Row[] = [
   busy,
   scale,
+  growth,
   privateDisksRow,
   latency,
   start,

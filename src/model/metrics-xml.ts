@@ -100,11 +100,9 @@ const domainXmls = (domainMetrics: readonly DomainMetrics[]): readonly DomainXml
   let end = 0;
   while (end < shorter - start && from.at(-1 - end) === domainMetrics.at(-1 - end)) end += 1;
   last.from = domainMetrics;
-  last.xml = [
-    ...xml.slice(0, start),
-    ...domainMetrics.slice(start, domainMetrics.length - end).map(domainXml),
-    ...xml.slice(xml.length - end),
-  ];
+  const changed = domainMetrics.slice(start, domainMetrics.length - end).map(domainXml);
+  // `concat` copies, which a spread does item by item.
+  last.xml = xml.slice(0, start).concat(changed, xml.slice(xml.length - end));
   return last.xml.filter(({ count }) => count > 0);
 };
 

@@ -60,6 +60,16 @@ export const without = <T>(list: readonly T[], other: readonly T[], runOf: (item
   });
 };
 
+// The longest list of arguments that is surely allowed.
+const ARGUMENTS = 10_000;
+
+// Copies whole parts, unlike a loop over the items or `flat`.
+const joined = <T>(parts: readonly (readonly T[])[]): readonly T[] => {
+  let all: readonly T[] = [];
+  for (let at = 0; at < parts.length; at += ARGUMENTS) all = all.concat(...parts.slice(at, at + ARGUMENTS));
+  return all;
+};
+
 /** Returns a list in this order with the items of some runs removed and others added. */
 export const withChanges = <T>(
   list: readonly T[],
@@ -72,15 +82,16 @@ export const withChanges = <T>(
     ...removed.map((run): { readonly run: Run; readonly item?: T } => ({ run })),
     ...added.map((item) => ({ run: runOf(item), item })),
   ].sort((a, b) => byRun(a.run, b.run));
-  const all: T[] = [];
+  const parts: (readonly T[])[] = [];
   let from = 0;
   for (const edit of edits) {
     const at = indexIn(list, runOf, edit.run, from);
-    for (; from < at; from += 1) all.push(list[from] as T);
-    const next = list[from];
-    if ('item' in edit) all.push(edit.item);
-    else if (next !== undefined && byRun(runOf(next), edit.run) === 0) from += 1;
+    if (from < at) parts.push(list.slice(from, at));
+    const next = list[at];
+    const isRemoved = !('item' in edit) && next !== undefined && byRun(runOf(next), edit.run) === 0;
+    if ('item' in edit) parts.push([edit.item]);
+    from = isRemoved ? at + 1 : at;
   }
-  for (; from < list.length; from += 1) all.push(list[from] as T);
-  return all;
+  parts.push(list.slice(from));
+  return joined(parts);
 };

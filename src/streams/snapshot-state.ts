@@ -121,8 +121,23 @@ const keepsLate = ({ inventory: { connected }, silent, vmMetrics }: State): bool
   return connected && silent < KEPT_PERIODS * askedEvery;
 };
 
-const valuesOf = (state: State, { domain }: Reading): Values | undefined =>
+const valuesOf = (state: State, domain: Domain | undefined): Values | undefined =>
   domain === undefined ? state.host : entryOf(state, domain)?.values;
+
+// Consecutive readings mostly have the same target.
+const putAll = (state: State, readings: readonly Reading[], tick: number): void => {
+  let of: Domain | undefined;
+  let target: Values | undefined = state.host;
+  for (const reading of readings) {
+    const { domain } = reading;
+    if (domain !== of) {
+      target = valuesOf(state, domain);
+      if (domain !== undefined) note(state, [domain]);
+    }
+    of = domain;
+    target?.put(reading, tick);
+  }
+};
 
 // A late value makes a snapshot due only if it changes something.
 const withBatch = (state: State, { kind, trigger, readings }: Batch, now: number): State => {
@@ -130,22 +145,17 @@ const withBatch = (state: State, { kind, trigger, readings }: Batch, now: number
     const keeps = keepsLate(one);
     return targets.map((target) => target?.view(one.tick, target === one.host || keeps));
   };
-  const targets = kind === 'late' ? [...new Set(readings.map((reading) => valuesOf(state, reading)))] : [];
+  const targets = kind === 'late' ? [...new Set(readings.map(({ domain }) => valuesOf(state, domain)))] : [];
   const before = viewsIn(state);
-  for (const reading of readings) {
-    valuesOf(state, reading)?.put(reading, trigger.tick);
-  }
-  note(
-    state,
-    readings.flatMap(({ domain }) => domain ?? []),
-  );
+  putAll(state, readings, trigger.tick);
   const isHeard = readings.some(({ domain, metric }) => domain !== undefined && metric.source.kind === 'stat');
   const next = isHeard ? { ...state, silent: 0 } : state;
   if (kind === 'late') {
     const isDue = viewsIn(next).some((view, at) => view !== before[at]);
     return { ...next, due: isDue ? { cause: 'change', at: now } : undefined };
   }
-  const collected = trigger.due.flatMap((domain) => entryOf(state, domain) ?? []).filter(({ published }) => !published);
+  const entryAt = lookup(state.entries, ofDomain);
+  const collected = trigger.due.flatMap((domain) => entryAt(domain) ?? []).filter(({ published }) => !published);
   note(state, collected.map(ofDomain));
   return {
     ...next,
