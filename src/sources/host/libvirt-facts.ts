@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+
 import {
   BehaviorSubject,
   catchError,
@@ -31,8 +34,16 @@ const isFact = (stat: string): stat is HostFact => FACTS.has(stat);
 // Milliseconds. A libvirt that works answers within a few.
 const PATIENCE = 1000;
 
-// Milliseconds. The version of the hypervisor changes with an upgrade of its package only.
-const PRODUCT_PERIOD = 60_000;
+// Milliseconds until a fact is asked for again whose change cannot be seen.
+const ANSWER_PERIOD = 60_000;
+
+/** Reads what the kernel shows of a fact of this host: if that changes, the fact may have changed. */
+export type Signs = { readonly [Name in HostFact]?: () => string };
+
+const SIGNS: Signs = {
+  'host.cpus': () => readFileSync('/sys/devices/system/cpu/online', 'latin1'),
+  'host.libvirt.hostname': hostname,
+};
 
 // Words in an action of the host that calls virsh.
 const ASKS_LIBVIRT = /(?<![\w$])(?:CONNECT|virsh)(?!\w)/;
@@ -47,21 +58,43 @@ export const isFromLibvirt = ({ context, source }: MetricDefinition): boolean =>
   context === 'host' && (source.kind === 'stat' ? isFact(source.stat) : ASKS_LIBVIRT.test(source.command));
 
 /**
- * Asks libvirt for facts of the host at each call, because CPUs go offline and hosts are renamed; for the version of
- * the hypervisor once a connection and minute. While libvirt is away or hangs, its latest answer counts, except for the
- * CPUs, which the kernel knows as well.
+ * Asks libvirt for facts of the host, because CPUs go offline and hosts are renamed: for those of this host when the
+ * kernel shows a change, for those of another host at each call, and for all of them on each connection and once a
+ * minute. The version of the hypervisor changes only with its package, so a minute is enough. While libvirt is away or
+ * hangs, its latest answer counts, except for the CPUs, which the kernel knows as well.
  */
 export const hostFacts = (
   connectionState$: Observable<ConnectionState>,
   scheduler: SchedulerLike,
+  signs: Signs = SIGNS,
 ): ((wanted: readonly HostFact[]) => Observable<HostFacts | undefined>) => {
   // The latest answer about each fact; undefined until there is one.
   const latest$ = new BehaviorSubject<HostFacts | undefined>(undefined);
   const calls = new Map<string, Observable<HostFacts>>();
-  // Time of the last answer about the product.
-  const productAt = new WeakMap<Connection, number>();
-  const isDue = (connection: Connection, fact: HostFact): boolean =>
-    fact !== 'host.product' || scheduler.now() >= (productAt.get(connection) ?? -Infinity) + PRODUCT_PERIOD;
+  const answered = new WeakMap<Connection, Map<HostFact, { readonly at: number; readonly sign: string | undefined }>>();
+  const signOf = (fact: HostFact): string | undefined => {
+    try {
+      return signs[fact]?.();
+    } catch {
+      return undefined;
+    }
+  };
+  const isDue = (connection: Connection, fact: HostFact): boolean => {
+    const answer = answered.get(connection)?.get(fact);
+    if (answer === undefined || scheduler.now() >= answer.at + ANSWER_PERIOD) return true;
+    if (fact === 'host.product') return false;
+    const isOfThisHost = connection.localInfo !== undefined;
+    return !isOfThisHost || answer.sign === undefined || signOf(fact) !== answer.sign;
+  };
+  const remember = (
+    connection: Connection,
+    facts: HostFacts,
+    before: ReadonlyMap<HostFact, string | undefined>,
+  ): void => {
+    const answers = answered.get(connection) ?? new Map();
+    for (const [fact, sign] of before) if (facts[fact]?.ok === true) answers.set(fact, { at: scheduler.now(), sign });
+    answered.set(connection, answers);
+  };
   const remembered = (): HostFacts | undefined => {
     if (latest$.value === undefined) return undefined;
     const { 'host.cpus': _, ...rest } = latest$.value;
@@ -72,13 +105,12 @@ export const hostFacts = (
     const key = wanted.join();
     const onTheWay$ = calls.get(key);
     if (onTheWay$ !== undefined) return onTheWay$;
+    // Before the call: a change during it counts as new.
+    const before = new Map(wanted.map((fact) => [fact, signOf(fact)]));
     const new$ = connection.host$(wanted).pipe(
+      tap((facts) => remember(connection, facts, before)),
       map((facts) => ({ ...latest$.value, ...facts })),
       tap((facts) => latest$.next(facts)),
-      tap((facts) => {
-        if (wanted.includes('host.product') && facts['host.product']?.ok === true)
-          productAt.set(connection, scheduler.now());
-      }),
       finalize(() => calls.delete(key)),
       share({ connector: () => new ReplaySubject(1), resetOnRefCountZero: false }),
     );

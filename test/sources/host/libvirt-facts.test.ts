@@ -38,6 +38,49 @@ describe('facts of the host', () => {
     expect(asked).toEqual(['host.product host.cpus', 'host.cpus', 'host.product host.cpus']);
   });
 
+  it('of this host are asked for when the kernel shows a change, and once a minute', async () => {
+    const clock = new VirtualTimeScheduler();
+    const { asked, answers, state } = libvirt({ 'host.cpus': ok(8), 'host.libvirt.hostname': ok('a') });
+    const connection = { ...state.connection, localInfo: () => undefined };
+    const shown: { cpus: string | undefined; hostname: string } = { cpus: '0-7', hostname: 'a' };
+    const facts$ = hostFacts(of({ up: true, connection }), clock, {
+      'host.cpus': () => {
+        if (shown.cpus === undefined) throw new Error('there is no /sys');
+        return shown.cpus;
+      },
+      'host.libvirt.hostname': () => shown.hostname,
+    });
+    const at = async (ms: number) => {
+      clock.frame = ms;
+      asked.splice(0);
+      const facts = await firstValueFrom(facts$(['host.cpus', 'host.libvirt.hostname']));
+      return [facts?.['host.cpus'], facts?.['host.libvirt.hostname'], ...asked];
+    };
+    expect(await at(0)).toEqual([ok(8), ok('a'), 'host.cpus host.libvirt.hostname']);
+    expect(await at(10)).toEqual([ok(8), ok('a')]);
+    shown.cpus = '0-6';
+    answers['host.cpus'] = ok(7);
+    expect(await at(20)).toEqual([ok(7), ok('a'), 'host.cpus']);
+    expect(await at(30)).toEqual([ok(7), ok('a')]);
+    shown.hostname = 'b';
+    answers['host.libvirt.hostname'] = ok('b');
+    expect(await at(40)).toEqual([ok(7), ok('b'), 'host.libvirt.hostname']);
+    expect(await at(60_020)).toEqual([ok(7), ok('b'), 'host.cpus']);
+    shown.cpus = undefined;
+    expect(await at(60_030)).toEqual([ok(7), ok('b'), 'host.cpus']);
+    expect(await at(60_039)).toEqual([ok(7), ok('b'), 'host.cpus']);
+    expect(await at(60_040)).toEqual([ok(7), ok('b'), 'host.cpus host.libvirt.hostname']);
+  });
+
+  it('that the driver refused are asked for at each call', async () => {
+    const { asked, state } = libvirt({ 'host.cpus': { ok: false, error: 'not supported' } });
+    const connection = { ...state.connection, localInfo: () => undefined };
+    const facts$ = hostFacts(of({ up: true, connection }), asyncScheduler, { 'host.cpus': () => '0-7' });
+    await firstValueFrom(facts$(['host.cpus']));
+    await firstValueFrom(facts$(['host.cpus']));
+    expect(asked).toEqual(['host.cpus', 'host.cpus']);
+  });
+
   it('are asked for on each connection, and again while the driver has no version', async () => {
     const no: Fact = { ok: false, error: 'the version of the hypervisor is not known' };
     const [first, second] = [libvirt({ 'host.product': no }), libvirt({ 'host.product': ok('QEMU 9.0.0') })];
