@@ -5,7 +5,7 @@ import { PATIENCE } from './test/support/patience.ts';
 
 // Guests, systemd, mounts and other users: root. The soak wants the machine for itself: npm run soak.
 const SYSTEM = [
-  'test/{conf,guest,systemd}/**/*.test.ts',
+  'test/{conf,guest,packaging,systemd}/**/*.test.ts',
   'test/sinks/metrics-disk/!(checksum-padding|disk-entries|document-layout).test.ts',
   'test/sinks/virtio-serial/faults.test.ts',
   'test/system/path-trust.test.ts',

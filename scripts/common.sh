@@ -96,6 +96,15 @@ need_logins() { need_programs "$1" 'saslpasswd2' sasl2-bin libsasl2-modules libs
 # need_unit_check PURPOSE: the tools that check the systemd unit, also where systemd does not run.
 need_unit_check() { need_programs "$1" 'systemd-analyze systemd-sysusers' systemd; }
 
+# need_packaging PURPOSE: the programs that build .deb and .rpm.
+need_packaging() { need_programs "$1" 'dpkg-deb rpmbuild' dpkg rpm; }
+
+# need_package_check PURPOSE: the programs that check packages.
+need_package_check() {
+  need_packaging "$1"
+  need_programs "$1" 'lintian' lintian
+}
+
 # need_receivers PURPOSE: the receivers of sinks. Debian may start them as services, which the tests do not use.
 need_receivers() {
   need_programs "$1" 'prometheus promtool mosquitto' prometheus mosquitto
