@@ -3,13 +3,23 @@ import type { VitestPluginContext } from 'vitest/node';
 
 import { PATIENCE } from './test/support/patience.ts';
 
+// `npm run mutate` starts the unit tests once for each mutant.
+const mutating = process.env['STRYKER_MUTATOR_WORKER'] !== undefined;
+
+// Disks of other users: fast, so that root starts them with the unit tests for each mutant.
+const FAST_AS_ROOT =
+  mutating && process.getuid?.() === 0
+    ? []
+    : ['test/sinks/metrics-disk/{ownership,prepare-disks,private-trust}.test.ts'];
+
 // Guests, systemd, mounts and other users: root. The soak wants the machine for itself: npm run soak.
 const SYSTEM = [
   'test/{conf,guest,packaging,systemd}/**/*.test.ts',
-  'test/sinks/metrics-disk/!(checksum-padding|disk-entries|document-layout).test.ts',
+  'test/sinks/metrics-disk/{full-or-read-only,private-isolation,private-swap,stop,torn}.test.ts',
   'test/sinks/virtio-serial/faults.test.ts',
   'test/system/path-trust.test.ts',
   'test/system/process/**/*.test.ts',
+  ...FAST_AS_ROOT,
   ...(process.env['SOAK'] === undefined ? [] : ['test/soak/**/*.test.ts']),
 ];
 
@@ -43,9 +53,6 @@ const excludeInProjects = {
 };
 
 const UNIT = project('unit', ['test/**/*.test.ts'], [...SYSTEM, ...INTEGRATION, 'test/soak/**']);
-
-// `npm run mutate` starts the unit tests once for each mutant.
-const mutating = process.env['STRYKER_MUTATOR_WORKER'] !== undefined;
 
 export default defineConfig({
   plugins: [excludeInProjects],

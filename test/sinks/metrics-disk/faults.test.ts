@@ -2,13 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 
 import { document, metricsXml } from '../../../src/model/metrics-xml.ts';
-import { CHUNK, parseHeader } from '../../../src/sinks/metrics-disk/format.ts';
+import { parseHeader } from '../../../src/sinks/metrics-disk/format.ts';
 import { ofDomain, sample, snapshot } from '../../../src/testing/snapshots.ts';
-import { directories, documentOn, plain, start, watchedPwrite, withTmpfs } from './harness.ts';
-import { PATIENCE } from '../../support/patience.ts';
+import { directories, documentOn, plain, start, watchedPwrite } from './harness.ts';
 
 const { make, removeAll } = directories();
 const EMPTY = '<metrics>\n</metrics>\n';
@@ -18,63 +17,6 @@ const xmlOf = (value: typeof one): string => document(metricsXml(value));
 const newPath = (): string => join(make(), 'disk');
 
 afterEach(removeAll);
-
-describe('a file system that is full or read-only', () => {
-  it('FAULTS 39: full at the start: said when the disk is made, not later; another one stays valid', () => {
-    withTmpfs(make(), 'size=192k', (directory) => {
-      const path = join(directory, 'disk');
-      const small = start({ path, size: CHUNK });
-      small.publish(one);
-      small.stop();
-      const large = start({ path, size: 4 * CHUNK, backoff: { first: 60_000, most: 60_000 } });
-      large.publish(two);
-      large.stop();
-      expect(large.said('opened')).toEqual([]);
-      expect(large.said('failed')).toEqual([
-        `${path} cannot be made 262144 bytes long: ENOSPC: no space left on device, write`,
-      ]);
-      expect(parseHeader(readFileSync(path)).busy).toBe(0);
-      expect(readFileSync(path, 'latin1')).toContain("'host'>\n    <name>A</name>\n    <value>aaa");
-    });
-  });
-
-  it('FAULTS 39: full while it runs: nothing fails, because all of the disk has its storage already', () => {
-    withTmpfs(make(), 'size=256k', (directory) => {
-      const path = join(directory, 'disk');
-      const disk = start({ path, size: 2 * CHUNK });
-      disk.publish(one);
-      expect(() => writeFileSync(join(directory, 'filler'), Buffer.alloc(4 * CHUNK))).toThrow('ENOSPC');
-      disk.publish(snapshot(3, [sample('A', 'c'.repeat(2 * CHUNK - 600))]));
-      disk.stop();
-      expect(disk.said('failed')).toEqual([]);
-      expect(documentOn(path)).toContain('c'.repeat(2 * CHUNK - 600));
-    });
-  });
-
-  it('FAULTS 40: read-only: said, the old document stays, and it goes on when it is writable again', async () => {
-    const parent = make();
-    const directory = join(parent, 'mnt');
-    execFileSync('mkdir', [directory]);
-    execFileSync('mount', ['-t', 'tmpfs', 'none', directory]);
-    try {
-      const path = join(directory, 'disk');
-      const first = start({ path });
-      first.publish(one);
-      first.stop();
-      execFileSync('mount', ['-o', 'remount,ro', directory]);
-      const second = start({ path });
-      second.publish(two);
-      expect(second.said('failed')[0]).toContain('EROFS: read-only file system');
-      expect(plain(documentOn(path))).toBe(xmlOf(one));
-      execFileSync('mount', ['-o', 'remount,rw', directory]);
-      await vi.waitFor(() => expect(second.said('written')).toHaveLength(1), 5000 * PATIENCE);
-      second.stop();
-      expect(plain(documentOn(path))).toBe(xmlOf(two));
-    } finally {
-      execFileSync('umount', [directory]);
-    }
-  });
-});
 
 describe('an update that fails', () => {
   it('FAULTS 41: at any write, once: the previous document is back at once, the next one goes out', () => {

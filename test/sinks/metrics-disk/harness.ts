@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -11,6 +10,8 @@ import type { MetricsDiskOptions } from '../../../src/sinks/metrics-disk/shared-
 import { CHUNK, parseHeader, sumOf } from '../../../src/sinks/metrics-disk/format.ts';
 import type { Pwrite } from '../../../src/sinks/metrics-disk/disk-writer.ts';
 import type { SinkReport } from '../../../src/sinks/sink.ts';
+import { cLibrary } from '../../../src/system/libc.ts';
+import { once } from '../../../src/system/once.ts';
 
 /** `make` creates a temporary directory, `removeAll` removes all of them. */
 export const directories = () => {
@@ -27,15 +28,15 @@ export const directories = () => {
   };
 };
 
-/** Mounts a tmpfs for `work`; fails where mounting is not allowed, because the fault needs it. */
-export const withTmpfs = (parent: string, options: string, work: (directory: string) => void): void => {
-  const directory = join(parent, 'mnt');
-  mkdirSync(directory);
-  execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'none', directory]);
+const umaskOf = once(() => cLibrary().self.func('unsigned int umask(unsigned int mask)') as (mask: number) => number);
+
+/** Runs `work` with another umask, also in a worker thread, where Node does not set it. */
+export const withUmask = (mask: number, work: () => void): void => {
+  const before = umaskOf()(mask);
   try {
-    work(directory);
+    work();
   } finally {
-    execFileSync('umount', [directory]);
+    umaskOf()(before);
   }
 };
 

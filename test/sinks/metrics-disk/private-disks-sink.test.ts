@@ -21,7 +21,7 @@ import { CHUNK } from '../../../src/sinks/metrics-disk/format.ts';
 import { privateDisks } from '../../../src/sinks/metrics-disk/private-disks-sink.ts';
 import { describeSinkContract } from '../contract.ts';
 import { ofDomain, sample, snapshot } from '../../../src/testing/snapshots.ts';
-import { directories, documentOn, plain, watchedPwrite } from './harness.ts';
+import { directories, documentOn, plain, watchedPwrite, withUmask } from './harness.ts';
 import { change, known, startPrivate, tick, uuidOf } from './private-harness.ts';
 import { PATIENCE } from '../../support/patience.ts';
 
@@ -84,12 +84,7 @@ describe('the private disks', () => {
 
   it('lie in a folder that is made if it is missing; all is readable by all, whatever the umask', () => {
     const folder = join(make(), 'run', 'vhostmd');
-    const umask = process.umask(0o077);
-    try {
-      running(folder).publish(tick(1, [known(1)]));
-    } finally {
-      process.umask(umask);
-    }
+    withUmask(0o077, () => running(folder).publish(tick(1, [known(1)])));
     for (const part of [folder, join(folder, '..')]) expect(statSync(part).mode & 0o7777).toBe(0o755);
     expect(statSync(join(folder, `${uuidOf(1)}.disk`)).mode & 0o7777).toBe(0o644);
   });

@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import {
-  chownSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -18,11 +17,10 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import type { KnownDomain } from '../../../src/model/metric.ts';
 import { ofDomain, sample } from '../../../src/testing/snapshots.ts';
-import { directories, documentOn, withTmpfs } from './harness.ts';
+import { directories, documentOn } from './harness.ts';
 import { change, known, startPrivate, tick, uuidOf } from './private-harness.ts';
 
 const { make, removeAll } = directories();
-const NOBODY = 65_534;
 
 afterEach(removeAll);
 
@@ -37,14 +35,6 @@ const obstacles: readonly (readonly [string, (path: string) => void, RegExp])[] 
       linkSync(`${path}.other`, path);
     },
     /has 2 hard links, .* remove it, or name another <path>/,
-  ],
-  [
-    'a file of another user that is no disk',
-    (path) => {
-      writeFileSync(path, 'precious');
-      chownSync(path, NOBODY, NOBODY);
-    },
-    /belongs to user 65534 .* is no metrics disk, .* remove it, or name another <path>/,
   ],
 ];
 
@@ -97,21 +87,6 @@ describe('a private disk that cannot be had', () => {
     expect(documentOn(first.pathOf(1))).toContain('tick 1');
     first.stop();
     second.stop();
-  });
-
-  it('FAULTS 39: on a full file system: those that fit are kept, the others come when there is room', () => {
-    withTmpfs(make(), 'size=192k', (folder) => {
-      const disks = startPrivate(folder);
-      const domains = [known(1), known(2), known(3), known(4)];
-      for (const number of [1, 2]) disks.publish(tick(number, domains));
-      expect(disks.said('written').at(-1)).toMatch(/^4 disks, 3 changed, \d+ bytes written, 1 failed$/);
-      expect(disks.said('warning')).toHaveLength(1);
-      expect(disks.said('warning')[0]).toContain('cannot be made 65536 bytes long: ENOSPC');
-      for (const number of [3, 4, 5]) disks.publish(tick(number, domains.slice(1)));
-      disks.stop();
-      expect(disks.said('warning').at(-1)).toBe(`Private disk of "vm4": ${disks.pathOf(4)} has recovered`);
-      for (const id of [2, 3, 4]) expect(documentOn(disks.pathOf(id))).toContain('tick 5');
-    });
   });
 
   it('FAULTS 41: an update that fails leaves the document before, and is tried again at the next tick', () => {

@@ -21,7 +21,7 @@ import { CHUNK, sumOf } from '../../../src/sinks/metrics-disk/format.ts';
 import { PADDING_MOST } from '../../../src/sinks/metrics-disk/checksum-padding.ts';
 import { describeSinkContract } from '../contract.ts';
 import { ofDomain, sample, snapshot } from '../../../src/testing/snapshots.ts';
-import { directories, documentOn, plain, start, watchedPwrite } from './harness.ts';
+import { directories, documentOn, plain, start, watchedPwrite, withUmask } from './harness.ts';
 
 const { make, removeAll } = directories();
 const EMPTY = '<metrics>\n</metrics>\n';
@@ -84,12 +84,7 @@ describe('the metrics disk', () => {
 
   it('is readable by all and writable by its owner only, whatever the umask', () => {
     const path = newPath();
-    const umask = process.umask(0o077);
-    try {
-      running({ path });
-    } finally {
-      process.umask(umask);
-    }
+    withUmask(0o077, () => running({ path }));
     expect(statSync(path).mode & 0o7777).toBe(0o644);
   });
 
