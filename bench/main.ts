@@ -18,6 +18,7 @@ import type { Bench, Row } from './row.ts';
 import { scale } from './scale.ts';
 import { scrape } from './scrape.ts';
 import { start } from './start.ts';
+import { syscalls } from './syscalls.ts';
 import { machine, type Outcome, table } from './table.ts';
 import { ticks } from './ticks.ts';
 
@@ -31,6 +32,7 @@ const ROWS: readonly Row[] = [
   start,
   channels,
   limit,
+  syscalls,
   ticks,
   peers,
   memoryRow,

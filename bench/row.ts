@@ -1,6 +1,6 @@
 import type { Machines } from './machines.ts';
 
-export type Unit = 'us' | 'ms' | 'MiB' | 'ratio';
+export type Unit = 'us' | 'ms' | 'MiB' | 'ratio' | 'calls';
 
 /** One line of the table. */
 export interface Figure {
