@@ -2,7 +2,19 @@ import { statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import path from 'node:path';
 
-import { defer, finalize, type Observable, of, type SchedulerLike, Subscription, tap } from 'rxjs';
+import {
+  catchError,
+  defer,
+  EMPTY,
+  finalize,
+  mergeMap,
+  type Observable,
+  of,
+  type SchedulerLike,
+  Subject,
+  Subscription,
+  tap,
+} from 'rxjs';
 
 import type { Domain } from '../../model/metric.ts';
 import { monotonicScheduler } from '../../system/monotonic.ts';
@@ -12,7 +24,7 @@ import type { Connection, DomainStats } from './types.ts';
 
 // Milliseconds between calls for a domain without a known change.
 const REFRESH = 60_000;
-// Most pending refreshes, so that they do not pile up if libvirt is slow.
+// Most refreshes at the same time: one of libvirtd's 5 calls per client stays free.
 const REFRESHES = 4;
 // Milliseconds. Two changes within one tick of the kernel's clock (up to 10 ms) give a file the same time.
 const SETTLED = 20;
@@ -67,8 +79,9 @@ export const localInfo = (
 ): LocalInfo => {
   const known = new Map<string, Known>();
   const unfit = new WeakSet<Domain>();
-  /** UUIDs of those that are being refreshed. */
+  /** UUIDs of those that are being refreshed, or will be when there is a place. */
   const refreshing = new Set<string>();
+  const refresh$ = new Subject<Domain>();
   const life = new Subscription();
   // Read once: Node parses a line of /proc for each CPU, which costs most on the largest hosts.
   const hostCpus = cpus().length;
@@ -144,14 +157,22 @@ export const localInfo = (
     return true;
   };
 
+  const refreshed$ = (domain: Domain): Observable<unknown> =>
+    defer(() => (known.get(domain.uuid)?.domain === domain ? ask$(domain) : EMPTY)).pipe(
+      // A failure is for the next collection, which meets it.
+      catchError(() => {
+        drop(domain.uuid);
+        return EMPTY;
+      }),
+      finalize(() => refreshing.delete(domain.uuid)),
+    );
+  life.add(refresh$.pipe(mergeMap(refreshed$, REFRESHES)).subscribe());
   const refresh = (entry: Known): void => {
-    const { uuid } = entry.domain;
-    if (refreshing.size >= REFRESHES || refreshing.has(uuid)) return;
+    const { domain } = entry;
+    if (refreshing.has(domain.uuid)) return;
     entry.refreshAt = scheduler.now() + REFRESH;
-    refreshing.add(uuid);
-    const asked$ = ask$(entry.domain).pipe(finalize(() => refreshing.delete(uuid)));
-    // A failure is for the next collection, which meets it.
-    life.add(asked$.subscribe({ error: () => drop(uuid) }));
+    refreshing.add(domain.uuid);
+    refresh$.next(domain);
   };
 
   const read = (domain: Domain): DomainStats | undefined => {

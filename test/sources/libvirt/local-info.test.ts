@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { firstValueFrom, NEVER, type Observable, of, VirtualTimeScheduler } from 'rxjs';
+import { defer, delay, finalize, firstValueFrom, NEVER, type Observable, of, VirtualTimeScheduler } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { Domain } from '../../../src/model/metric.ts';
@@ -177,13 +177,48 @@ describe('The state of a local domain', () => {
     local.close();
   });
 
-  it('is asked for again once a minute, not all at once, and not again while libvirt does not answer', async () => {
-    const many = Array.from({ length: 30 }, (_, at): Domain => ({ uuid: `${UUID}${at}`, id: at, name: `vm${at}` }));
-    for (const [at, { name, uuid }] of many.entries()) {
-      writeFileSync(state(`${name}.pid`), String(at + 1));
-      changeStatus(name);
-      runProcess(at + 1, 1, 0, ['qemu', '-uuid', uuid]);
+  /** Starts domains whose processes have used 10 ms of CPU time. */
+  const runDomains = (count: number): readonly Domain[] =>
+    Array.from({ length: count }, (_, at): Domain => {
+      const domain = { uuid: `${UUID}${at}`, id: at, name: `vm${at}` };
+      writeFileSync(state(`${domain.name}.pid`), String(at + 1));
+      changeStatus(domain.name);
+      runProcess(at + 1, 1, 0, ['qemu', '-uuid', domain.uuid]);
+      return domain;
+    });
+
+  it('is asked for again once a minute of each of many domains, of four at a time', async () => {
+    const many = runDomains(300);
+    const calls = { now: 0, most: 0 };
+    const { asked, local } = known((domain) =>
+      defer(() => {
+        calls.now += 1;
+        calls.most = Math.max(calls.most, calls.now);
+        return of(statsOf(domain, 10_000_000n)).pipe(
+          delay(clock.now() === 0 ? 0 : 20, clock),
+          finalize(() => (calls.now -= 1)),
+        );
+      }),
+    );
+    const all = Promise.all(many.map((domain) => fieldsOf(local.info$(domain))));
+    clock.flush();
+    await all;
+    asked.splice(0);
+    calls.most = 0;
+    for (let at = 5000; at <= 60_000; at += 5000) {
+      clock.maxFrames = at;
+      clock.schedule(() => many.forEach((domain) => local.localInfo(domain)), at - clock.now());
+      clock.flush();
     }
+    clock.maxFrames = 65_000;
+    clock.flush();
+    expect(asked.toSorted()).toEqual(many.map(({ uuid }) => uuid).toSorted());
+    expect(calls.most).toBe(4);
+    local.close();
+  });
+
+  it('is asked for again once a minute, not all at once, and not again while libvirt does not answer', async () => {
+    const many = runDomains(30);
     let frozen = false;
     const { asked, local } = known((domain) => (frozen ? NEVER : of(statsOf(domain, 10_000_000n))));
     const collect = async (at: number): Promise<number> => {
