@@ -1,6 +1,6 @@
 import type { Machines } from './machines.ts';
 
-export type Unit = 'us' | 'ms' | 'MiB' | 'ratio' | 'calls';
+export type Unit = 'us' | 'ms' | 'MiB' | 'ratio' | 'calls' | 'snapshots';
 
 /** One line of the table. */
 export interface Figure {

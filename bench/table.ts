@@ -33,7 +33,7 @@ export const machine = (): Readonly<Record<string, string>> => ({
   qemu: versionOf('qemu-system-x86_64', /version (\d+\.\d+\.\d+)/),
 });
 
-const DIGITS: Readonly<Record<Unit, number>> = { us: 0, ms: 1, MiB: 1, ratio: 2, calls: 1 };
+const DIGITS: Readonly<Record<Unit, number>> = { us: 0, ms: 1, MiB: 1, ratio: 2, calls: 1, snapshots: 1 };
 
 /** Returns a value with its unit. */
 export const number = (value: number, unit: Unit): string =>

@@ -1,13 +1,13 @@
 // Runs sources, streams and the disk for a number of domains of a synthetic local QEMU driver: status files, pid files
 // and /proc are files in memory, and virDomainGetInfo answers at once. Sends the costs.
-// Arguments: an empty folder, the number of domains, the number of events.
+// Arguments: an empty folder, the numbers of domains and of events, and the seconds of a storm of 1,000 events each.
 import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { EMPTY, merge, NEVER, of, Subject } from 'rxjs';
 
-import type { Domain, DomainEvent, MetricDefinition, MetricType } from '../../src/model/metric.ts';
+import type { Domain, DomainEvent, MetricDefinition, MetricType, Snapshot } from '../../src/model/metric.ts';
 import { metricsDisk } from '../../src/sinks/metrics-disk/shared-disk-sink.ts';
 import { domainCollectors } from '../../src/sources/libvirt/domain-stats.ts';
 import { localInfo } from '../../src/sources/libvirt/local-info.ts';
@@ -23,8 +23,13 @@ export interface Growth {
   readonly stop: number;
   /** Until the first snapshot is on the disk. */
   readonly first: number;
-  /** Resident memory at the end, in bytes. */
+  /** Resident memory after that, in bytes. */
   readonly memory: number;
+  readonly storm?: {
+    /** Share of the time of one core, events included. */
+    readonly share: number;
+    readonly snapshotsPerSecond: number;
+  };
 }
 
 const PERIOD = 5000;
@@ -34,7 +39,7 @@ const TICKS = 15;
 // Longer than the streams collect changes into one.
 const PAUSE = 80;
 
-const [folder = '', domainCount = '', eventCount = ''] = process.argv.slice(2);
+const [folder = '', domainCount = '', eventCount = '', stormSeconds = '0'] = process.argv.slice(2);
 
 const metrics = (
   [
@@ -124,11 +129,14 @@ const sources: Sources = {
 };
 
 let written = 0;
+let newest: Snapshot | undefined;
 metricsDisk({ path: path.join(folder, 'disk'), size: DISK, scheduler: monotonicScheduler })
   .run(snapshot$(sources, metrics, PERIOD, monotonicScheduler))
   .subscribe((report) => {
     if (report.kind === 'failed') throw new Error(report.message);
-    if (report.kind === 'written') written += 1;
+    if (report.kind !== 'written') return;
+    written += 1;
+    newest = report.snapshot;
   });
 
 const cpu = (): number => {
@@ -169,12 +177,43 @@ for (let number = 1; number <= Number(eventCount); number += 1) {
     }),
   );
 }
+const memory = process.memoryUsage.rss();
+
+/** Ends and starts one domain after the other, each start a new run, 1,000 events per second. */
+const stormOf = async (seconds: number): Promise<NonNullable<Growth['storm']>> => {
+  const running = [...domains];
+  event$.next({ kind: 'sync', domains });
+  await sleep(PAUSE);
+  let id = domains.length + 1_000_000;
+  const [before, from, start] = [written, cpu(), performance.now()];
+  for (let events = 0; events < seconds * 1000; await sleep(1)) {
+    for (; events < Math.min(seconds * 1000, performance.now() - start); events += 2) {
+      const at = (events / 2) % running.length;
+      const domain = { ...(running[at] ?? domainOf(1)), id: (id += 1) };
+      local.drop(domain.uuid);
+      event$.next({ kind: 'gone', uuid: domain.uuid });
+      event$.next({ kind: 'running', domain });
+      running[at] = domain;
+    }
+  }
+  const isExact = (): boolean => {
+    const last = new Set(newest?.domainMetrics.map(({ domain }) => domain));
+    return last.size === running.length && running.every((domain) => last.has(domain));
+  };
+  const until = performance.now() + PERIOD;
+  for (await sleep(PAUSE); !isExact(); await sleep(PAUSE))
+    if (performance.now() > until) throw new Error('the last snapshot does not have exactly the domains that run');
+  const elapsed = performance.now() - start;
+  return { share: (cpu() - from) / elapsed, snapshotsPerSecond: ((written - before) / elapsed) * 1000 };
+};
+
 const growth: Growth = {
   tick: median(ticks.slice(TICKS / 3)),
   start: median(starts),
   stop: median(stops),
   first,
-  memory: process.memoryUsage.rss(),
+  memory,
+  ...(stormSeconds === '0' ? {} : { storm: await stormOf(Number(stormSeconds)) }),
 };
 rmSync(folder, { recursive: true });
 process.send?.(growth, () => process.exit(0));
