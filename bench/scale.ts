@@ -27,6 +27,14 @@ const run = async ({ directory, say }: Bench): Promise<Result> => {
       figure('streams', costs.streams),
       figure('XML', costs.xml),
       figure('disk', costs.disk),
+      figure('of that making the synthetic values', costs.collection),
+      figure('encoding and writing the same bytes', costs.least),
+      {
+        what: 'CPU, beyond the values : encoding and writing',
+        value: (median(costs.all) - median(costs.collection)) / median(costs.least),
+        unit: 'ratio',
+        target: 3,
+      },
       { what: 'size of the document', value: costs.bytes / 2 ** 20, unit: 'MiB' },
     ],
     notes: [

@@ -4,7 +4,7 @@ import { end, startDaemon, startProgram } from './daemon.ts';
 import type { Noted } from './programs/observer.ts';
 import type { Bench } from './row.ts';
 
-export const BACKGROUND = 5;
+export const BACKGROUND = 40;
 const PATIENCE = 15_000;
 
 type Kind = Noted['kind'];

@@ -1,9 +1,11 @@
 // Drives synthetic domains through streams, XML and disk; sends the CPU time of each snapshot by part, in ms.
 // Arguments: the path of the disk, the number of domains, the number of snapshots.
+import { openSync, writeSync } from 'node:fs';
+
 import { from, map, of, Subject, tap } from 'rxjs';
 
-import type { Domain, MetricDefinition, MetricType, Reading, ValueType } from '../../src/model/metric.ts';
-import { metricsXml } from '../../src/model/metrics-xml.ts';
+import type { Domain, MetricDefinition, MetricType, Reading, Snapshot, ValueType } from '../../src/model/metric.ts';
+import { document, metricsXml } from '../../src/model/metrics-xml.ts';
 import { monotonicScheduler } from '../../src/system/monotonic.ts';
 import { metricsDisk } from '../../src/sinks/metrics-disk/shared-disk-sink.ts';
 import type { Sources } from '../../src/sources/source.ts';
@@ -14,6 +16,10 @@ export interface SnapshotCosts {
   readonly streams: readonly number[];
   readonly xml: readonly number[];
   readonly disk: readonly number[];
+  /** Of that, making the synthetic readings. */
+  readonly collection: readonly number[];
+  /** The least for the same bytes: encoding the text and one pwrite. */
+  readonly least: readonly number[];
   /** Length of the last document. */
   readonly bytes: number;
 }
@@ -77,6 +83,8 @@ const sources: Sources = {
 const cpu = (): number => process.cpuUsage().user / 1000 + process.cpuUsage().system / 1000;
 
 const marks = { streams: 0, xml: 0, written: 0, bytes: 0 };
+let published: Snapshot | undefined;
+const plain = openSync(`${path}.plain`, 'w');
 metricsDisk({ path, size: DISK, scheduler: monotonicScheduler })
   .run(
     snapshot$(sources, metrics, PERIOD, monotonicScheduler).pipe(
@@ -84,6 +92,7 @@ metricsDisk({ path, size: DISK, scheduler: monotonicScheduler })
       // Measures the XML on its own; the sink uses the cached result.
       tap(metricsXml),
       tap(() => (marks.xml = cpu())),
+      tap((snapshot) => (published = snapshot)),
     ),
   )
   .subscribe((report) => {
@@ -93,7 +102,21 @@ metricsDisk({ path, size: DISK, scheduler: monotonicScheduler })
     marks.bytes = report.bytes ?? 0;
   });
 
-const costs = { all: [] as number[], streams: [] as number[], xml: [] as number[], disk: [] as number[] };
+/** Returns the CPU time of encoding a document and writing it. */
+const leastOf = (snapshot: Snapshot): number => {
+  const text = document(metricsXml(snapshot));
+  const begin = cpu();
+  writeSync(plain, Buffer.from(text, 'latin1'), 0, text.length, 0);
+  return cpu() - begin;
+};
+const collectionOf = (): number => {
+  const begin = cpu();
+  domains.forEach(readings);
+  return cpu() - begin;
+};
+
+type Lists = { [Name in Exclude<keyof SnapshotCosts, 'bytes'>]: number[] };
+const costs: Lists = { all: [], streams: [], xml: [], disk: [], collection: [], least: [] };
 let last = cpu();
 const next = (): void => {
   // Includes the garbage collection of the previous snapshot, which other threads run after it.
@@ -109,6 +132,9 @@ const next = (): void => {
       costs.streams.push(marks.streams - begin);
       costs.xml.push(marks.xml - marks.streams);
       costs.disk.push(marks.written - marks.xml);
+      costs.collection.push(collectionOf());
+      if (published !== undefined) costs.least.push(leastOf(published));
+      last = cpu();
     }
     if (costs.all.length < Number(snapshotCount)) setImmediate(next);
     else process.send?.({ ...costs, bytes: marks.bytes } satisfies SnapshotCosts, () => process.exit(0));
