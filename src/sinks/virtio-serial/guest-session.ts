@@ -59,10 +59,7 @@ export const guestSession = (
   let timer: Subscription | undefined;
 
   const later = (delay: number): void => {
-    timer = scheduler.schedule(() => {
-      timer = undefined;
-      goOn();
-    }, delay);
+    timer = scheduler.schedule(() => goOn(), delay);
   };
 
   /** Returns true if all bytes were processed, else false; then a timer or an event continues later. */
@@ -70,7 +67,7 @@ export const guestSession = (
     let at = from;
     for (;;) {
       if (due !== undefined) {
-        const wait = writing ? 0 : replies.wait(1);
+        const wait = replies.wait(1);
         if (writing || wait > 0) {
           rest = new Uint8Array(bytes.subarray(at, to));
           if (!writing) later(wait);

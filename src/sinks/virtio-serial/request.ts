@@ -40,17 +40,16 @@ export const readRequest = (reading: Reading, bytes: Uint8Array, from = 0, to = 
   for (let at = from; at < to; at += 1) {
     const byte = bytes[at];
     if (length === LONGEST_REQUEST && !skipping)
-      return { reading: { length, lf: false, crlf: false, line, skipping: true }, at, request: 'invalid' };
+      return { reading: { length, lf, crlf, line, skipping: true }, at, request: 'invalid' };
     const before = line;
     line = byte === LF ? 'empty' : byte === CR && before === 'empty' ? 'cr' : 'text';
     lf &&= byte === WITH_LF[length];
     crlf &&= byte === WITH_CRLF[length];
-    if (!skipping) length += 1;
+    length += 1;
     if (byte !== LF || before === 'text') continue;
     const nothing = length === (before === 'cr' ? 2 : 1);
-    const silent = skipping || nothing;
-    const valid = (lf && length === WITH_LF.length) || (crlf && length === WITH_CRLF.length);
-    if (!silent) return { reading: START, at: at + 1, request: valid ? 'metrics' : 'invalid' };
+    // A start of the request that ends with a blank line is all of it.
+    if (!skipping && !nothing) return { reading: START, at: at + 1, request: lf || crlf ? 'metrics' : 'invalid' };
     ({ length, lf, crlf, line, skipping } = START);
   }
   return { reading: { length, lf, crlf, line, skipping }, at: to };

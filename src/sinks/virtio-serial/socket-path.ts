@@ -1,6 +1,6 @@
 import { lstat } from 'node:fs';
 
-import { codeOf, isDenied } from '../../model/reason.ts';
+import { codeOf, isDenied, reasonOf } from '../../model/reason.ts';
 import { escapeForLog } from '../../model/value.ts';
 import { permissionTrouble } from './socket-permission.ts';
 
@@ -38,8 +38,7 @@ export const socketTrouble = (error: unknown, path: string): string => {
   const code = codeOf(error);
   if (isDenied(error)) return `${permissionTrouble(path)} (${code})`;
   const known = code === undefined ? undefined : MEND[code];
-  if (known !== undefined) return `${known} (${code})`;
-  return error instanceof Error ? error.message : `cannot be used: ${code ?? String(error)}`;
+  return known === undefined ? reasonOf(error) : `${known} (${code})`;
 };
 
 /** True if a text of `socketTrouble` is about the whole process. */

@@ -19,7 +19,7 @@ export const tokenBucket = (perSecond: number, burst: number, now: () => number)
   return {
     wait: (wanted) => {
       fill();
-      return tokens >= wanted ? 0 : Math.ceil(((wanted - tokens) / perSecond) * 1000);
+      return Math.max(0, Math.ceil(((wanted - tokens) / perSecond) * 1000));
     },
     spend: (spent) => {
       fill();

@@ -35,6 +35,8 @@ describe('the reader of requests', () => {
     ['a line too many', 'GET /metrics/XML\nHost: x\n\n', ['invalid']],
     ['a space too many', 'GET /metrics/XML \n\n', ['invalid']],
     ['something before it', ' GET /metrics/XML\n\n', ['invalid']],
+    ['another text of its length', 'GET /metrics/XMX\n\n', ['invalid']],
+    ['another text of its length with CR LF', 'GET /metrics/XMX\r\n\r\n', ['invalid']],
     ['a part of it', 'GET /metrics\n\n', ['invalid']],
     ['NUL bytes', '\0\0\n\nGET /metrics/XML\0\n\n', ['invalid', 'invalid']],
     ['a lone CR', '\r\r\n\n', ['invalid']],
