@@ -1,5 +1,7 @@
+import { statSync } from 'node:fs';
+
 import { configDefaults, defineConfig } from 'vitest/config';
-import type { VitestPluginContext } from 'vitest/node';
+import { BaseSequencer, type TestSpecification, type VitestPluginContext } from 'vitest/node';
 
 import { PATIENCE } from './test/support/patience.ts';
 
@@ -52,6 +54,14 @@ const excludeInProjects = {
   },
 };
 
+/** Starts small files first: a mutant ends with the first test that fails, and tests with sockets are in large ones. */
+class SmallFirst extends BaseSequencer {
+  override sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sizeOf = ({ moduleId }: TestSpecification): number => statSync(moduleId).size;
+    return Promise.resolve(files.toSorted((one, other) => sizeOf(one) - sizeOf(other)));
+  }
+}
+
 const UNIT = project('unit', ['test/**/*.test.ts'], [...SYSTEM, ...INTEGRATION, 'test/soak/**']);
 
 export default defineConfig({
@@ -60,6 +70,7 @@ export default defineConfig({
     // A test that nothing else claims is a unit test: it must run on any machine with Node.
     projects: mutating ? [UNIT] : [UNIT, project('integration', INTEGRATION), project('system', SYSTEM)],
     isolate: !mutating,
+    sequence: mutating ? { sequencer: SmallFirst } : {},
     // Longer on a machine that is busy.
     testTimeout: 60_000 * PATIENCE,
     hookTimeout: 120_000 * PATIENCE,

@@ -39,10 +39,10 @@ describe('the paths of private disks', () => {
   });
 
   it.each([
-    ['UUID.disk', `${one}.disk`, [`${one}xdisk`, `${one}.disk2`, `x${one}.disk`, `${one}`, 'UUID.disk']],
+    ['UUID.disk', `${one}.disk`, [`${one}xdisk`, `${one}.disk2`, `x${one}.disk`, one, 'UUID.disk']],
     ['UUID', one, [`${one}.disk`, `x${one}`, one.toUpperCase()]],
     ['a+b(UUID)', `a+b(${one})`, [`aab(${one})`, `a+b${one}`]],
-    ['UUID-UUID', `${one}-${one}`, [`${one}-${two}`, `${one}`]],
+    ['UUID-UUID', `${one}-${one}`, [`${one}-${two}`, one]],
     ['UUID/disk', one, [`${one}.disk`]],
   ])('of %s are found by the name %s, and by no other', (pattern, name, others) => {
     const folder = make();
