@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 export const repositoryFile = (name: string): string => path.join(root, name);
 
 /** The built program, as a user runs it. */
-const PROGRAM = repositoryFile('dist/vhostmd.cjs');
+export const PROGRAM = repositoryFile('dist/vhostmd.cjs');
 
 /** Copies a configuration of the repository, with a disk of its own; returns the paths of both. */
 export const configuration = (file: string, directory: string, name: string): { config: string; disk: string } => {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { configuration, end, spawnDaemon } from './daemon.ts';
+import { configuration, end, PROGRAM, spawnDaemon } from './daemon.ts';
 import { viewDisk } from './disk-view.ts';
 import type { Bench, Result, Row } from './row.ts';
 import { median, percentile } from './statistics.ts';
@@ -26,10 +26,10 @@ const untilPublished = async (disk: string): Promise<void> => {
   }
 };
 
-// Returns the ms from the start of a Node that runs nothing to its end.
-const bareNode = (): number => {
+// Returns the ms from the start of a Node with these arguments to its end.
+const timeOf = (...args: readonly string[]): number => {
   const from = performance.now();
-  execFileSync(process.execPath, ['-e', '']);
+  execFileSync(process.execPath, args, { stdio: 'ignore' });
   return performance.now() - from;
 };
 
@@ -39,9 +39,17 @@ const run = async ({ machines, directory, say }: Bench): Promise<Result> => {
   say(`starting the daemon ${TIMES} times`);
   const times: number[] = [];
   const bare: number[] = [];
+  // What each of these does, the daemon does at its start, too.
+  const parts = {
+    '--version: the command line': ['--version'],
+    'check: and the configuration': ['check', '--quiet', config],
+    'once: and libvirt, and a snapshot': ['once', '-f', config, '-c', uri],
+  };
+  const partTimes = new Map<string, number[]>(Object.keys(parts).map((part) => [part, []]));
   for (let time = 0; time < TIMES; time += 1) {
     rmSync(disk, { force: true });
-    bare.push(bareNode());
+    bare.push(timeOf('-e', ''));
+    for (const [part, args] of Object.entries(parts)) partTimes.get(part)?.push(timeOf(PROGRAM, ...args));
     const from = performance.now();
     const daemon = spawnDaemon(config, uri);
     try {
@@ -62,6 +70,9 @@ const run = async ({ machines, directory, say }: Bench): Promise<Result> => {
       },
       { what: 'process start to the first snapshot, slowest', value: percentile(times, 1), unit: 'ms', count: TIMES },
       { what: 'start and end of bare Node, median', value: median(bare), unit: 'ms', count: TIMES },
+      ...[...partTimes].map(
+        ([part, some]) => ({ what: `vhostmd ${part}, median`, value: median(some), unit: 'ms', count: TIMES }) as const,
+      ),
       { what: 'start, daemon : bare Node', value: median(times) / median(bare), unit: 'ratio', target: BARE },
     ],
   };
