@@ -94,11 +94,10 @@ const last: { from: readonly DomainMetrics[]; xml: readonly DomainXml[] } = { fr
 
 const domainXmls = (domainMetrics: readonly DomainMetrics[]): readonly DomainXml[] => {
   const { from, xml } = last;
-  const shorter = Math.min(from.length, domainMetrics.length);
   let start = 0;
-  while (start < shorter && from[start] === domainMetrics[start]) start += 1;
+  while (start < from.length && from[start] === domainMetrics[start]) start += 1;
   let end = 0;
-  while (end < shorter - start && from.at(-1 - end) === domainMetrics.at(-1 - end)) end += 1;
+  while (end < from.length - start && from.at(-1 - end) === domainMetrics.at(-1 - end)) end += 1;
   last.from = domainMetrics;
   const changed = domainMetrics.slice(start, domainMetrics.length - end).map(domainXml);
   // `concat` copies, which a spread does item by item.

@@ -18,4 +18,7 @@ export const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
 /** True if the system denied permission (EACCES, EPERM). */
-export const isDenied = (error: unknown): boolean => ['EACCES', 'EPERM'].includes(codeOf(error) ?? '');
+export const isDenied = (error: unknown): boolean => {
+  const code = codeOf(error);
+  return code === 'EACCES' || code === 'EPERM';
+};

@@ -11,8 +11,8 @@ export const ofDomain = ({ domain }: { readonly domain: Domain }): Domain => dom
 /** Order of lists of domains: by id, those that do not run last, then by UUID, because libvirt uses ids again. */
 export const byRun = (a: Run, b: Run): number => {
   if (a.id !== b.id) return (a.id ?? Infinity) - (b.id ?? Infinity);
-  if (a.uuid === b.uuid) return 0;
-  return a.uuid < b.uuid ? -1 : 1;
+  if (a.uuid < b.uuid) return -1;
+  return a.uuid === b.uuid ? 0 : 1;
 };
 
 /** Returns the index of the first item that is not before `run`, from index `from` on. */
@@ -40,8 +40,7 @@ export const lookup = <T>(list: readonly T[], runOf: (item: T) => Run): ((run: R
     for (; at < list.length; at += 1) {
       const item = list[at] as T;
       const order = byRun(runOf(item), run);
-      if (order === 0) return item;
-      if (order > 0) break;
+      if (order >= 0) return order === 0 ? item : undefined;
     }
     return undefined;
   };
@@ -53,7 +52,7 @@ export const without = <T>(list: readonly T[], other: readonly T[], runOf: (item
   let at = 0;
   return list.filter((item) => {
     let one = other[at];
-    while (one !== undefined && one !== item && byRun(runOf(one), runOf(item)) < 0) one = other[(at += 1)];
+    while (one !== undefined && byRun(runOf(one), runOf(item)) < 0) one = other[(at += 1)];
     if (one !== item) return true;
     at += 1;
     return false;

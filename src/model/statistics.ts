@@ -277,11 +277,13 @@ const patterns = new Map(
     .map(({ name }) => [name, pattern(name)]),
 );
 
-const NEW_FIELD = /^[a-z]+(?:\.(?:[A-Za-z0-9_-]+|\*))+$/;
+const NEW_FIELD = /^([a-z]+)(?:\.(?:[A-Za-z0-9_-]+|\*))+$/;
 
 /** True if a name that the table lacks may be a field of a newer libvirt: its first word is a known group. */
-export const mayBeNew = (name: string): boolean =>
-  NEW_FIELD.test(name) && Object.hasOwn(STATS_GROUP, name.split('.', 1)[0] ?? '');
+export const mayBeNew = (name: string): boolean => {
+  const group = NEW_FIELD.exec(name)?.[1];
+  return group !== undefined && Object.hasOwn(STATS_GROUP, group);
+};
 
 /** Returns the row of a name in `<stat>`, or undefined if the context has no such statistic. */
 export const findStat = (context: Context, name: string): Statistic | undefined =>

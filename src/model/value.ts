@@ -12,7 +12,7 @@ const RANGES = {
   uint64: [0n, 2n ** 64n - 1n],
 } as const;
 
-const INTEGER = /^([+-]?)(\d+)(\.\d*)?$/;
+const INTEGER = /^([+-]?\d+)(\.\d*)?$/;
 const REAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 // Unit that scripts print behind a number, such as `s`, ` KiB`, `%`, ` MB/s`: one word without digits.
 const UNIT = /[\p{L}%°/]*[\p{L}%°][\p{L}%°/]*$/u;
@@ -37,7 +37,7 @@ export const escapeForLog = (text: string, max = 512): string => {
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\' };
 
 const escapeCharacter = (character: string): string => {
-  if (/^[ -[\]-~]$/.test(character)) return character;
+  if (/[ -[\]-~]/.test(character)) return character;
   return SHORT[character] ?? `\\u{${character.codePointAt(0)!.toString(16)}}`;
 };
 
@@ -64,7 +64,7 @@ const splitUnit = (value: string): { readonly number: string; readonly unit: str
   if (unit === undefined) return undefined;
   const printed = value.slice(0, -unit.length);
   const number = printed.trimEnd();
-  if (!/\d$/.test(number) || printed.slice(number.length).includes('\n')) return undefined;
+  if (!/\d$/.test(number) || printed.includes('\n')) return undefined;
   // The rest of an exponent (`1e`) or of a hexadecimal number (`0xff`) is not a unit.
   return printed === number && /^(?:e$|x)/i.test(unit) ? undefined : { number, unit };
 };
@@ -78,12 +78,11 @@ const refuse = (value: string, what: string): Checked => ({
 });
 
 const checkInteger = (type: keyof typeof RANGES, value: string): Checked => {
-  const [matched, sign, digits, decimals] = INTEGER.exec(value) ?? [];
-  if (matched === undefined || digits === undefined) return refuse(value, `not a number for ${type}`);
+  const [, whole, decimals] = INTEGER.exec(value) ?? [];
+  if (whole === undefined) return refuse(value, `not a number for ${type}`);
   const [least, most] = RANGES[type];
-  // 2^64 has 20 digits. The limit avoids converting 64 KiB of digits.
-  const significant = digits.replace(/^0+/, '');
-  const number = significant.length > 20 ? undefined : BigInt(significant) * (sign === '-' ? -1n : 1n);
+  // BigInt is slow for 64 KiB of digits.
+  const number = Number.isFinite(Number(whole)) ? BigInt(whole) : undefined;
   if (number === undefined || number < least || number > most) return refuse(value, `out of range for ${type}`);
   return { ok: true, value: decimals === undefined ? value : String(number) };
 };
@@ -114,12 +113,11 @@ const toInteger = (value: number | bigint, scale: number): bigint | number => {
   const product = Number(value) * scale;
   if (!Number.isFinite(product)) return product;
   if (typeof value === 'number' && !Number.isSafeInteger(value)) return BigInt(Math.trunc(product));
-  // Binary floating point is exact without a scale and for powers of two, such as KiB to MiB.
-  if (scale === 1) return value;
+  // Binary floating point is exact for powers of two, such as 1, or KiB to MiB.
   if (Number.isInteger(Math.log2(scale)) && Number.isSafeInteger(Number(value))) return Math.trunc(product);
   // In decimal, as the scale is written: binary floating point would truncate some products one too low.
-  const [mantissa = '', exponent = ''] = scale.toExponential().split('e');
-  const [whole = '', fraction = ''] = mantissa.split('.');
+  const [mantissa, exponent] = scale.toExponential().split('e') as [string, string];
+  const [whole, fraction = ''] = mantissa.split('.') as [string, string?];
   const digits = BigInt(value) * BigInt(whole + fraction);
   const power = Number(exponent) - fraction.length;
   return power >= 0 ? digits * 10n ** BigInt(power) : digits / 10n ** BigInt(-power);

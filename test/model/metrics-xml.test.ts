@@ -2,7 +2,7 @@ import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { document, escapeXml, metricsXml } from '../../src/model/metrics-xml.ts';
+import { document, domainXml, escapeXml, metricsXml } from '../../src/model/metrics-xml.ts';
 import { ofDomain, sample, snapshot } from '../../src/testing/snapshots.ts';
 
 const xmlOf = (value: string, name = 'A'): string => document(metricsXml(snapshot(1, [sample(name, value)])));
@@ -55,7 +55,9 @@ describe('the XML of a snapshot', () => {
   });
 
   it('FAULTS 12: characters that XML 1.0 does not allow are dropped', () => {
-    expect(valueIn(xmlOf('a\u0000\u001b[1m\u001fb\ufffe\uffff'))).toBe('a[1mb');
+    const text = 'a\u0000\u001b[1m\u001fb\ufffe\uffff';
+    expect(valueIn(xmlOf(text))).toBe('a[1mb');
+    expect(escapeXml(text)).toBe('a[1mb');
   });
 
   it('a value that is empty without them is not published, nor is one of white space', () => {
@@ -79,7 +81,7 @@ describe('the XML of a snapshot', () => {
   });
 
   it('a lone surrogate becomes the replacement character', () => {
-    expect(escapeXml('a\ud800b\udc00')).toBe('a&#xFFFD;b&#xFFFD;');
+    expect(escapeXml('a\ud800b\udfff')).toBe('a&#xFFFD;b&#xFFFD;');
   });
 
   it('of any text is printable ASCII in LF lines, none blank, and gives the text back', () => {
@@ -112,5 +114,25 @@ describe('the XML of a snapshot', () => {
     expect(metricsXml(first)).toBe(metricsXml(first));
     expect(metricsXml(second).domainMetrics[0]).toBe(metricsXml(first).domainMetrics[0]);
     expect(metricsXml(second).domainMetrics[1]?.xml).toContain('<value>4</value>');
+  });
+
+  it('has the domains of its own snapshot, whatever came, went or changed since the last one', () => {
+    const domains = Array.from({ length: 6 }, (_, id) => [
+      ofDomain(id),
+      ofDomain(id, sample('A', 'old')),
+      ofDomain(id, sample('A', 'new')),
+    ]);
+    const present = fc.tuple(...domains.map((versions) => fc.option(fc.constantFrom(...versions), { nil: undefined })));
+    fc.assert(
+      fc.property(fc.array(present, { minLength: 2 }), (lists) => {
+        for (const list of lists) {
+          const domainMetrics = list.filter((one) => one !== undefined);
+          const withValues = domainMetrics.filter(({ samples }) => samples.length > 0).map(domainXml);
+          const made = metricsXml(snapshot(1, [], domainMetrics));
+          expect(made.domainMetrics).toEqual(withValues);
+          expect(document(made)).toBe(`<metrics>\n${withValues.map(({ xml }) => xml).join('')}</metrics>\n`);
+        }
+      }),
+    );
   });
 });

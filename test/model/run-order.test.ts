@@ -21,6 +21,7 @@ describe('lists of domains', () => {
       { uuid: 'b' },
     ];
     expect(order.toReversed().toSorted(byRun)).toEqual(order);
+    expect(order.map((one) => byRun(one, { ...one }))).toEqual([0, 0, 0, 0, 0]);
   });
 
   it('have the item of a run, and none of another run of the same domain', () => {
@@ -65,5 +66,10 @@ describe('lists of domains', () => {
     );
     const runs = [{ uuid: 'a', id: 1 }];
     expect(withChanges(runs, itself, [], [])).toBe(runs);
+  });
+
+  it('change by very many items', () => {
+    const runs = Array.from({ length: 25_000 }, (_, id) => ({ uuid: 'a', id }));
+    expect(withChanges<Run>([], itself, [], runs)).toEqual(runs);
   });
 });

@@ -18,6 +18,7 @@ describe('the distance of two words', () => {
     ['kitten', 'sitting', 3],
     ['flaw', 'lawn', 2],
     ['abab', 'baba', 2],
+    ['aa', 'a', 1],
   ])('%j and %j is %s: letters that differ, are too many or too few, or are swapped', (one, other, distance) => {
     expect(editDistance(one, other)).toBe(distance);
     expect(editDistance(other, one)).toBe(distance);

@@ -64,6 +64,9 @@ describe('a value of an action', () => {
       ['int32', '-5 errors', '-5', 'errors'],
       ['uint32', '7/s\n', '7', '/s'],
       ['real64', '12 \u00b5s', '12', '\u00b5s'],
+      ['int32', '5 x', '5', 'x'],
+      ['uint32', '8byte', '8', 'byte'],
+      ['int32', '5errors', '5', 'errors'],
       ['int32', '5E3 x', undefined, ''],
       ['real64', '0x', undefined, ''],
       ['real64', '5x', undefined, ''],
@@ -91,6 +94,7 @@ describe('a value of an action', () => {
     expect(reason('real64', '1e999')).toBe('"1e999" is out of range for real64');
     expect(reason('real32', '3.5e38')).toBe('"3.5e38" is out of range for real32');
     expect(value('real32', '3.4e38')).toBe('3.4e38');
+    expect(value('real64', '3.5e38')).toBe('3.5e38');
     expect(reason('uint64', '18446744073709551616')).toContain('out of range');
     expect(reason('uint64', '1e3')).toBe('"1e3" is not a number for uint64');
     expect(value('uint64', `${'0'.repeat(60_000)}7`)).toHaveLength(60_001);
@@ -135,6 +139,7 @@ describe('a statistic', () => {
     expect(stat('real64', 846.6)).toBe('846.600000');
     expect(stat('real64', 69_400_000_000n, 1e-9)).toBe('69.400000');
     expect(stat('real64', 0)).toBe('0.000000');
+    expect(stat('real32', 3n, 0.5)).toBe('1.500000');
     expect(stat('real64', 1e21)).toBe('1000000000000000000000.000000');
     expect(stat('real32', 1e39)).toBeUndefined();
   });
@@ -154,6 +159,12 @@ describe('a statistic', () => {
     expect(stat('uint64', 4_194_304, 1 / 1024)).toBe('4096');
     expect(stat('uint64', 1023, 1 / 1024)).toBe('0');
     expect(stat('uint64', 3, 1024)).toBe('3072');
+    expect(stat('uint64', 3n, 1000)).toBe('3000');
+    // In binary, 100 * 0.29 is less than 29.
+    expect(stat('uint64', 100, 0.29)).toBe('29');
+    // 2^-40 has more decimals than its text.
+    expect(stat('uint64', 2 ** 50, 2 ** -40)).toBe('1024');
+    expect(stat('uint64', 2n ** 64n - 1n, 0.5)).toBe('9223372036854775807');
     expect(stat('int32', -7, 0.5)).toBe('-3');
     expect(stat('uint64', 2.9)).toBe('2');
   });
@@ -164,7 +175,13 @@ describe('a statistic', () => {
     expect(stat('uint64', Number.NaN)).toBeUndefined();
     expect(stat('real64', 1e308, 10)).toBeUndefined();
     expect(stat('uint64', 1e308, 10)).toBeUndefined();
-    expect(stat('string', 12)).toBe('12');
+    expect(formatStat('string', Number.NaN)).toEqual({ ok: false, reason: '"NaN" is not a number' });
+  });
+
+  it('may be published as text, with all its digits', () => {
+    expect(stat('string', 18_446_744_073_709_551_615n)).toBe('18446744073709551615');
+    expect(stat('string', 0.5)).toBe('0.5');
+    expect(stat('string', 3n, 0.5)).toBe('1.5');
   });
 
   it('of any size and scale is the exact product, cut', () => {
