@@ -16,7 +16,8 @@ const FAST_AS_ROOT =
 
 // Guests, systemd, mounts and other users: root. The soak wants the machine for itself: npm run soak.
 const SYSTEM = [
-  'test/{conf,guest,packaging,systemd}/**/*.test.ts',
+  'test/{conf,guest,systemd}/**/*.test.ts',
+  'test/packaging/purge.test.ts',
   'test/sinks/metrics-disk/{full-or-read-only,private-isolation,private-swap,stop,torn}.test.ts',
   'test/sinks/virtio-serial/faults.test.ts',
   'test/system/path-trust.test.ts',
@@ -37,7 +38,7 @@ const INTEGRATION = [
   'test/sources/action/{actions,hostile-names,process}.test.ts',
   'test/sources/libvirt/{connection,domain-devices,known-domains}.test.ts',
   'test/man.test.ts',
-  'test/packaging/**/*.test.ts',
+  'test/packaging/!(purge).test.ts',
   'test/system/{libc,load-part,log,source-stack,systemd}.test.ts',
 ];
 

@@ -52,6 +52,7 @@ export SOURCE_DATE_EPOCH
 # A pre-release sorts before its release. The epoch sorts after all packages of the C daemon, which have the same name.
 version=$(node -p 'require("./package.json").version' | sed 's/-/~/')
 epoch=1
+homepage=$(node -p 'require("./package.json").homepage')
 level=${DPKG_DEB_COMPRESSOR_LEVEL:-6}
 output=$(mkdir -p "$output" && cd "$output" && pwd)
 work=$(mktemp -d)
@@ -94,7 +95,7 @@ licence() {
 
 # copyright PACKAGE FORMAT: prints the licences of all that the package has.
 copyright() {
-  printf 'vhostmd\nCopyright: the authors of vhostmd\nLicence: Apache License, Version 2.0\n\n'
+  printf 'vhostmd\nCopyright: The vhostmd contributors\nLicence: Apache License, Version 2.0\n\n'
   case $2 in
     deb) echo 'Debian has its text in /usr/share/common-licenses/Apache-2.0.' ;;
     rpm) cat LICENSE ;;
@@ -112,8 +113,8 @@ install_as() {
   case $1 in
     program | hook) install -m 755 "$2" "$3" ;;
     gz | man) gzip -9n <"$2" >"$3" ;;
-    # The program of the package, although npm may have installed another one in a folder that systemd prefers.
-    unit) sed 's|^\(Exec[A-Za-z]*=[-+]*\)vhostmd |\1/usr/bin/vhostmd |' "$2" >"$3" ;;
+    # SELinux would start a program of the C daemon's path in that daemon's domain, which forbids what Node does.
+    unit) sed 's|^\(Exec[A-Za-z]*=[-+]*\)vhostmd |\1/usr/libexec/vhostmd |' "$2" >"$3" ;;
     tree) cp -R "$2" "$3" && find "$3" -type f -exec chmod 644 {} + ;;
     link) ln -s "$2" "$3" ;;
     *) install -m 644 "$2" "$3" ;;
@@ -162,7 +163,8 @@ build_deb() {
   size=$(find "$root" -printf '%y %s\n' | awk '{ kib += $1 == "f" ? int(($2 + 1023) / 1024) : 1 } END { print kib }')
   {
     sed "s/@VERSION@/$epoch:$version-1/" "packaging/deb/$1.control"
-    printf '%s\n' "Version: $epoch:$version-1" "Architecture: $2" "Maintainer: $maintainer" "Installed-Size: $size"
+    printf '%s\n' "Version: $epoch:$version-1" "Architecture: $2" "Maintainer: $maintainer" "Installed-Size: $size" \
+      "Homepage: $homepage"
   } >"$work/DEBIAN/control"
   mv "$work/DEBIAN" "$root"
   find "$root/DEBIAN" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
@@ -175,7 +177,8 @@ build_rpm() {
   control=packaging/deb/$1.control
   {
     printf '%s\n' "Name: $1" "Epoch: $epoch" "Version: $version" 'Release: 1' 'License: Apache-2.0' 'AutoReqProv: no' \
-      "Packager: $maintainer" "Summary: $(sed -n 's/^Description: //p' "$control")"
+      "Packager: $maintainer" "URL: $homepage" \
+      "Summary: $(sed -n 's/^Description: //p' "$control")"
     sed "s/@VERSION@/$epoch:$version-1/" "packaging/rpm/$1.tags"
     printf '\n%%description\n'
     sed -n '/^Description:/,$s/^ //p' "$control" | sed 's/^\.$//'
