@@ -105,6 +105,9 @@ need_package_check() {
   need_programs "$1" 'lintian' lintian
 }
 
+# need_manual PURPOSE: the formatters of man pages, and the shell whose completion is tested.
+need_manual() { need_programs "$1" 'man groff mandoc fish' man-db groff mandoc fish; }
+
 # need_receivers PURPOSE: the receivers of sinks. Debian may start them as services, which the tests do not use.
 need_receivers() {
   need_programs "$1" 'prometheus promtool mosquitto' prometheus mosquitto

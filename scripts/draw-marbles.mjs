@@ -160,9 +160,9 @@ How the daemon behaves in time, in six sentences:
 5. A domain that starts or stops is published at once; further changes follow at most every 50 ms, the last one always.
 6. Without libvirt host metrics continue, and values of domains stay for three periods.
 
-The drawings below show each rule, and its exceptions. Each drawing is made from a marble file, and each marble file is
+*The drawings below show each rule, and its exceptions. Each drawing is made from a marble file, and each marble file is
 a test ([grammar](../marbles/README.md)). Time runs from left to right. A thick line is a run of an action or of a
-statistics call, from its dot on; a bar ends it, and a cross is where it is cut off.
+statistics call, from its dot on; a bar ends it, and a cross is where it is cut off.*
 
 <!-- Written by scripts/draw-marbles.mjs. -->
 `;

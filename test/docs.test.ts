@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 const root = path.join(import.meta.dirname, '..');
 const read = (name: string): string => readFileSync(path.join(root, name), 'utf8');
-const pages = ['.', 'docs', 'examples', 'marbles', 'bench'].flatMap((folder) =>
+const pages = ['.', 'docs', 'examples', 'guest', 'marbles', 'bench'].flatMap((folder) =>
   readdirSync(path.join(root, folder))
     .filter((name) => name.endsWith('.md'))
     .map((name) => path.join(folder, name)),

@@ -1,4 +1,4 @@
-import { COMMON, type Command } from './command.ts';
+import { BUILT_IN, COMMON, type Command } from './command.ts';
 import { COMMANDS, DAEMON } from './commands.ts';
 import { didYouMean, quote } from '../model/suggest.ts';
 
@@ -19,7 +19,7 @@ const known = (options: Command['options']): readonly Known[] =>
     takesValue: type === 'string',
   }));
 
-const OF_ALL = known({ ...COMMON, help: { type: 'boolean', alias: 'h' }, version: { type: 'boolean' } });
+const OF_ALL = known({ ...COMMON, ...BUILT_IN });
 const OF_DAEMON = [...known(DAEMON.options), ...OF_ALL];
 const NAMED = COMMANDS.map(({ command, options }) => {
   const [name = '', ...takes] = command.split(' ');

@@ -1,7 +1,7 @@
 import yargs, { type Argv, type FallbackCompletionFunction } from 'yargs';
 
 import { unmarked, wordsOf } from './arguments.ts';
-import { COMMON, type Command } from './command.ts';
+import { BUILT_IN, COMMON, type Command } from './command.ts';
 import { COMMANDS, DAEMON } from './commands.ts';
 import { reasonOf } from '../model/reason.ts';
 import { complain } from '../system/safe-output.ts';
@@ -18,7 +18,10 @@ const build = (found: (work: Work) => void): Argv =>
         one.describe,
         (own) => {
           for (const [name, operand] of Object.entries(operands))
-            own.positional(name, { ...operand, coerce: unmarked });
+            own.positional(name, {
+              ...operand,
+              coerce: (given: string) => (operand.coerce ?? String)(unmarked(given)),
+            });
           for (const [line, purpose] of examples) own.example(line, purpose);
           const f = { ...COMMON.f, ...('config' in one.options ? { alias: [] } : {}) };
           return own.options({ ...COMMON, f, ...one.options }).check((argv) => {
@@ -39,9 +42,9 @@ const build = (found: (work: Work) => void): Argv =>
         'parse-positional-numbers': false,
       })
       .strict()
-      .help('help')
-      .alias('help', 'h')
-      .version(version())
+      .help('help', BUILT_IN.help.describe)
+      .alias('help', BUILT_IN.help.alias)
+      .version('version', BUILT_IN.version.describe, version())
       .exitProcess(false)
       .fail(false)
       .wrap(100),

@@ -8,16 +8,23 @@ export const DEFAULT_CONFIG = '/etc/vhostmd/vhostmd.conf';
 export const FLAG = { type: 'boolean', nargs: 0, default: false, global: false } as const;
 export const VALUE = { type: 'string', requiresArg: true, global: false } as const;
 
+/** Options of every command that yargs adds. */
+export const BUILT_IN = {
+  help: { type: 'boolean', alias: 'h', describe: 'Print a summary of the options' },
+  version: { type: 'boolean', describe: 'Print the version' },
+} as const;
+
 /** Options of every command. */
 export const COMMON = {
   // An empty URI means libvirt's default.
   connect: {
     ...VALUE,
+    takes: 'URI',
     alias: 'c',
     describe: "URI of libvirt (default: libvirt's own)",
     coerce: (uri: string): string | undefined => (uri === '' ? undefined : uri),
   },
-  f: { ...VALUE, alias: 'config', default: DEFAULT_CONFIG, describe: 'Configuration file' },
+  f: { ...VALUE, takes: 'FILE', alias: 'config', default: DEFAULT_CONFIG, describe: 'Configuration file' },
 } as const;
 
 /**
@@ -25,16 +32,30 @@ export const COMMON = {
  *
  * @throws Error of one line, where yargs would print several.
  */
-export const oneOf = <T extends string>(option: string, values: readonly T[], given: string): T => {
+export const oneOf = <T extends string>(what: string, values: readonly T[], given: string): T => {
   const value = values.find((known) => known === given);
   if (value !== undefined) return value;
   const hint = didYouMean(given, values);
-  throw new Error(`Option --${option} must be one of ${values.join(', ')}, found ${quote(given)}${hint}`);
+  throw new Error(`${what} must be one of ${values.join(', ')}, found ${quote(given)}${hint}`);
 };
 
-type OptionTable = Readonly<Record<string, Options & { readonly type: 'boolean' | 'string'; readonly alias?: string }>>;
+export type Option = Options & { readonly alias?: string; readonly describe: string } & (
+    | { readonly type: 'boolean' }
+    /** `takes`: the word for its value in the manual. */
+    | { readonly type: 'string'; readonly takes: string }
+  );
+type OptionTable = Readonly<Record<string, Option>>;
 type OperandTable = Readonly<
-  Record<string, { readonly type: 'string'; readonly describe: string; readonly demandOption?: true }>
+  Record<
+    string,
+    {
+      readonly type: 'string';
+      readonly describe: string;
+      readonly demandOption?: true;
+      readonly choices?: readonly string[];
+      readonly coerce?: (given: string) => string;
+    }
+  >
 >;
 
 type Values<O extends OptionTable, P extends OperandTable> = InferredOptionTypes<typeof COMMON & O & P>;

@@ -164,11 +164,7 @@ describe('the files of vm-dump-metrics', () => {
     expect(execFileSync('shellcheck', ['-s', 'sh', TOOL], { encoding: 'utf8' })).toBe('');
   });
 
-  it('are an executable program and a man page with the same options', async () => {
+  it('are an executable program', () => {
     expect(statSync(TOOL).mode & 0o111).toBe(0o111);
-    const help = execFileSync(TOOL, ['--help'], { encoding: 'utf8' });
-    const page = readFileSync(file('guest/vm-dump-metrics.1'), 'utf8').replaceAll('\\-', '-');
-    const options = (text: string): ReadonlySet<string> => new Set(text.match(/(?<![\w-])--?[a-z]+\b/g));
-    expect(options(page)).toEqual(options(help));
   });
 });

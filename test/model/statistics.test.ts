@@ -8,7 +8,7 @@ const DOCS = new URL('../../docs/stats.md', import.meta.url);
 const ALL = [...STATISTICS.host, ...STATISTICS.vm];
 
 describe('docs/stats.md', () => {
-  it('has exactly the facts of each statistic in the code (npm run docs:stats)', () => {
+  it('has exactly the facts of each statistic in the code (npm run docs:man)', () => {
     const page = readFileSync(DOCS, 'utf8');
     const written = [...page.matchAll(/^\| `(.*?)` \| (\w+) \| (\S*) \| (\w*) \| (\S+) \| (.*) \|$/gm)];
     expect(

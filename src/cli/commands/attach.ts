@@ -12,9 +12,11 @@ export const attach = defineCommand({
     optional: { ...FLAG, describe: 'Let the domain start without a disk whose file is missing' },
     device: {
       ...VALUE,
-      describe: 'May be repeated (default: all that the configuration serves)',
+      takes: 'KIND',
+      describe: 'Which device; may be repeated (default: all)',
       choices: DEVICE_KINDS,
-      coerce: (given: string | readonly string[]) => [given].flat().map((kind) => oneOf('device', DEVICE_KINDS, kind)),
+      coerce: (given: string | readonly string[]) =>
+        [given].flat().map((kind) => oneOf('Option --device', DEVICE_KINDS, kind)),
     },
   },
   examples: [

@@ -1,6 +1,6 @@
 import { defineCommand, FLAG, VALUE } from '../command.ts';
 
-export const USER = { ...VALUE, alias: 'u', describe: 'Run as this user (not root)' } as const;
+export const USER = { ...VALUE, takes: 'USER', alias: 'u', describe: 'Run as this user (not root)' } as const;
 
 export const run = defineCommand({
   command: '$0',
@@ -12,6 +12,7 @@ export const run = defineCommand({
     user: USER,
     'pid-file': {
       ...VALUE,
+      takes: 'FILE',
       alias: 'p',
       describe: 'File for the process number (default: /run/vhostmd.pid, in the background only)',
     },

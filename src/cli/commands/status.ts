@@ -6,7 +6,7 @@ export const status = defineCommand({
   operands: {},
   options: {
     json: { ...FLAG, describe: 'Print all figures as JSON' },
-    socket: { ...VALUE, describe: 'Socket of the daemon (default: in its runtime directory)' },
+    socket: { ...VALUE, takes: 'PATH', describe: 'Socket of the daemon (default: in its runtime directory)' },
   },
   handler: async ({ json, socket }) => await (await import('../handlers/status.ts')).status({ json, socket }),
 });
