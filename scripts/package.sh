@@ -85,7 +85,7 @@ prepare() {
       ln -s "$fetched/node_modules/node-linux-$node_arch" "$work/node"
       ;;
   esac
-  for shell in bash zsh; do SHELL=/bin/$shell node dist/vhostmd.cjs completion >"$work/made/completion.$shell"; done
+  for shell in bash zsh fish; do node dist/vhostmd.cjs completion "$shell" >"$work/made/completion.$shell"; done
 }
 
 licence() {
