@@ -14,7 +14,8 @@ const FAST_AS_ROOT =
     ? []
     : ['test/sinks/metrics-disk/{ownership,prepare-disks,private-trust}.test.ts'];
 
-// Guests, systemd, mounts and other users: root. The soak wants the machine for itself: npm run soak.
+// Guests, systemd, mounts and other users: root. The soak wants the machine for itself: npm run soak. The container needs
+// its image: npm run test:container.
 const SYSTEM = [
   'test/{conf,guest,systemd}/**/*.test.ts',
   'test/packaging/purge.test.ts',
@@ -24,6 +25,7 @@ const SYSTEM = [
   'test/system/process/**/*.test.ts',
   ...FAST_AS_ROOT,
   ...(process.env['SOAK'] === undefined ? [] : ['test/soak/**/*.test.ts']),
+  ...(process.env['VHOSTMD_IMAGE'] === undefined ? [] : ['test/container/**/*.test.ts']),
 ];
 
 // Real processes, libvirt and the receivers of sinks.
@@ -63,7 +65,7 @@ class SmallFirst extends BaseSequencer {
   }
 }
 
-const UNIT = project('unit', ['test/**/*.test.ts'], [...SYSTEM, ...INTEGRATION, 'test/soak/**']);
+const UNIT = project('unit', ['test/**/*.test.ts'], [...SYSTEM, ...INTEGRATION, 'test/{container,soak}/**']);
 
 export default defineConfig({
   plugins: [excludeInProjects],
