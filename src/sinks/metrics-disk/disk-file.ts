@@ -14,12 +14,11 @@ import type { Stats } from 'node:fs';
 import { tryLock } from '../../system/libc.ts';
 import { isRoot } from '../../system/process/privileges.ts';
 import type { Owner } from '../../system/process/privileges.ts';
-import { userText } from '../../system/path-trust.ts';
 import { causeOf, codeOf, isDenied } from '../../model/reason.ts';
 import { byOwnerOrRoot, makeFolder } from './folder.ts';
 import { CHUNK, wholeChunks } from './format.ts';
 import { MODE, takeFile, wrongOwner } from './ownership.ts';
-import { writeZeros } from './disk-writer.ts';
+import { writeAll, writeZeros } from './disk-writer.ts';
 import type { Pwrite } from './disk-writer.ts';
 
 /** An open, locked file that passed all checks. `dev` and `ino` show if the path still names it. */
@@ -65,10 +64,9 @@ const refuse = (path: string, stats: Stats, owner: Owner): void => {
 export const statPath = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false });
 
 const explain = (path: string, error: unknown, owner: Owner, found?: Stats): Error => {
-  const denied = isDenied(error);
-  if (denied && found !== undefined && found.uid !== owner.uid) return wrongOwner(path, found, owner, codeOf(error));
-  const whose = found === undefined ? '' : `. It belongs to ${userText(found.uid)}`;
-  return new Error(`${path} cannot be opened: ${causeOf(error)}${denied ? whose : ''}`, { cause: error });
+  if (isDenied(error) && found !== undefined && found.uid !== owner.uid)
+    return wrongOwner(path, found, owner, codeOf(error));
+  return new Error(`${path} cannot be opened: ${causeOf(error)}`, { cause: error });
 };
 
 const openToLook = (path: string, at: string, owner: Owner): number | undefined => {
@@ -120,12 +118,9 @@ const create = (path: string, owner: Owner): number => {
 export const allocate = (pwrite: Pwrite, fd: number, size: number): void => {
   const stats = fstatSync(fd);
   if (stats.blocks * 512 < stats.size) {
+    // The same bytes again, which no reader notices.
     const chunk = Buffer.alloc(CHUNK);
-    const zeros = Buffer.alloc(CHUNK);
-    for (let at = 0; at < stats.size; at += CHUNK) {
-      const length = readSync(fd, chunk, 0, CHUNK, at);
-      if (chunk.compare(zeros, 0, length, 0, length) === 0) writeZeros(pwrite, fd, at, at + length);
-    }
+    for (let at = 0; at < stats.size; at += CHUNK) writeAll(pwrite, fd, chunk, readSync(fd, chunk, 0, CHUNK, at), at);
   }
   writeZeros(pwrite, fd, stats.size, size);
 };

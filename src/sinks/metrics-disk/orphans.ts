@@ -22,8 +22,9 @@ const withFile = <T>(path: string, look: (fd: number) => T): T | undefined => {
       closeSync(fd);
     }
   } catch {
-    return undefined;
+    // It is gone, or may not be read.
   }
+  return undefined;
 };
 
 const hasSignature = (fd: number): boolean => {

@@ -43,9 +43,9 @@ export const wrongOwner = (path: string, { uid }: Stats, owner: Owner, code?: st
 // Guards against a wrong path: no other file may be overwritten, or given to another user.
 const isDiskOrBlank = (fd: number, { size }: Stats): boolean => {
   const head = Buffer.alloc(64);
-  const length = readSync(fd, head, 0, head.length, 0);
+  readSync(fd, head, 0, head.length, 0);
   if (size > MAX_DISK_BYTES) return false;
-  return head.every((byte) => byte === 0) || (length >= 4 && head.readUInt32BE(0) === SIGNATURE);
+  return head.every((byte) => byte === 0) || head.readUInt32BE(0) === SIGNATURE;
 };
 
 // Keeps a mode that an administrator has chosen, if QEMU can read the file with it.

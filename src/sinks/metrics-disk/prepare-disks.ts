@@ -71,7 +71,6 @@ const takeBack = (path: string, folder: string, size: number, owner: Owner): str
   const here = (name: string): string => `/proc/self/fd/${open.at(-1)}/${name}`;
   try {
     for (const name of relative(folder, dirname(path)).split(sep)) {
-      if (name === '') continue;
       if (lstatSync(here(name), { throwIfNoEntry: false }) === undefined) return undefined;
       open.push(openSync(here(name), FOLDER | constants.O_NOFOLLOW));
     }
@@ -97,7 +96,7 @@ export const preparePrivate = ({ path, size }: DiskPlace, owner: Owner, uuids: r
     makeFolder(join(paths.folder, 'any'), owner);
     paths.makeFolder();
     const above = dirname(paths.folder);
-    if (isRoot() && owner.uid !== 0 && !isRootsOwn(above))
+    if (isRoot() && !isRootsOwn(above))
       throw new Error(`${above} can be changed by others than root, so root touches no private disk below it`);
     return [];
   });

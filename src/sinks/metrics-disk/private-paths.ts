@@ -62,8 +62,7 @@ const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\
 export const privatePaths = (pattern: string, owner?: Owner): PrivatePaths => {
   const top = topOf(pattern);
   const folder = dirname(top);
-  const [before = '', ...others] = basename(top).split(TOKEN).map(escaped);
-  const name = new RegExp(`^${before}(${UUID})${others.join('\\1')}$`);
+  const name = new RegExp(`^${escaped(basename(top)).replace(TOKEN, `(${UUID})`).replaceAll(TOKEN, '\\1')}$`);
   const pathOf = (uuid: string): string => pattern.replaceAll(TOKEN, uuid);
   return {
     folder,
@@ -83,10 +82,7 @@ export const privatePaths = (pattern: string, owner?: Owner): PrivatePaths => {
         );
       }
     },
-    makeOwnFolder: (uuid) => {
-      const own = dirname(pathOf(uuid));
-      if (own !== folder) makeFolders(own, owner);
-    },
+    makeOwnFolder: (uuid) => makeFolders(dirname(pathOf(uuid)), owner),
     removeOwnFolder: (uuid) => {
       try {
         removeFolders(dirname(pathOf(uuid)), folder);

@@ -1,11 +1,22 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, linkSync, mkdirSync, openSync, closeSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { isMetricsDisk, isStale, removeOrphan } from '../../../src/sinks/metrics-disk/orphans.ts';
 import { tryLock } from '../../../src/system/libc.ts';
+import { openFiles } from '../../../src/testing/contract.ts';
 import { directories } from './harness.ts';
 
 const { make, removeAll } = directories();
@@ -56,6 +67,14 @@ describe('a metrics disk', () => {
     expect(isMetricsDisk(path)).toBe(false);
     expect(removeOrphan(path)).toBe(false);
   });
+
+  it('is not a fifo that has the signature', () => {
+    execFileSync('mkfifo', [path]);
+    const fd = openSync(path, 'r+');
+    writeSync(fd, 'mvbd');
+    expect(isMetricsDisk(path)).toBe(false);
+    closeSync(fd);
+  });
 });
 
 describe('a stale disk', () => {
@@ -63,16 +82,20 @@ describe('a stale disk', () => {
     expect(isStale(path)).toBe(true);
     writeFileSync(path, '');
     expect(isStale(path)).toBe(false);
-    age(5 * MINUTE - 5000);
+    utimesSync(path, 1000, 1000);
+    vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000 + 5 * MINUTE });
     expect(isStale(path)).toBe(false);
-    age(5 * MINUTE + 1000);
+    vi.setSystemTime(1_000_001 + 5 * MINUTE);
     expect(isStale(path)).toBe(true);
+    vi.useRealTimers();
   });
 
-  it('is removed', () => {
+  it('is removed, and closed', () => {
     writeFileSync(path, 'mvbd');
     age(OLD);
+    const before = openFiles();
     expect(removeOrphan(path)).toBe(true);
+    expect(openFiles().filter((file) => !before.includes(file))).toEqual([]);
     expect(existsSync(path)).toBe(false);
     expect(removeOrphan(path)).toBe(false);
   });

@@ -4,9 +4,12 @@ import {
   chownSync,
   closeSync,
   lstatSync,
+  mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -50,15 +53,16 @@ const open = (path: string, owner = USER): Omit<DiskFile, 'fd'> => {
   closeSync(fd);
   return rest;
 };
-/** Returns the message of the error that `work` throws. */
-const failure = (work: () => unknown): string => {
+/** Returns the error that `work` throws. */
+const thrown = (work: () => unknown): Error => {
   try {
     work();
   } catch (error) {
-    return String(error).replace(/^\w*Error: /, '');
+    if (error instanceof Error) return error;
   }
-  return 'none';
+  throw new Error('no error');
 };
+const failure = (work: () => unknown): string => thrown(work).message;
 
 describe('the mode of an own disk', () => {
   it.each([
@@ -80,6 +84,13 @@ describe('the mode of an own disk', () => {
     );
   });
 
+  it('is mended without a change of its group', () => {
+    const path = file('', NOBODY, 0o600);
+    chownSync(path, NOBODY, OTHER);
+    open(path);
+    expect(statSync(path).gid).toBe(OTHER);
+  });
+
   it('is mended without root, also where the owner itself may not write', () => {
     const path = file('', NOBODY, 0o444);
     asOwner(USER, () => open(path));
@@ -88,9 +99,9 @@ describe('the mode of an own disk', () => {
 
   it('that cannot be changed is an error, with both', () => {
     const fd = openSync('/proc/self/environ', 'r');
-    expect(failure(() => takeFile(fd, '/proc/self/environ', ROOT))).toMatch(
-      /^\/proc\/self\/environ cannot get mode 644: EPERM/,
-    );
+    const error = thrown(() => takeFile(fd, '/proc/self/environ', ROOT));
+    expect(error.message).toMatch(/^\/proc\/self\/environ cannot get mode 644: EPERM/);
+    expect(error.cause).toMatchObject({ code: 'EPERM' });
     closeSync(fd);
   });
 });
@@ -180,16 +191,20 @@ describe('another user than root', () => {
     const path = file('mvbd', 0, 0o666);
     expect(asOwner(USER, () => open(path)).taken).toBe(undefined);
     expect(statSync(path).uid).toBe(0);
-    chmodSync(path, 0o644);
-    expect(failure(() => asOwner(USER, () => open(path)))).toBe(
-      `${path} belongs to user 0 (root), and must belong to user ${NOBODY} (nobody) (EACCES). Run as root: chown nobody: ${path}`,
-    );
+    for (const mode of [0o644, 0o444]) {
+      chmodSync(path, mode);
+      expect(failure(() => asOwner(USER, () => open(path)))).toBe(
+        `${path} belongs to user 0 (root), and must belong to user ${NOBODY} (nobody) (EACCES). Run as root: chown nobody: ${path}`,
+      );
+    }
   });
 
   it('cannot open a disk in a folder that it may not enter', () => {
     const path = file('mvbd', NOBODY, 0o644);
     chownSync(join(path, '..'), 0, 0);
-    expect(failure(() => asOwner(USER, () => open(path)))).toBe(`${path} cannot be opened: EACCES: permission denied`);
+    const error = thrown(() => asOwner(USER, () => open(path)));
+    expect(error.message).toBe(`${path} cannot be opened: EACCES: permission denied`);
+    expect(error.cause).toMatchObject({ code: 'EACCES' });
   });
 });
 
@@ -226,6 +241,33 @@ describe('a new disk', () => {
     );
   });
 
+  it('in a folder of another user that the user may not enter names that folder only if it exists', () => {
+    const top = make();
+    chownSync(top, OTHER, OTHER);
+    mkdirSync(join(top, 'own'));
+    const denied = (path: string, folder: string): string =>
+      `${path} cannot be made, because user ${NOBODY} (nobody) may not write to ${folder}`;
+    const there = join(top, 'own', 'disk');
+    expect(failure(() => open(there))).toContain(
+      `${denied(there, join(top, 'own'))}, which belongs to user 0 (root). `,
+    );
+    const none = join(top, 'none', 'own');
+    expect(failure(() => open(join(none, 'disk')))).toContain(`${denied(none, join(top, 'none'))}. Run as root: `);
+  });
+
+  it('is not made through a link in the place of its folder', () => {
+    const top = make();
+    chmodSync(top, 0o755);
+    symlinkSync(join(top, 'elsewhere'), join(top, 'own'));
+    const path = join(top, 'own', 'disk');
+    expect(failure(() => open(path))).toBe(`${path} cannot be opened: ENOENT: no such file or directory`);
+    expect(readdirSync(top)).toEqual(['own']);
+  });
+
+  it('that the file system cannot hold has the reason', () => {
+    expect(failure(() => open('/proc/none'))).toBe('/proc/none cannot be opened: ENOENT: no such file or directory');
+  });
+
   it('whose folder cannot be made either has the reason, and the command', () => {
     const top = make();
     chownSync(top, OTHER, OTHER);
@@ -237,7 +279,9 @@ describe('a new disk', () => {
       ),
     );
     writeFileSync(join(top, 'file'), '');
-    expect(failure(() => open(join(top, 'file', 'own', 'disk')))).toContain('ENOTDIR');
+    const error = thrown(() => open(join(top, 'file', 'own', 'disk')));
+    expect(error.message).toContain('ENOTDIR');
+    expect(error.cause).toMatchObject({ code: 'ENOTDIR' });
   });
 });
 

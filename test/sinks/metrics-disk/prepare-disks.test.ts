@@ -16,6 +16,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { CHUNK } from '../../../src/sinks/metrics-disk/format.ts';
 import { openEarly, preparePrivate, prepareShared } from '../../../src/sinks/metrics-disk/prepare-disks.ts';
+import { asOwner } from '../../../src/system/process/privileges.ts';
+import { openFiles } from '../../../src/testing/contract.ts';
 import { directories, documentOn, plain, start } from './harness.ts';
 import { uuidOf } from './private-harness.ts';
 
@@ -154,10 +156,12 @@ describe('the private disks', () => {
     expect(lstatSync(precious).uid).toBe(OTHER);
   });
 
-  it('that fail do not affect others', () => {
+  it('that fail do not affect others, and leave no file open', () => {
     makeOwn();
     mkdirSync(join(own, `${one}.disk`));
+    const before = openFiles();
     const { notes, problems } = prepare('UUID.disk', one, two);
+    expect(openFiles().filter((file) => !before.includes(file))).toEqual([]);
     expect(notes).toEqual([made(join(own, `${two}.disk`))]);
     expect(problems).toEqual([expect.stringContaining(`${one}.disk is a directory`)]);
   });
@@ -177,11 +181,13 @@ describe('the private disks', () => {
     expect(statSync(join(own, `${two}.disk`)).uid).toBe(OTHER);
   });
 
-  it('of root need no such folder', () => {
+  it('are made without root in such a folder', () => {
     const theirs = join(top, 'theirs');
     mkdirSync(theirs);
-    const root = { uid: 0, gid: 0 };
-    expect(preparePrivate({ path: join(theirs, 'UUID.disk'), size: CHUNK }, root, [one]).problems).toEqual([]);
+    own = join(theirs, 'own');
+    makeOwn();
+    chownSync(theirs, NOBODY, NOBODY);
+    expect(asOwner(USER, () => prepare('UUID.disk', one)).notes).toEqual([made(join(own, `${one}.disk`))]);
   });
 
   it('are not made in a folder of another user', () => {

@@ -75,8 +75,12 @@ describe('the folders of private disks', () => {
     writeFileSync(join(top, 'file'), '');
     const folder = join(top, 'file', 'disks');
     expect(() => privatePaths(join(folder, 'UUID')).makeFolder()).toThrow(
-      `The folder of the private disks, ${folder}, cannot be made: EEXIST: file already exists. ` +
-        'Make it for the user that vhostmd runs as, or name another <path> in <vm_disk>',
+      expect.objectContaining({
+        message:
+          `The folder of the private disks, ${folder}, cannot be made: EEXIST: file already exists. ` +
+          'Make it for the user that vhostmd runs as, or name another <path> in <vm_disk>',
+        cause: expect.objectContaining({ code: 'EEXIST' }),
+      }),
     );
   });
 

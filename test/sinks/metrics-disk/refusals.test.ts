@@ -9,6 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -66,6 +67,15 @@ describe('FAULTS 42: the metrics disk refuses, with a message of its own, and le
 
   it('FAULTS 42: a character device', () => {
     expect(refusal('/dev/null')).toContain('is a character device, and a metrics disk must be a regular file');
+  });
+
+  it('FAULTS 42: a socket', async () => {
+    const path = join(make(), 'disk');
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    expect(refusal(path)).toContain('is a socket, and a metrics disk must be a regular file');
+    expect(lstatSync(path).isSocket()).toBe(true);
+    server.close();
   });
 
   it('FAULTS 42: a hard link', () => {
