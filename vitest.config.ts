@@ -33,6 +33,7 @@ const INTEGRATION = [
   'test/{crash,examples,fuzz,integration,scripts}/**/*.test.ts',
   'test/cli/commands/**/*.test.ts',
   'test/cli/command-line.test.ts',
+  'test/cli/migrate/real-shell.test.ts',
   'test/client/read-*.test.ts',
   'test/daemon/topology.test.ts',
   'test/daemon/status/{daemon,socket}.test.ts',

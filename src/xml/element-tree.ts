@@ -17,6 +17,8 @@ export interface XmlAttribute {
 export interface XmlElement {
   readonly name: string;
   readonly index: number;
+  /** Index behind the end tag. */
+  readonly end: number;
   readonly attributes: ReadonlyMap<string, XmlAttribute>;
   readonly children: readonly XmlElement[];
   /** All text directly inside, with references resolved and comments removed. */
@@ -98,6 +100,7 @@ const element = (node: Node, markup: Markup): XmlElement => {
   return {
     name,
     index: startIndex,
+    end: endIndex,
     attributes: new Map(
       attributes.map(([key, value]) => {
         const place = start?.attributes.get(key) ?? { index: startIndex, valueIndex: startIndex };

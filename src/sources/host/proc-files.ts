@@ -13,13 +13,16 @@ export interface HostFiles {
  * Makes a reader for one collection. `root` stands before the paths, for tests. The kernel serves these files from
  * memory, so reading does not block.
  */
-export const hostFiles = (root: string): HostFiles => {
+export const hostFiles = (root: string): HostFiles => filesOf((path) => readText(root, path));
+
+/** Makes a reader of files whose texts `load` returns. */
+export const filesOf = (load: (path: string) => string): HostFiles => {
   const texts = new Map<string, string>();
 
   const text = (path: string): string => {
     const known = texts.get(path);
     if (known !== undefined) return known;
-    const read = readText(root, path);
+    const read = load(path);
     texts.set(path, read);
     return read;
   };

@@ -105,4 +105,55 @@ describe('vhostmd check', () => {
     expect(stderr).not.toMatch(/\bat .*\.js/);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   });
+
+  describe('with --migrate', () => {
+    const OLD = `\n${action('Time', 'date +%s', { type: 'uint64' })}\n${action('Own', 'my-script')}\n${HOST}`;
+
+    it('prints the file with statistics to stdout, a line for each action to stderr, and changes nothing', () => {
+      const { config } = place(OLD);
+      const before = readFileSync(config, 'utf8');
+      const { code, stdout, stderr } = vhostmd(['check', '--migrate', config]);
+      expect(stdout).toBe(before.replace('<action><![CDATA[date +%s]]></action>', '<stat>host.time</stat>'));
+      expect(stderr.split('\n')).toEqual([
+        expect.stringMatching(`^${config}:2:\\d+: Time \\(host\\) is <stat>host.time</stat>$`),
+        expect.stringMatching(`^${config}:3:\\d+: Own \\(host\\) stays an action: it runs my-script$`),
+        `${config}: 1 action replaced, 1 stays`,
+        '',
+      ]);
+      expect(code).toBe(0);
+      expect(readFileSync(config, 'utf8')).toBe(before);
+    });
+
+    it('prints a file that is the same when it is rewritten again', () => {
+      const { config } = place(OLD);
+      const { stdout } = vhostmd(['check', '--migrate', config]);
+      writeFileSync(config, stdout);
+      const again = vhostmd(['-f', config, 'check', '--migrate']);
+      expect(again.stdout).toBe(stdout);
+      expect(again.stderr).toMatch(/: 0 actions replaced, 1 stays\n$/);
+    });
+
+    it('reports nothing with --quiet', () => {
+      const { code, stdout, stderr } = vhostmd(['check', '--migrate', '--quiet', place(OLD).config]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toContain('<stat>host.time</stat>');
+    });
+
+    it('prints no file where there are mistakes, but the mistakes, and ends with status 2', () => {
+      const { config } = place(`${OLD}\n<metric/>`);
+      const { code, stdout, stderr } = vhostmd(['check', '--migrate', config]);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toMatch(new RegExp(`^${config}:5:1: `));
+    });
+
+    it('runs no action', () => {
+      const { directory, config } = place('');
+      writeFileSync(
+        config,
+        readFileSync(config, 'utf8').replace('<metrics>', `<metrics>${action('A', `touch ${directory}/ran`)}`),
+      );
+      expect(vhostmd(['check', '--migrate', config]).code).toBe(0);
+      expect(existsSync(`${directory}/ran`)).toBe(false);
+    });
+  });
 });
