@@ -49,13 +49,10 @@ export interface Disk {
   readonly close: () => void;
 }
 
-// Shared by all disks, because it is filled and read synchronously.
-const headerBytes = Buffer.alloc(HEADER_SIZE);
-
 const readHeader = (fd: number): Header => {
-  headerBytes.fill(0);
-  readSync(fd, headerBytes, 0, HEADER_SIZE, 0);
-  return parseHeader(headerBytes);
+  const bytes = Buffer.alloc(HEADER_SIZE);
+  readSync(fd, bytes, 0, HEADER_SIZE, 0);
+  return parseHeader(bytes);
 };
 
 const holds = (fd: number, { sum, bytes }: Published): boolean => {

@@ -8,19 +8,23 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterEach, describe, expect, it } from 'vitest';
 
+import { uniqueSums } from '../../../src/sinks/metrics-disk/checksum-padding.ts';
 import { openFile } from '../../../src/sinks/metrics-disk/disk-file.ts';
 import type { DiskFile } from '../../../src/sinks/metrics-disk/disk-file.ts';
 import { systemPwrite } from '../../../src/sinks/metrics-disk/disk-writer.ts';
 import { CHUNK } from '../../../src/sinks/metrics-disk/format.ts';
+import { openDisk } from '../../../src/sinks/metrics-disk/open-disk.ts';
 import { takeFile } from '../../../src/sinks/metrics-disk/ownership.ts';
 import { asOwner } from '../../../src/system/process/privileges.ts';
 import { directories, documentOn, start, withUmask } from './harness.ts';
@@ -205,6 +209,26 @@ describe('another user than root', () => {
     const error = thrown(() => asOwner(USER, () => open(path)));
     expect(error.message).toBe(`${path} cannot be opened: EACCES: permission denied`);
     expect(error.cause).toMatchObject({ code: 'EACCES' });
+  });
+});
+
+describe('a disk that root has opened before it became another user', () => {
+  it('is not gone in a folder that the user may not enter', () => {
+    const path = join(make(), 'disk');
+    const disk = openDisk({ path, size: CHUNK }, uniqueSums());
+    expect(asOwner(USER, disk.gone)).toBe(false);
+    rmSync(path);
+    expect(disk.gone()).toBe(true);
+    disk.close();
+  });
+
+  it('is touched although only its owner may set its time', () => {
+    const path = join(make(), 'disk');
+    const disk = openDisk({ path, size: CHUNK }, uniqueSums());
+    utimesSync(path, 1000, 1000);
+    expect(asOwner(USER, () => disk.publish([]))).toMatchObject({ changed: false });
+    expect(Date.now() - statSync(path).mtimeMs).toBeLessThan(60_000);
+    disk.close();
   });
 });
 
