@@ -38,7 +38,7 @@ const INTEGRATION = [
   'test/daemon/topology.test.ts',
   'test/daemon/status/{daemon,socket}.test.ts',
   'test/sinks/prometheus/**/*.test.ts',
-  'test/sources/action/{actions,hostile-names,process}.test.ts',
+  'test/sources/action/{actions,hostile-names,process,shell}.test.ts',
   'test/sources/libvirt/{connection,domain-devices,known-domains}.test.ts',
   'test/man.test.ts',
   'test/packaging/!(purge).test.ts',

@@ -1,25 +1,28 @@
 import type { Readable } from 'node:stream';
 
-import { fromEvent, type Observable, scan, startWith } from 'rxjs';
+import { AsyncSubject, type Observable } from 'rxjs';
 
-/** Output of a stream so far. */
+/** Output of a stream. */
 export interface Captured {
   /** The first bytes. */
-  readonly kept: readonly Buffer[];
+  readonly kept: Buffer;
   /** Number of all bytes. */
   readonly size: number;
 }
 
-/** Reads a stream to its end; keeps the first `max` bytes and drops the rest. */
-export const captureOutput = (stream: Readable, max: number): Observable<Captured> =>
-  (fromEvent(stream, 'data') as Observable<Buffer>).pipe(
-    scan(
-      // One mutable array, because a copy for each of very many small pieces would take too long.
-      ({ kept, size }, piece) => {
-        if (size < max) kept.push(Buffer.from(piece.subarray(0, max - size)));
-        return { kept, size: size + piece.length };
-      },
-      { kept: [] as Buffer[], size: 0 },
-    ),
-    startWith({ kept: [], size: 0 }),
-  );
+/** Reads a stream until it is closed, then emits. Keeps the first `max` bytes; calls `onExcess` if there are more. */
+export const captureOutput = (stream: Readable, max: number, onExcess?: () => void): Observable<Captured> => {
+  const captured$ = new AsyncSubject<Captured>();
+  const kept: Buffer[] = [];
+  let size = 0;
+  stream.on('data', (piece: Buffer) => {
+    if (size < max) kept.push(Buffer.from(piece.subarray(0, max - size)));
+    size += piece.length;
+    if (size > max) onExcess?.();
+  });
+  stream.on('close', () => {
+    captured$.next({ kept: Buffer.concat(kept), size });
+    captured$.complete();
+  });
+  return captured$;
+};

@@ -1,4 +1,4 @@
-import { delay, map, merge, type Observable, startWith, take, withLatestFrom } from 'rxjs';
+import { map, merge, type Observable, switchMap, take, takeUntil, timer } from 'rxjs';
 
 import { GRACE } from './process-group.ts';
 import type { Failure, Printed } from './results.ts';
@@ -10,14 +10,11 @@ const GIVE_UP = GRACE + 1000;
  * Emits the outcome of a run, when its process is gone or has taken too long to end. `ending$` emits the reason to end
  * it, which then is the outcome, whatever it still prints.
  */
-export const outcome$ = (gone$: Observable<Printed>, ending$: Observable<Failure>): Observable<Printed> =>
-  merge(
-    gone$.pipe(
-      withLatestFrom(ending$.pipe(startWith(undefined))),
-      map(([result, failure]) => failure ?? result),
-    ),
-    ending$.pipe(
-      delay(GIVE_UP),
-      map((failure) => ({ ...failure, reason: `${failure.reason}, but it has not ended` })),
-    ),
-  ).pipe(take(1));
+export const outcome$ = (gone$: Observable<Printed>, ending$: Observable<Failure>): Observable<Printed> => {
+  const ended$ = (failure: Failure): Observable<Failure> =>
+    merge(
+      gone$.pipe(map(() => failure)),
+      timer(GIVE_UP).pipe(map(() => ({ ...failure, reason: `${failure.reason}, but it has not ended` }))),
+    );
+  return merge(gone$.pipe(takeUntil(ending$)), ending$.pipe(switchMap(ended$))).pipe(take(1));
+};

@@ -1,21 +1,16 @@
-import { execa } from 'execa';
 import {
+  AsyncSubject,
   delay,
   filter,
-  fromEvent,
+  forkJoin,
   ignoreElements,
   map,
   merge,
   Observable,
   type SchedulerLike,
-  share,
-  shareReplay,
-  Subject,
-  take,
   takeUntil,
   tap,
   timer,
-  withLatestFrom,
 } from 'rxjs';
 
 import type { Stage } from '../../model/metric.ts';
@@ -25,6 +20,7 @@ import { captureOutput } from './capture-output.ts';
 import { outcome$ } from './outcome.ts';
 import type { Release } from './pool.ts';
 import { exitResult, startFailure, type Failure, type Printed } from './results.ts';
+import { type Shell, startShell } from './shell.ts';
 
 /** A shell command with everything that defines its run. `timeout`: milliseconds from the start. */
 export interface Command {
@@ -38,13 +34,13 @@ const MAX_OUTPUT = 65_536;
 const MAX_ERRORS = 512;
 // Milliseconds to wait for the end of the output after that of the shell, because a child may hold the pipe open.
 const DRAIN = 50;
-// Spawning needs six descriptors; the rest is for other threads.
+// A start needs five descriptors; the rest is for other threads.
 const DESCRIPTORS = 10;
 
 /**
  * Runs `/bin/sh -c` once in its own process group. Emits its output or the failure once, and completes when the shell
- * is gone; unsubscribing ends the group. Calls `release` once, when its place is free. Does not use the promise and
- * the timeout of execa, because both wait for any process that holds the output open.
+ * is gone; unsubscribing ends the group. Calls `release` once, when its place is free. Does not wait for any other
+ * process that holds the output open.
  *
  * - running: until the shell exits by itself, or until the deadline, too much output or the end of the subscription
  * - ending: its group gets SIGTERM, then SIGKILL
@@ -57,90 +53,66 @@ export const run$ = (command: Command, scheduler: SchedulerLike, release: Releas
       subscriber.next(printed);
       release();
     };
-    const child = start(command);
-    if ('reason' in child || child.pid === undefined) {
-      const reason = 'reason' in child ? child : child.then(startFailure);
-      void Promise.resolve(reason).then((failure) => {
-        settle(failure);
+    const shell = start(command);
+    if ('reason' in shell) {
+      // Later, because the next one in the queue starts within `settle`.
+      queueMicrotask(() => {
+        settle(shell);
         subscriber.complete();
       });
       return;
     }
 
-    const { pid, stdout, stderr } = child;
+    const { pid, stdout, stderr, exit$ } = shell;
     addGroup(pid);
     const closeStreams = (): void => {
       stdout.destroy();
       stderr.destroy();
     };
-    const output$ = captureOutput(stdout, MAX_OUTPUT).pipe(
-      tap(({ size }) => {
-        if (size > MAX_OUTPUT) stdout.destroy();
-      }),
-      shareReplay({ bufferSize: 1, refCount: true }),
-    );
-    const exited$ = fromEvent(child, 'exit').pipe(take(1));
-    const cancelled$ = new Subject<Failure>();
-    const ending$ = merge(
-      timer(command.timeout, scheduler).pipe(
-        map(() => failed('run', `not finished after ${command.timeout / 1000} s; killed`)),
-        takeUntil(exited$),
-      ),
-      output$.pipe(
-        filter(({ size }) => size > MAX_OUTPUT),
-        map(() => failed('output', `printed more than ${MAX_OUTPUT / 1024} KiB; killed`)),
-      ),
-      cancelled$,
-    ).pipe(
-      take(1),
-      tap(() => endGroup(pid)),
-      share(),
-    );
-    const gone$ = (fromEvent(child, 'close') as Observable<[number | null, string | null]>).pipe(
-      take(1),
-      withLatestFrom(output$, captureOutput(stderr, MAX_ERRORS)),
-      map(([[code, signal], output, errors]) =>
-        exitResult(code, signal, Buffer.concat(output.kept), Buffer.concat(errors.kept)),
-      ),
-      share(),
-    );
-    const drained$ = exited$.pipe(
-      tap(() => endLeftovers(pid)),
-      delay(DRAIN),
+    const output$ = captureOutput(stdout, MAX_OUTPUT, () => stdout.destroy());
+    const errors$ = captureOutput(stderr, MAX_ERRORS);
+    // The first reason counts.
+    const ending$ = new AsyncSubject<Failure>();
+    const end = (stage: Stage, reason: string): void => {
+      ending$.next({ ok: false, stage, reason: `${reason}; killed` });
+      ending$.complete();
+      endGroup(pid);
+    };
+    timer(command.timeout, scheduler)
+      .pipe(takeUntil(exit$))
+      .subscribe(() => end('run', `not finished after ${command.timeout / 1000} s`));
+    output$
+      .pipe(filter(({ size }) => size > MAX_OUTPUT))
+      .subscribe(() => end('output', `printed more than ${MAX_OUTPUT / 1024} KiB`));
+
+    const gone$ = new AsyncSubject<Printed>();
+    forkJoin([exit$, output$, errors$])
+      .pipe(map(([exit, output, errors]) => exitResult(exit, output.kept, errors.kept)))
+      .subscribe(gone$);
+    exit$
+      .pipe(
+        tap(() => endLeftovers(pid)),
+        delay(DRAIN),
+        takeUntil(gone$),
+      )
       // One more turn of the event loop, so that a busy daemon has read the rest of the pipe.
-      tap(() => setImmediate(closeStreams)),
-      takeUntil(gone$),
-    );
+      .subscribe(() => setImmediate(closeStreams));
     // Continues after unsubscription until the process is gone.
-    merge(outcome$(gone$, ending$), merge(drained$, gone$).pipe(ignoreElements())).subscribe({
+    merge(outcome$(gone$, ending$), gone$.pipe(ignoreElements())).subscribe({
       next: settle,
       complete: () => subscriber.complete(),
     });
     return () => {
-      if (child.exitCode === null && child.signalCode === null)
-        cancelled$.next(failed('run', 'no longer wanted; killed'));
-      else closeStreams();
+      if (shell.hasExited()) closeStreams();
+      else end('run', 'no longer wanted');
     };
   });
 
-const failed = (stage: Stage, reason: string): Failure => ({ ok: false, stage, reason });
-
-const start = (command: Command) => {
+const start = ({ text, env }: Command): Shell | Failure => {
   try {
-    // Without descriptors, spawn emits an error before execa listens to it, which would end the daemon.
     probeDescriptors(DESCRIPTORS);
-    return execa('/bin/sh', ['-c', command.text], {
-      cwd: '/',
-      env: command.env,
-      extendEnv: false,
-      stdin: 'ignore',
-      buffer: false,
-      encoding: 'buffer',
-      reject: false,
-      detached: true,
-      cleanup: false,
-    });
+    return startShell(text, env);
   } catch (error) {
-    return startFailure({ cause: error });
+    return startFailure(error);
   }
 };

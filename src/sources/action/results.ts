@@ -1,5 +1,7 @@
 import type { Stage } from '../../model/metric.ts';
+import { codeOf } from '../../model/reason.ts';
 import { decodeOutput, escapeForLog } from '../../model/value.ts';
+import type { Exit } from '../../system/process/posix-spawn.ts';
 
 export type Failure = { readonly ok: false; readonly stage: Stage; readonly reason: string };
 export type Printed = { readonly ok: true; readonly output: string } | Failure;
@@ -16,20 +18,15 @@ const WHY: Readonly<Record<string, string>> = {
   ENOENT: 'there is no /bin/sh',
 };
 
-/** Describes why the process could not be started, from the error of spawn. */
-export const startFailure = ({ cause }: { readonly cause?: unknown }): Failure => {
-  const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? '';
-  const why = WHY[code] ?? escapeForLog(String(cause), 128);
+/** Describes why the process could not be started. */
+export const startFailure = (error: unknown): Failure => {
+  const code = codeOf(error) ?? '';
+  const why = WHY[code] ?? escapeForLog(String(error), 128);
   return { ok: false, stage: 'start', reason: `cannot be started: ${why}${code === '' ? '' : ` (${code})`}` };
 };
 
 /** Returns the result of a run that ended by itself. */
-export const exitResult = (
-  code: number | null,
-  signal: string | null,
-  output: Uint8Array,
-  errors: Uint8Array,
-): Printed => {
+export const exitResult = ({ code, signal }: Exit, output: Uint8Array, errors: Uint8Array): Printed => {
   if (code === 0) return { ok: true, output: decodeOutput(output) };
   const line = decodeOutput(errors).trim().split('\n', 1)[0] ?? '';
   const how = code === null ? `was ended by ${signal}` : `exited with status ${code}`;

@@ -3,7 +3,7 @@ import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
+import { firstValueFrom, lastValueFrom, merge, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { actions } from '../../../src/sources/action/actions.ts';
@@ -280,6 +280,15 @@ describe('a process that cannot be started', () => {
         await firstValueFrom(outcome$For({ metric: actionMetric(`: ${'x'.repeat(200_000)}`), late: false })),
       ).toEqual(failure('start', 'cannot be started: the command is too long for the kernel (E2BIG)'));
     expect(value(await firstValueFrom(outcome$For({ metric: actionMetric('echo 5'), late: false })))).toBe('5');
+  });
+
+  it('FAULTS 28: is a failure, also where thousands wait for its place', async () => {
+    const outcome$For = actions({ path: PATH, maxParallel: 1 });
+    const occupying = [0.3, 0.31].map((seconds) => actionMetric(`sleep ${seconds}; echo 5`));
+    const requests = [...occupying, ...Array.from({ length: 10_000 }, (_, at) => actionMetric(`: ${at} \0`))];
+    const all$ = merge(...requests.map((metric) => outcome$For({ metric, late: false })));
+    const outcomes = await lastValueFrom(all$.pipe(toArray()));
+    expect(outcomes.filter((outcome) => !outcome.ok && outcome.stage === 'start')).toHaveLength(10_000);
   });
 
   it('because of a NUL in it is a failure', async () => {
