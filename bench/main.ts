@@ -17,6 +17,7 @@ import { privateDisksRow } from './private-disks.ts';
 import type { Bench, Row } from './row.ts';
 import { scale } from './scale.ts';
 import { scrape } from './scrape.ts';
+import { shells } from './shells.ts';
 import { start } from './start.ts';
 import { syscalls } from './syscalls.ts';
 import { machine, type Outcome, table } from './table.ts';
@@ -28,6 +29,7 @@ const ROWS: readonly Row[] = [
   scale,
   growth,
   privateDisksRow,
+  shells,
   latency,
   start,
   channels,
