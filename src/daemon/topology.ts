@@ -19,6 +19,7 @@ import type { Config } from '../config/config.ts';
 import type { Outcome } from '../model/metric.ts';
 import { type DaemonEvent, isOf, type Setup } from './events.ts';
 import { noteLines, missingLines$ } from './log-missing-values.ts';
+import { contentionCollectors } from '../sources/contention/contention-stats.ts';
 import { domainCollectors } from '../sources/libvirt/domain-stats.ts';
 import { domainEvents$, type WatchScope } from '../sources/libvirt/domain-events.ts';
 import { hostStats } from '../sources/host/host-stats.ts';
@@ -84,7 +85,10 @@ export const pipeline$ = (
       domain$: domainEvents$(linked$, watchScope(config), scheduler),
       hostStats$: hostStats({ facts$: hostFacts(linked$, scheduler), scheduler }),
       isFromLibvirt,
-      domainCollectors: domainCollectors(metrics, linked$, scheduler),
+      domainCollectors: [
+        ...domainCollectors(metrics, linked$, scheduler),
+        ...contentionCollectors(metrics, linked$, scheduler),
+      ],
       action$: (request: ActionRequest) =>
         action$.pipe(
           switchMap((run$) => run$(request)),

@@ -1,4 +1,4 @@
-import type { Context, ValueType } from './metric.ts';
+import type { Context, MetricDefinition, ValueType } from './metric.ts';
 
 /** libvirt's groups of domain statistics: flags of virConnectGetAllDomainStats (libvirt-domain.h). */
 export const STATS_GROUP = {
@@ -261,10 +261,51 @@ export const STATISTICS = {
       gauge('vm.?.cur', 'uint64', '', "a current value of KVM's own statistics of the domain"),
       gauge('vm.?.max', 'uint64', '', "a maximum of KVM's own statistics of the domain"),
     ]),
+    ...from('/proc/PID/task/TID/schedstat', [
+      counter('contention.cpu.delay', 'uint64', 'ns', 'time that virtual CPUs were ready to run and waited for a CPU'),
+      counter('contention.cpu.delay.other', 'uint64', 'ns', "the same of QEMU's other threads"),
+    ]),
+    ...from('/proc/PID/status', [
+      gauge('contention.memory.swapped', 'uint64', 'KiB', "memory of QEMU in the host's swap"),
+    ]),
+    ...from('cgroup cpu.stat', [
+      counter('contention.quota.periods', 'uint64', '', 'periods of its CPU quotas'),
+      counter('contention.quota.throttled', 'uint64', '', 'periods in which a quota stopped it'),
+      counter('contention.quota.time', 'uint64', 'ns', 'time for which a quota stopped it'),
+    ]),
+    ...from('cgroup memory.stat', [
+      counter('contention.memory.refaults', 'uint64', '', 'pages that the kernel took away and had to read again'),
+      gauge('contention.memory.huge', 'uint64', 'KiB', 'memory in transparent huge pages'),
+    ]),
+    ...from('cgroup memory.events', [
+      counter('contention.memory.high', 'uint64', '', 'times at memory.high, where it is slowed down (cgroup v2)'),
+      counter('contention.memory.max', 'uint64', '', 'times at its memory limit'),
+      counter('contention.memory.oom', 'uint64', '', 'processes that the kernel killed at that limit'),
+    ]),
+    ...(['cpu', 'memory', 'io'] as const).flatMap((resource) =>
+      from(
+        `cgroup ${resource}.pressure`,
+        (['some', 'full'] as const).flatMap((share) => {
+          const waited = `in which ${share === 'some' ? 'a thread' : 'all threads'} of it waited for ${resource}`;
+          return [
+            gauge(
+              `contention.pressure.${resource}.${share}.avg10`,
+              'real64',
+              '%',
+              `PSI: share of the last 10 s ${waited}`,
+            ),
+            counter(`contention.pressure.${resource}.${share}.total`, 'real64', 's', `PSI: time ${waited}`),
+          ];
+        }),
+      ),
+    ),
   ],
 } as const satisfies Readonly<Record<Context, readonly Statistic[]>>;
 
 export type HostStatistic = (typeof STATISTICS.host)[number];
+type DomainStatistic = (typeof STATISTICS.vm)[number];
+/** Statistics of a domain from files of the kernel. */
+export type ContentionStatistic = Extract<DomainStatistic, { readonly name: `contention.${string}` }>;
 /** Statistics in the result of virDomainGetInfo, the cheapest call by far. */
 export type DomainInfoStatistic = Extract<(typeof STATISTICS.vm)[number], { readonly via: 'virDomainGetInfo' }>;
 
@@ -284,6 +325,10 @@ export const mayBeNew = (name: string): boolean => {
   const group = NEW_FIELD.exec(name)?.[1];
   return group !== undefined && Object.hasOwn(STATS_GROUP, group);
 };
+
+/** True for a metric with a {@link ContentionStatistic}. */
+export const isContention = ({ source }: Pick<MetricDefinition, 'source'>): boolean =>
+  source.kind === 'stat' && source.stat.startsWith('contention.');
 
 /** Returns the row of a name in `<stat>`, or undefined if the context has no such statistic. */
 export const findStat = (context: Context, name: string): Statistic | undefined =>

@@ -2,13 +2,15 @@ import { map, type Observable, type SchedulerLike } from 'rxjs';
 
 import type { MetricDefinition, Outcome, Reading } from '../../model/metric.ts';
 import { type HostStatistic, STATISTICS } from '../../model/statistics.ts';
-import { escapeForLog, formatStat } from '../../model/value.ts';
+import { reasonOf } from '../../model/reason.ts';
+import { escapeForLog } from '../../model/value.ts';
 import { clockTicks, pageSize } from '../../system/libc.ts';
 import { hostFiles } from './proc-files.ts';
 import { rates } from './rates.ts';
 import { HOST_READERS, type HostView } from './host-readers.ts';
 import { factsFor } from './libvirt-facts.ts';
 import type { HostFact, HostFacts } from '../libvirt/types.ts';
+import { noValue, statOutcome } from '../stat-outcome.ts';
 
 export interface HostStatsOptions {
   /** Asks libvirt; emits undefined if it has never been reached. */
@@ -55,17 +57,12 @@ const HOST_STATISTICS: ReadonlyMap<string, HostStatistic> = new Map(
 );
 
 const readStat = (metric: MetricDefinition, viewOf: (known: HostStatistic) => HostView): Outcome => {
-  const { source, type, name, unit } = metric;
-  if (source.kind !== 'stat' || type === 'group' || type === 'xml') return failed('not a statistic of one value');
-  const known = HOST_STATISTICS.get(source.stat);
-  if (known === undefined) return failed(`the host has no statistic ${escapeForLog(source.stat, 64)}`);
+  const stat = metric.source.kind === 'stat' ? metric.source.stat : '';
+  const known = HOST_STATISTICS.get(stat);
+  if (known === undefined) return noValue(`the host has no statistic ${escapeForLog(stat, 64)}`);
   try {
-    const checked = formatStat(type, HOST_READERS[known.name](viewOf(known)), source.scale);
-    if (!checked.ok) return failed(checked.reason);
-    return { ok: true, samples: [{ name, type, ...(unit === undefined ? {} : { unit }), value: checked.value }] };
+    return statOutcome(metric, HOST_READERS[known.name](viewOf(known)));
   } catch (error) {
-    return failed((error as Error).message);
+    return noValue(reasonOf(error));
   }
 };
-
-const failed = (reason: string): Outcome => ({ ok: false, stage: 'stat', reason });

@@ -130,6 +130,7 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
           ...connection,
           info$: local.info$,
           localInfo: local.localInfo,
+          process: local.process,
           domains$: () => connection.domains$().pipe(tap(local.retain)),
         };
       }),

@@ -12,15 +12,15 @@ import {
   take,
 } from 'rxjs';
 
-import type { Domain, MetricDefinition, Outcome, Reading } from '../../model/metric.ts';
-import { STATISTICS, STATS_GROUP, type StatsGroup } from '../../model/statistics.ts';
-import { formatStat } from '../../model/value.ts';
+import type { Domain, MetricDefinition, Reading } from '../../model/metric.ts';
+import { isContention, STATISTICS, STATS_GROUP, type StatsGroup } from '../../model/statistics.ts';
 import { hedgedStats } from './hedged-stats.ts';
 import { isBusy, isGoing, LibvirtError } from './call.ts';
 import type { StatValue } from './typed-params.ts';
 import type { Connection, DomainStats } from './types.ts';
 import type { ConnectionState } from './reconnect.ts';
 import type { DomainCollector } from '../source.ts';
+import { noValue, statOutcome } from '../stat-outcome.ts';
 
 // Statistics of the cheapest call by far, which needs no answer from QEMU.
 const INFO: ReadonlySet<string> = new Set(
@@ -35,8 +35,6 @@ const QUICK = new Set<StatsGroup>(['state', 'net', 'perf', 'memory']);
 
 const statOf = ({ source }: MetricDefinition): string => (source.kind === 'stat' ? source.stat : '');
 const groupOf = (metric: MetricDefinition): StatsGroup => statOf(metric).split('.', 1)[0] as StatsGroup;
-
-const failure = (reason: string): Outcome => ({ ok: false, stage: 'stat', reason });
 
 // `*` means all numbers at that place, whose values are summed.
 const finder = (stat: string): ((fields: ReadonlyMap<string, StatValue>) => StatValue | undefined) => {
@@ -54,29 +52,14 @@ const finder = (stat: string): ((fields: ReadonlyMap<string, StatValue>) => Stat
 
 /** Converts the statistics of a domain to readings. A missing statistic is a failure, unless the answer is partial. */
 const reader = (metrics: readonly MetricDefinition[]): ((stats: DomainStats) => readonly Reading[]) => {
-  const wanted = metrics.map((metric) => {
-    const scale = metric.source.kind === 'stat' ? metric.source.scale : undefined;
-    return {
-      metric,
-      find: finder(statOf(metric)),
-      scale,
-      type: metric.type as Exclude<typeof metric.type, 'group' | 'xml'>,
-    };
-  });
+  const wanted = metrics.map((metric) => ({ metric, find: finder(statOf(metric)) }));
   return ({ domain, fields, partial }) =>
-    wanted.flatMap(({ metric, find, scale, type }): Reading | readonly Reading[] => {
+    wanted.flatMap(({ metric, find }): Reading | readonly Reading[] => {
       const found = find(fields);
-      if (found === undefined && partial === true) return [];
-      if (found === undefined)
-        return { metric, domain, outcome: failure(`the domain has no statistic ${statOf(metric)}`) };
-      const value = formatStat(type, found, scale);
-      if (!value.ok) return { metric, domain, outcome: failure(value.reason) };
-      const unit = metric.unit === undefined ? {} : { unit: metric.unit };
-      return {
-        metric,
-        domain,
-        outcome: { ok: true, samples: [{ name: metric.name, type, ...unit, value: value.value }] },
-      };
+      if (found !== undefined) return { metric, domain, outcome: statOutcome(metric, found) };
+      return partial === true
+        ? []
+        : { metric, domain, outcome: noValue(`the domain has no statistic ${statOf(metric)}`) };
     });
 };
 
@@ -87,7 +70,7 @@ const onError =
     // The inventory handles a domain that ends; a busy domain is only late.
     if (isGoing(error) || isBusy(error)) return EMPTY;
     return from(
-      domains.map((domain) => metrics.map((metric) => ({ metric, domain, outcome: failure(error.message) }))),
+      domains.map((domain) => metrics.map((metric) => ({ metric, domain, outcome: noValue(error.message) }))),
     );
   };
 
@@ -142,7 +125,9 @@ export const domainCollectors = (
   connectionState$: Observable<ConnectionState>,
   scheduler: SchedulerLike,
 ): readonly DomainCollector[] => {
-  const stats = metrics.filter(({ context, source }) => context === 'vm' && source.kind === 'stat');
+  const stats = metrics.filter(
+    (metric) => metric.context === 'vm' && metric.source.kind === 'stat' && !isContention(metric),
+  );
   const info = stats.filter((metric) => INFO.has(statOf(metric)));
   const quick = stats.filter((metric) => !INFO.has(statOf(metric)) && QUICK.has(groupOf(metric)));
   const monitored = stats.filter((metric) => !INFO.has(statOf(metric)) && !QUICK.has(groupOf(metric)));

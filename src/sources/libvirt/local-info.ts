@@ -45,7 +45,7 @@ interface Known {
   refreshAt: number;
 }
 
-export interface LocalInfo extends Required<Pick<Connection, 'info$' | 'localInfo'>> {
+export interface LocalInfo extends Required<Pick<Connection, 'info$' | 'localInfo' | 'process'>> {
   /** Forgets a domain that is gone. */
   readonly drop: (uuid: string) => void;
   /** Forgets all but these. */
@@ -192,6 +192,10 @@ export const localInfo = (
 
   return {
     localInfo: read,
+    process: (domain) => {
+      const entry = known.get(domain.uuid);
+      return entry?.domain === domain ? entry.process : undefined;
+    },
     info$: (domain) =>
       defer(() => {
         const stats = read(domain);

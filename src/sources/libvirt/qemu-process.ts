@@ -2,9 +2,12 @@ import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs'
 
 /** The process of a running domain. */
 export interface QemuProcess {
+  readonly pid: string;
   /** Returns the CPU time since its start, in ns with a resolution of 10 ms; undefined if it has ended. */
   readonly cpuTime: () => bigint | undefined;
   readonly close: () => void;
+  /** Calls back once, when the process is closed. */
+  readonly onClose: (callback: () => void) => void;
 }
 
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -33,9 +36,12 @@ const pidIn = (file: string): string | undefined => {
 };
 
 // A descriptor of /proc/PID/stat. Reads nothing after `close`, when the number may belong to another file.
-const processOf = (fd: number): QemuProcess => {
+const processOf = (pid: string, fd: number): QemuProcess => {
+  const callbacks: (() => void)[] = [];
   let isOpen = true;
   return {
+    pid,
+    onClose: (callback) => void callbacks.push(callback),
     cpuTime: () => {
       if (!isOpen) return undefined;
       try {
@@ -48,6 +54,7 @@ const processOf = (fd: number): QemuProcess => {
       if (!isOpen) return;
       isOpen = false;
       closeSync(fd);
+      for (const callback of callbacks) callback();
     },
   };
 };
@@ -69,7 +76,7 @@ export const openProcess = (pidFile: string, uuid: string, proc = '/proc'): Qemu
   try {
     const pid = pidIn(pidFile);
     if (pid === undefined) return undefined;
-    const process = processOf(openSync(`${proc}/${pid}/stat`, FLAGS));
+    const process = processOf(pid, openSync(`${proc}/${pid}/stat`, FLAGS));
     // If the process still runs now, the command line was its own.
     if (isQemuOf(uuid, `${proc}/${pid}/cmdline`) && process.cpuTime() !== undefined) return process;
     process.close();

@@ -3,6 +3,7 @@ import type { Observable } from 'rxjs';
 import type { DefinedDomain, Domain, DomainEvent } from '../../model/metric.ts';
 import type { Result } from '../../model/result.ts';
 import type { HostStatistic } from '../../model/statistics.ts';
+import type { QemuProcess } from './qemu-process.ts';
 import type { StatValue } from './typed-params.ts';
 
 /** A statistic of the host from libvirt. */
@@ -55,6 +56,8 @@ export interface Connection {
   readonly info$: (domain: Domain) => Observable<DomainStats>;
   /** The same without a call, where that is possible; the same object as before if nothing has changed. */
   readonly localInfo?: (domain: Domain) => DomainStats | undefined;
+  /** The process of a domain on this host, once `info$` has verified it; it stays that of the connection. */
+  readonly process?: (domain: Domain) => QemuProcess | undefined;
   /** Statistics of several domains by groups (flags of STATS_GROUP), without domains that have ended. */
   readonly stats$: (domains: readonly Domain[], groups: number) => Observable<readonly DomainStats[]>;
 }

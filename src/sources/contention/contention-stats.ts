@@ -1,0 +1,136 @@
+import {
+  catchError,
+  EMPTY,
+  from,
+  map,
+  merge,
+  mergeMap,
+  type Observable,
+  of,
+  type SchedulerLike,
+  switchMap,
+  take,
+} from 'rxjs';
+
+import type { Domain, MetricDefinition, Outcome, Reading } from '../../model/metric.ts';
+import { isContention } from '../../model/statistics.ts';
+import type { QemuProcess } from '../libvirt/qemu-process.ts';
+import type { ConnectionState } from '../libvirt/reconnect.ts';
+import type { Connection } from '../libvirt/types.ts';
+import type { DomainCollector } from '../source.ts';
+import { noValue, statOutcome } from '../stat-outcome.ts';
+import { READERS, type Reader } from './readers.ts';
+import { type Content, type VmFiles, vmFiles } from './vm-files.ts';
+
+// Milliseconds until a process that could not be verified is looked for again.
+const LOOK_PERIOD = 60_000;
+const LOOKS_AT_ONCE = 4;
+
+const NOT_LOCAL = 'the daemon must run on the host of the domain, with a local qemu:/// URI';
+const NOT_SEEN = 'the QEMU process of the domain cannot be verified: /proc hides it, or descriptors are short';
+const NOT_THERE = 'the kernel of the host does not have it';
+
+interface Wanted {
+  readonly metric: MetricDefinition;
+  readonly reader: Reader;
+}
+
+const wantedOf = (metric: MetricDefinition): readonly Wanted[] => {
+  const { source } = metric;
+  const reader =
+    source.kind === 'stat' ? Object.entries(READERS).find(([name]) => name === source.stat)?.[1] : undefined;
+  return reader === undefined ? [] : [{ metric, reader }];
+};
+
+const valueIn = (
+  content: Exclude<Content, undefined | { readonly reason: string }>,
+  reader: Reader,
+): number | undefined => {
+  if (reader.from === 'threads') return 'vcpus' in content ? reader.read(content) : undefined;
+  return 'vcpus' in content ? undefined : reader.read(content);
+};
+
+const outcomeOf = (content: NonNullable<Content>, { metric, reader }: Wanted): Outcome => {
+  if ('reason' in content) return noValue(content.reason);
+  const value = valueIn(content, reader);
+  return value === undefined ? noValue(NOT_THERE) : statOutcome(metric, value);
+};
+
+/**
+ * Collects the statistics of contention from files of the kernel about each domain's QEMU process and its control
+ * group, by descriptors that stay open. Nothing of them needs root or a call of libvirt, but for one that verifies the
+ * process. A domain that ends gives no reading.
+ */
+export const contentionCollectors = (
+  metrics: readonly MetricDefinition[],
+  connectionState$: Observable<ConnectionState>,
+  scheduler: SchedulerLike,
+  proc = '/proc',
+): readonly DomainCollector[] => {
+  const wanted = metrics
+    .filter(({ context }) => context === 'vm')
+    .filter(isContention)
+    .flatMap(wantedOf);
+  if (wanted.length === 0) return [];
+  // One read of a file for all its statistics.
+  const places = new Map(
+    wanted.map(({ reader }) => [reader.from, wanted.filter((one) => one.reader.from === reader.from)]),
+  );
+  const open = new WeakMap<QemuProcess, VmFiles>();
+  const lookedAt = new WeakMap<Domain, number>();
+
+  const filesOf = (process: QemuProcess, { id }: Domain): VmFiles => {
+    const known = open.get(process);
+    if (known !== undefined) return known;
+    const files = vmFiles(process, id, scheduler, proc);
+    open.set(process, files);
+    process.onClose(files.close);
+    return files;
+  };
+  const readings = (process: QemuProcess, domain: Domain): readonly Reading[] => {
+    const files = filesOf(process, domain);
+    return [...places].flatMap(([place, some]) => {
+      const content = files.read(place);
+      return content === undefined
+        ? []
+        : some.map((one): Reading => ({ metric: one.metric, domain, outcome: outcomeOf(content, one) }));
+    });
+  };
+  const none = (domain: Domain, reason: string): readonly Reading[] =>
+    wanted.map(({ metric }) => ({ metric, domain, outcome: noValue(reason) }));
+
+  const look$ = (connection: Connection, domain: Domain): Observable<readonly Reading[]> => {
+    if (connection.process === undefined) return of(none(domain, NOT_LOCAL));
+    if (scheduler.now() < (lookedAt.get(domain) ?? -Infinity) + LOOK_PERIOD) return of(none(domain, NOT_SEEN));
+    lookedAt.set(domain, scheduler.now());
+    return connection.info$(domain).pipe(
+      map(() => {
+        const process = connection.process?.(domain);
+        return process === undefined ? none(domain, NOT_SEEN) : readings(process, domain);
+      }),
+      // The domain has ended, or libvirt is away.
+      catchError(() => EMPTY),
+    );
+  };
+  const ask$ = (connection: Connection, domains: readonly Domain[]): Observable<readonly Reading[]> => {
+    const seen: Reading[] = [];
+    const others: Domain[] = [];
+    for (const domain of domains) {
+      const process = connection.process?.(domain);
+      if (process === undefined) others.push(domain);
+      else seen.push(...readings(process, domain));
+    }
+    const look = from(others).pipe(mergeMap((domain) => look$(connection, domain), LOOKS_AT_ONCE));
+    return seen.length === 0 ? look : merge(of(seen), look);
+  };
+  return [
+    {
+      metrics: wanted.map(({ metric }) => metric),
+      collect$: (domains) =>
+        connectionState$.pipe(
+          take(1),
+          switchMap((link) => (link.up ? ask$(link.connection, domains) : EMPTY)),
+        ),
+    },
+  ];
+};

@@ -1,0 +1,40 @@
+import { readdirSync } from 'node:fs';
+
+import type { ControlGroup } from './control-group.ts';
+
+/** Kinds of files of a control group that the statistics come from. */
+export type GroupFile = 'cpu.stat' | 'memory.stat' | 'memory.events' | `${'cpu' | 'memory' | 'io'}.pressure`;
+
+// libvirt limits each virtual CPU in a group of its own, which is below `libvirt` in version 2.
+const vcpuFoldersIn = (group: string): readonly string[] =>
+  [group, `${group}/libvirt`].flatMap((folder) => {
+    try {
+      return readdirSync(folder)
+        .filter((name) => /^vcpu\d+$/.test(name))
+        .map((name) => `${folder}/${name}`);
+    } catch {
+      return [];
+    }
+  });
+
+const NAMES_V1: Readonly<Partial<Record<GroupFile, readonly [controller: string, ...files: string[]]>>> = {
+  'cpu.stat': ['cpu', 'cpu.stat'],
+  'memory.stat': ['memory', 'memory.stat'],
+  'memory.events': ['memory', 'memory.failcnt', 'memory.oom_control'],
+};
+
+/** Returns the paths of the files of one kind, or the reason why the group has none. */
+export const pathsOf = ({ unified, v1 }: ControlGroup, kind: GroupFile): readonly string[] | string => {
+  const [controller = '', ...files] = NAMES_V1[kind] ?? [];
+  const folder = v1.get(controller) ?? unified;
+  if (folder === undefined) return 'this host has no unified hierarchy of control groups (cgroup v2)';
+  const isV1 = v1.has(controller);
+  const own = isV1 ? files.map((file) => `${folder}/${file}`) : [`${folder}/${kind}`];
+  return kind === 'cpu.stat' ? [...own, ...vcpuFoldersIn(folder).map((vcpu) => `${vcpu}/cpu.stat`)] : own;
+};
+
+/** Returns the sum of the numbers behind a name at the start of a line; undefined if there is none. */
+export const sumOf = (texts: readonly string[], name: RegExp): number | undefined => {
+  const found = texts.flatMap((text) => [...text.matchAll(name)].map(([, number]) => Number(number)));
+  return found.length === 0 ? undefined : found.reduce((sum, one) => sum + one, 0);
+};

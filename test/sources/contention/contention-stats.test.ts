@@ -1,0 +1,226 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { firstValueFrom, NEVER, type Observable, of, toArray, VirtualTimeScheduler } from 'rxjs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import type { Domain, MetricDefinition, Reading } from '../../../src/model/metric.ts';
+import { STATISTICS } from '../../../src/model/statistics.ts';
+import { contentionCollectors } from '../../../src/sources/contention/contention-stats.ts';
+import type { QemuProcess } from '../../../src/sources/libvirt/qemu-process.ts';
+import type { Connection } from '../../../src/sources/libvirt/types.ts';
+import { domain, fakeConnection, statMetric, statsOf } from '../fake-libvirt.ts';
+
+const NAMES = STATISTICS.vm.map(({ name }) => name).filter((name) => name.startsWith('contention.'));
+const typeOf = (name: string) => STATISTICS.vm.find((one) => one.name === name)?.type ?? 'uint64';
+const VM = domain('g', 7);
+const GROUP = 'machine/qemu-7-g.libvirt-qemu';
+
+let top = '';
+let clock = new VirtualTimeScheduler();
+beforeEach(() => {
+  top = mkdtempSync(path.join(tmpdir(), 'vhostmd-contention-'));
+  clock = new VirtualTimeScheduler();
+});
+afterEach(() => rmSync(top, { recursive: true }));
+
+const write = (name: string, text: string): void => {
+  mkdirSync(path.dirname(path.join(top, name)), { recursive: true });
+  writeFileSync(path.join(top, name), text);
+};
+const remove = (name: string): void => rmSync(path.join(top, name), { recursive: true });
+const writeThread = (tid: number, comm: string, delay: number): void => {
+  write(`proc/42/task/${tid}/comm`, `${comm}\n`);
+  write(`proc/42/task/${tid}/schedstat`, `1000 ${delay} 5\n`);
+};
+const pressureText = (some: number): string =>
+  `some avg10=${some}.50 avg60=0.00 avg300=0.00 total=${some}000000\nfull avg10=0.25 avg60=0.00 avg300=0.00 total=500000\n`;
+
+/** Writes the files of a process, and of its control group of version 2. */
+const runVersion2 = (): void => {
+  write('proc/self/mountinfo', `30 24 0:26 / ${top}/cg rw - cgroup2 cgroup2 rw\n`);
+  write('proc/42/cgroup', `0::/${GROUP}/libvirt/emulator\n`);
+  write('proc/42/status', 'Name:\tqemu\nVmRSS:\t   9000 kB\nVmSwap:\t     640 kB\n');
+  writeThread(42, 'qemu-system-x86', 10);
+  writeThread(43, 'CPU 0/KVM', 100);
+  writeThread(44, 'CPU 1/KVM', 200);
+  write(`cg/${GROUP}/cpu.stat`, 'usage_usec 9\nnr_periods 1\nnr_throttled 1\nthrottled_usec 5\n');
+  for (const vcpu of [0, 1])
+    write(`cg/${GROUP}/libvirt/vcpu${vcpu}/cpu.stat`, 'nr_periods 10\nnr_throttled 4\nthrottled_usec 1000\n');
+  write(`cg/${GROUP}/memory.stat`, 'anon 9\nanon_thp 4194304\nworkingset_refault_anon 3\nworkingset_refault_file 4\n');
+  write(`cg/${GROUP}/memory.events`, 'low 9\nhigh 5\nmax 6\noom 7\noom_kill 1\noom_group_kill 0\n');
+  for (const [at, resource] of ['cpu', 'memory', 'io'].entries())
+    write(`cg/${GROUP}/${resource}.pressure`, pressureText(at + 1));
+};
+
+/** Process 42 as long as `isRunning`, and its callbacks. */
+const qemu = () => {
+  const closing: (() => void)[] = [];
+  const state = { isRunning: true };
+  const process: QemuProcess = {
+    pid: '42',
+    cpuTime: () => (state.isRunning ? 1n : undefined),
+    close: () => closing.forEach((close) => close()),
+    onClose: (close) => void closing.push(close),
+  };
+  return { process, state };
+};
+
+const collector = (calls: Partial<Connection>, names: readonly string[] = NAMES) => {
+  const metrics = names.map((name, index): MetricDefinition => statMetric(name, typeOf(name), index));
+  const link = { up: true, connection: fakeConnection(calls) } as const;
+  const [only] = contentionCollectors(metrics, of(link), clock, path.join(top, 'proc'));
+  return async (...domains: readonly Domain[]): Promise<readonly Reading[]> =>
+    (await firstValueFrom(only!.collect$(domains).pipe(toArray()))).flat();
+};
+const valuesOf = (readings: readonly Reading[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    readings.map(({ metric, outcome }) => [
+      metric.name.replace('contention.', ''),
+      outcome.ok ? (outcome.samples[0]?.value ?? '') : outcome.reason,
+    ]),
+  );
+
+describe('Statistics of contention', () => {
+  it('come from the files of the process and of its control group of version 2', async () => {
+    runVersion2();
+    const { process } = qemu();
+    const values = valuesOf(await collector({ process: () => process })(VM));
+    expect(values).toEqual({
+      'cpu.delay': '300',
+      'cpu.delay.other': '10',
+      'memory.swapped': '640',
+      'quota.periods': '21',
+      'quota.throttled': '9',
+      'quota.time': '2005000',
+      'memory.refaults': '7',
+      'memory.huge': '4096',
+      'memory.high': '5',
+      'memory.max': '6',
+      'memory.oom': '1',
+      'pressure.cpu.some.avg10': '1.500000',
+      'pressure.cpu.some.total': '1.000000',
+      'pressure.cpu.full.avg10': '0.250000',
+      'pressure.cpu.full.total': '0.500000',
+      'pressure.memory.some.avg10': '2.500000',
+      'pressure.memory.some.total': '2.000000',
+      'pressure.memory.full.avg10': '0.250000',
+      'pressure.memory.full.total': '0.500000',
+      'pressure.io.some.avg10': '3.500000',
+      'pressure.io.some.total': '3.000000',
+      'pressure.io.full.avg10': '0.250000',
+      'pressure.io.full.total': '0.500000',
+    });
+    process.close();
+  });
+
+  it('come from version 1 as well, without what only version 2 has', async () => {
+    runVersion2();
+    write(
+      'proc/self/mountinfo',
+      `1 2 0:1 / ${top}/cpu rw - cgroup cgroup rw,cpu\n1 2 0:1 / ${top}/m rw - cgroup cgroup rw,memory\n`,
+    );
+    write('proc/42/cgroup', `2:memory:/${GROUP}\n1:cpu:/${GROUP}/emulator\n0::/user.slice\n`);
+    write(`cpu/${GROUP}/cpu.stat`, 'nr_periods 0\nnr_throttled 0\nthrottled_time 0\n');
+    write(`cpu/${GROUP}/vcpu0/cpu.stat`, 'nr_periods 20\nnr_throttled 5\nthrottled_time 77000\n');
+    write(
+      `m/${GROUP}/memory.stat`,
+      'rss_huge 0\nworkingset_refault_anon 0\ntotal_rss_huge 2097152\ntotal_workingset_refault_anon 8\ntotal_workingset_refault_file 1\n',
+    );
+    write(`m/${GROUP}/memory.failcnt`, '3\n');
+    write(`m/${GROUP}/memory.oom_control`, 'oom_kill_disable 0\nunder_oom 0\noom_kill 2\n');
+    const { process } = qemu();
+    const noPressure = 'this host has no unified hierarchy of control groups (cgroup v2)';
+    expect(valuesOf(await collector({ process: () => process })(VM))).toMatchObject({
+      'quota.periods': '20',
+      'quota.time': '77000',
+      'memory.refaults': '9',
+      'memory.huge': '2048',
+      'memory.high': 'the kernel of the host does not have it',
+      'memory.max': '3',
+      'memory.oom': '2',
+      'pressure.cpu.some.avg10': noPressure,
+    });
+    process.close();
+  });
+
+  it('never count a thread twice or backwards, and find new threads within a minute', async () => {
+    runVersion2();
+    const { process } = qemu();
+    const collect = collector({ process: () => process }, ['contention.cpu.delay', 'contention.cpu.delay.other']);
+    const at = async (ms: number) => {
+      clock.frame = ms;
+      return Object.values(valuesOf(await collect(VM)));
+    };
+    expect(await at(0)).toEqual(['300', '10']);
+    writeThread(43, 'CPU 0/KVM', 150);
+    writeThread(45, 'worker', 1000);
+    remove('proc/42/task/44');
+    expect(await at(5000)).toEqual(['350', '10']);
+    expect(await at(60_000)).toEqual(['350', '1010']);
+    writeThread(43, 'CPU 0/KVM', 160);
+    expect(await at(65_000)).toEqual(['360', '1010']);
+    process.close();
+  });
+
+  it('are none of another process that has got the same pid', async () => {
+    runVersion2();
+    const { process, state } = qemu();
+    const collect = collector({ process: () => process });
+    state.isRunning = false;
+    expect(await collect(VM)).toEqual([]);
+    state.isRunning = true;
+    expect(await collect(VM)).toHaveLength(NAMES.length);
+    state.isRunning = false;
+    // What was open is still that of the old process; nothing is opened again.
+    clock.frame = 60_000;
+    expect(await collect(VM)).toEqual([]);
+    process.close();
+  });
+
+  it('are failures with a reason for a domain elsewhere, or without a group of its own', async () => {
+    const [reason] = Object.values(valuesOf(await collector({})(VM)));
+    expect(reason).toBe('the daemon must run on the host of the domain, with a local qemu:/// URI');
+    runVersion2();
+    write('proc/42/cgroup', '0::/user.slice\n');
+    const { process } = qemu();
+    expect(valuesOf(await collector({ process: () => process })(VM))).toMatchObject({
+      'cpu.delay': '300',
+      'memory.swapped': '640',
+      'quota.time': 'libvirt has made no control group for the domain',
+      'pressure.io.some.total': 'libvirt has made no control group for the domain',
+    });
+    process.close();
+  });
+
+  it('ask libvirt once a minute for a process that is not known yet', async () => {
+    runVersion2();
+    const { process } = qemu();
+    let known: QemuProcess | undefined;
+    let asked = 0;
+    const info$ = (of$: Domain): Observable<ReturnType<typeof statsOf>> => {
+      asked += 1;
+      return of(statsOf(of$, {}));
+    };
+    const collect = collector({ process: () => known, info$ }, ['contention.memory.swapped']);
+    const value = async (ms: number) => {
+      clock.frame = ms;
+      return valuesOf(await collect(VM))['memory.swapped'];
+    };
+    expect(await value(0)).toMatch(/cannot be verified/);
+    expect(await value(59_999)).toMatch(/cannot be verified/);
+    known = process;
+    expect(await value(59_999)).toBe('640');
+    known = undefined;
+    expect(await value(60_000)).toMatch(/cannot be verified/);
+    expect(asked).toBe(2);
+    process.close();
+  });
+
+  it('need no collector where no metric wants them, and none while libvirt is away', async () => {
+    expect(contentionCollectors([statMetric('cpu.time')], NEVER, clock)).toEqual([]);
+    const [away] = contentionCollectors([statMetric(NAMES[0]!)], of({ up: false, reason: 'x' }), clock);
+    expect(await firstValueFrom(away!.collect$([VM]).pipe(toArray()))).toEqual([]);
+  });
+});
