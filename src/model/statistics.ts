@@ -268,23 +268,23 @@ export const STATISTICS = {
     ...from('/proc/PID/status', [
       gauge('contention.memory.swapped', 'uint64', 'KiB', "memory of QEMU in the host's swap"),
     ]),
-    ...from('cgroup cpu.stat', [
+    ...from('cgroup/cpu.stat', [
       counter('contention.quota.periods', 'uint64', '', 'periods of its CPU quotas'),
       counter('contention.quota.throttled', 'uint64', '', 'periods in which a quota stopped it'),
       counter('contention.quota.time', 'uint64', 'ns', 'time for which a quota stopped it'),
     ]),
-    ...from('cgroup memory.stat', [
+    ...from('cgroup/memory.stat', [
       counter('contention.memory.refaults', 'uint64', '', 'pages that the kernel took away and had to read again'),
       gauge('contention.memory.huge', 'uint64', 'KiB', 'memory in transparent huge pages'),
     ]),
-    ...from('cgroup memory.events', [
+    ...from('cgroup/memory.events', [
       counter('contention.memory.high', 'uint64', '', 'times at memory.high, where it is slowed down (cgroup v2)'),
       counter('contention.memory.max', 'uint64', '', 'times at its memory limit'),
       counter('contention.memory.oom', 'uint64', '', 'processes that the kernel killed at that limit'),
     ]),
     ...(['cpu', 'memory', 'io'] as const).flatMap((resource) =>
       from(
-        `cgroup ${resource}.pressure`,
+        `cgroup/${resource}.pressure`,
         (['some', 'full'] as const).flatMap((share) => {
           const waited = `in which ${share === 'some' ? 'a thread' : 'all threads'} of it waited for ${resource}`;
           return [

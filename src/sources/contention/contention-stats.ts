@@ -102,11 +102,12 @@ export const contentionCollectors = (
   const look$ = (connection: Connection, domain: Domain): Observable<readonly Reading[]> => {
     if (connection.process === undefined) return of(none(domain, NOT_LOCAL));
     if (scheduler.now() < (lookedAt.get(domain) ?? -Infinity) + LOOK_PERIOD) return of(none(domain, NOT_SEEN));
-    lookedAt.set(domain, scheduler.now());
     return connection.info$(domain).pipe(
       map(() => {
         const process = connection.process?.(domain);
-        return process === undefined ? none(domain, NOT_SEEN) : readings(process, domain);
+        if (process !== undefined) return readings(process, domain);
+        lookedAt.set(domain, scheduler.now());
+        return none(domain, NOT_SEEN);
       }),
       // The domain has ended, or libvirt is away.
       catchError(() => EMPTY),
