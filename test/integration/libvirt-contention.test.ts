@@ -92,7 +92,7 @@ const delayOf = (pid: number): number =>
 
 /** Makes a control group as libvirt does without systemd, with a quota of a tenth of a CPU for the virtual CPU. */
 const limit = (id: number, pid: number): void => {
-  const [vcpu] = threadsOf(pid).filter(({ comm }) => comm.startsWith('CPU '));
+  const vcpu = threadsOf(pid).find(({ comm }) => comm.startsWith('CPU '));
   const make = (folder: string): void => {
     if (existsSync(folder)) return;
     mkdirSync(folder);
