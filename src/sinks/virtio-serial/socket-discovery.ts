@@ -47,7 +47,8 @@ const listing$ = (path: string): Observable<Listing> =>
 // a file that is not a socket.
 const exists = (path: string): boolean => {
   try {
-    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+    lstatSync(path);
+    return true;
   } catch {
     return false;
   }

@@ -2,11 +2,12 @@ import { lstatSync, statSync } from 'node:fs';
 
 const idOf = (path: string, follow: boolean): string | undefined => {
   try {
-    const stats = follow ? statSync(path, { bigint: true }) : lstatSync(path, { bigint: true });
-    return `${stats.dev}:${stats.ino}`;
+    const { dev, ino } = (follow ? statSync : lstatSync)(path, { bigint: true });
+    return `${dev}:${ino}`;
   } catch {
-    return undefined;
+    // It does not exist, or may not be looked at.
   }
+  return undefined;
 };
 
 /** Existing part of a path, and the rest. */
@@ -32,10 +33,8 @@ const step = ({ there, identity, missing }: Walk, part: string): Walk => {
 export const identityOf = (path: string): string => {
   const whole = idOf(path, false);
   if (whole !== undefined) return whole;
-  const start: Walk = { there: '', identity: idOf('/', true) ?? '', missing: [] };
-  const { identity, missing } = path
-    .split('/')
-    .filter((part) => part !== '' && part !== '.')
-    .reduce(step, start);
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+  const start: Walk = { there: '', identity: '', missing: [] };
+  const { identity, missing } = ['.', ...parts].reduce(step, start);
   return [identity, ...missing].join('/');
 };

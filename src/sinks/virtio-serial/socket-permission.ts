@@ -8,12 +8,12 @@ const MAX_TEXT_LENGTH = 200;
 const GROUP_MAY_CONNECT = 0o020;
 const GROUP_MAY_ENTER = 0o010;
 
-/** Returns the deepest accessible part of a path, which denies access to the rest. */
-const barrierOf = (path: string): { readonly at: string; readonly stats: Stats } | undefined => {
+/** Returns the deepest accessible part of a path, which denies access to the rest: at least `/`. */
+const barrierOf = (path: string): { readonly at: string; readonly stats: Stats } => {
   try {
     return { at: path, stats: statSync(path) };
   } catch {
-    return dirname(path) === path ? undefined : barrierOf(dirname(path));
+    return barrierOf(dirname(path));
   }
 };
 
@@ -37,11 +37,9 @@ const ownName = (): string => {
 
 /** Describes why this user may not use a socket, and the command that fixes it. The text follows the path. */
 export const permissionTrouble = (path: string): string => {
-  const barrier = barrierOf(path);
+  const { at, stats } = barrierOf(path);
   const user = ownName();
   const refused = `may not be used by user ${user}`;
-  if (barrier === undefined) return refused;
-  const { at, stats } = barrier;
   const what = at === path ? 'the socket' : `its folder ${escapeForLog(at, MAX_TEXT_LENGTH)}`;
   if ((stats.mode & (stats.isSocket() ? GROUP_MAY_CONNECT : GROUP_MAY_ENTER)) === 0)
     return `${refused}: ${what} is for user ${stats.uid} only; give its group the right to use it: chmod g+rwx ${escapeForLog(at, MAX_TEXT_LENGTH)}`;

@@ -31,7 +31,22 @@ describe('the discovery of channels', () => {
     expect(connects(after(first, found([1, '/s/1'])))).toEqual(['/s/2', '/s/1']);
     expect(after(first, found([1, '/s/1']), first).pathless).toEqual([]);
     // A socket that was not found is looked for at the next tick.
-    expect(after(snapshotOf([one, domain(3)]), found([1, '/s/1'])).pathless).toEqual([]);
+    const both = snapshotOf([one, domain(3)]);
+    expect(after(both, found([1, '/s/1'])).pathless).toEqual([]);
+    expect(after(both, found([1, '/s/1']), both).pathless).toEqual([domain(3)]);
+  });
+
+  it('looks for no socket of a domain that does not run', () => {
+    const { id: _none, ...defined } = one;
+    expect(after(snapshotOf([defined])).pathless).toEqual([]);
+  });
+
+  it('has the folders that could not be read in the latest search', () => {
+    const failed = { ...found(), unreadable: ['/a: EACCES', '/b: EACCES'] };
+    const first = snapshotOf([one]);
+    expect(after(first, failed).unreadable).toBe('/a: EACCES; /b: EACCES');
+    expect(after(first, failed, first).unreadable).toBe('/a: EACCES; /b: EACCES');
+    expect(after(first, failed, found()).unreadable).toBe('');
   });
 
   it('forgets a found socket when the run of its domain has ended, also while it looks for it', () => {

@@ -80,11 +80,20 @@ describe('Two domains that name one socket', () => {
   });
 
   it('CASE F6: are noticed before there is a socket or a folder', () => {
-    const paths = ['/x/b.sock', '/x/../x/b.sock', '//x/./b.sock', '/x/y/../b.sock', '/../x/b.sock'];
+    const paths = ['/x/b.sock', '/x/../x/b.sock', '//x/./b.sock', '/x/y/../b.sock', '/../x/b.sock', '/x//b.sock'];
     expect(new Set(paths.map((name) => identityOf(folder + name))).size).toBe(2);
     expect(identityOf(`${folder}/x/b.sock`)).toBe(identityOf(`${folder}/x/y/../b.sock`));
     symlinkSync('s', path.join(folder, 'link'));
     expect(identityOf(`${folder}/link/b.sock`)).toBe(identityOf(`${folder}/s/b.sock`));
     expect(identityOf(`${folder}/s/b.sock`)).not.toBe(identityOf(`${folder}/s/c.sock`));
+    expect(identityOf(`${folder}/x/y/b.sock`)).not.toBe(identityOf(`${folder}/xy/b.sock`));
+    symlinkSync('/', path.join(folder, 'root'));
+    expect(identityOf(`${folder}/root/none/b.sock`)).toBe(identityOf('/none/b.sock'));
+  });
+
+  it('CASE F6: are not one of them a link to the other, which is not followed', async () => {
+    const { path: socket } = await listen('s/b.sock');
+    symlinkSync(socket, `${folder}/s/link.sock`);
+    expect(identityOf(`${folder}/s/link.sock`)).not.toBe(identityOf(socket));
   });
 });
