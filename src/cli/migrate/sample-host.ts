@@ -39,7 +39,8 @@ export const CLOCK_TICKS = 100;
 /** Exists where Xen runs. */
 export const XEN = '/proc/xen/privcmd';
 
-const hostOf = (profile: Profile, procps: Procps, xen: boolean): SampleHost => {
+/** Invents a host. */
+export const sampleHost = (profile: Profile, procps: Procps, xen: boolean): SampleHost => {
   const { seed, exact, pageSize } = profile;
   const choice = choiceOf(profile);
   const { memory, ticks, small, word } = choice;
@@ -97,4 +98,4 @@ const hostOf = (profile: Profile, procps: Procps, xen: boolean): SampleHost => {
 
 /** Sample hosts with this version of procps, one for each profile. */
 export const sampleHosts = (procps: Procps, xen: boolean): readonly SampleHost[] =>
-  PROFILES.map((profile) => hostOf(profile, procps, xen));
+  PROFILES.map((profile) => sampleHost(profile, procps, xen));

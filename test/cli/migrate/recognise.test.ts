@@ -76,7 +76,17 @@ describe('Recognising an action', () => {
     ["awk 'BEGIN {while (1) x++}'", 'it runs for too long'],
     ['('.repeat(50_000), 'it is nested too deeply'],
     ["free | sed 'y/a/b/'", 'it has the script y/a/b/ of sed'],
+    // What only looks like a command that is known.
+    ["free m | awk '/^Mem:/ {print $2}'", 'it runs free m'],
+    ['date +%s\\', 'it ends with a backslash'],
+    ["free | egrep '^[[:spce]*Mem' | awk '{print $2}'", 'it has brackets in a pattern that are not known'],
+    ["free | awk '/^Mem:/ {2print $2}'", 'it has an unexpected "print" in awk'],
+    [
+      `awk 'BEGIN {"getconf " "PAGESIZE" | getline size; print size}'`,
+      'it joins texts before a getline in awk, which each awk reads otherwise',
+    ],
     // A limit that no sample host is near to.
+    ["free -m | awk '/^Mem:/ {if ($4 < 1NF) print 0; else print $4}'", 'it compares texts'],
     ["free -m | awk '/^Mem:/ {if ($4 > 500) print 500; else print $4}'", 'it compares numbers'],
     ["free | awk '/^Mem:/ {print $2 > $3 ? $2 : $3}'", 'it writes to a file or program in awk'],
     ["free | awk '/^Mem:/ {print ($2 > $3) ? $2 : $3}'", 'it compares numbers'],

@@ -105,7 +105,8 @@ export class Expressions {
   #comparison(): Expression {
     const left = this.#concatenation();
     if (this.printing && this.#cursor.is('>')) return left;
-    const compare = COMPARISONS[this.#cursor.take(...Object.keys(COMPARISONS)) ?? ''];
+    const operator = this.#cursor.take(...Object.keys(COMPARISONS)) ?? '';
+    const compare = COMPARISONS[operator];
     if (compare === undefined) return left;
     const right = this.#concatenation();
     const shape = left.shape === true || right.shape === true;
@@ -113,8 +114,8 @@ export class Expressions {
       value: (machine, locals) => {
         const [a, b] = [left.value(machine, locals), right.value(machine, locals)];
         if (!isNumeric(a) || !isNumeric(b)) {
-          const [first, second] = [toText(a), toText(b)];
-          return bool(compare(first < second ? -1 : first > second ? 1 : 0));
+          if (!/^[!=]=$/.test(operator)) refuse('compares texts');
+          return bool(compare(toText(a) === toText(b) ? 0 : 1));
         }
         const [first, second] = [toNumber(a), toNumber(b)];
         // The sample hosts have values around 0 and 1, but not around any other limit.
@@ -133,8 +134,9 @@ export class Expressions {
 
   #concatenation(): Expression {
     let left = this.#sum();
-    for (;;) {
+    for (let parts = 1; ; parts++) {
       if (this.#cursor.is('|') && this.#cursor.following?.text === 'getline') {
+        if (parts > 1) return refuse('joins texts before a getline in awk, which each awk reads otherwise');
         this.#cursor.at += 2;
         left = this.#getline('command', left);
       } else if (this.#startsOperand()) {

@@ -14,22 +14,24 @@ const substitution = (
   global: boolean,
   [text, target]: readonly Expression[],
   pattern: (...run: Run) => RegExp,
-): Expression => ({
-  value: (...run) => {
-    const before = target === undefined ? toText(run[0].field(0)) : toText(target.value(...run));
-    const inserted = toText(text?.value(...run));
-    let count = 0;
-    const after = before.replace(new RegExp(pattern(...run).source, global ? 'g' : ''), (match) => {
-      count++;
-      return replacement(inserted, match);
-    });
-    if (count === 0) return 0;
-    if (target === undefined) run[0].setRecord(after);
-    else if (target.set === undefined) refuse('changes what is no variable in awk');
-    else target.set(...run, after);
-    return count;
-  },
-});
+): Expression => {
+  if (target !== undefined && target.set === undefined) return refuse('changes what is no variable in awk');
+  return {
+    value: (...run) => {
+      const before = target === undefined ? toText(run[0].field(0)) : toText(target.value(...run));
+      const inserted = toText(text?.value(...run));
+      let count = 0;
+      const after = before.replace(new RegExp(pattern(...run).source, global ? 'g' : ''), (match) => {
+        count++;
+        return replacement(inserted, match);
+      });
+      if (count === 0) return 0;
+      if (target === undefined) run[0].setRecord(after);
+      else target.set?.(...run, after);
+      return count;
+    },
+  };
+};
 
 const TEXT: Readonly<Record<string, (machine: Machine, args: readonly Value[]) => Value>> = {
   close: (machine, [name]) => {

@@ -54,13 +54,13 @@ class Parser {
     }
     this.#cursor.need(')');
     this.#cursor.skipLines();
+    this.#cursor.skipLines();
     this.#expressions.locals = new Set(parameters);
     this.#functions.set(name, { parameters, body: this.#block() });
     this.#expressions.locals = new Set();
   }
 
   #block(): Statement {
-    this.#cursor.skipLines();
     this.#cursor.need('{');
     const statements: Statement[] = [];
     for (this.#cursor.skipEnds(); !this.#cursor.is('}'); this.#cursor.skipEnds()) statements.push(this.#statement());
@@ -82,6 +82,14 @@ class Parser {
 
   #statement(): Statement {
     if (this.#cursor.is('{')) return this.#block();
+    if (this.#cursor.is('if', 'while')) return this.#simple();
+    const statement = this.#simple();
+    return this.#cursor.isEnd()
+      ? statement
+      : refuse(`has an unexpected ${JSON.stringify(this.#cursor.token.text)} in awk`);
+  }
+
+  #simple(): Statement {
     const word = this.#cursor.take('if', 'while', 'break', 'continue', 'next', 'exit', 'return', 'print', 'printf');
     switch (word) {
       case 'if':

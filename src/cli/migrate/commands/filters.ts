@@ -24,7 +24,7 @@ export const optionsOf = (
   for (let word = words.shift(); word !== undefined; word = words.shift()) {
     if (word === '--') {
       operands.push(...words.splice(0));
-    } else if (!/^-[A-Za-z]/.test(word)) operands.push(word);
+    } else if (word === '-' || !word.startsWith('-')) operands.push(word);
     else {
       for (let letters = word.slice(1); letters !== ''; letters = letters.slice(1)) {
         const letter = letters[0] ?? '';
@@ -65,7 +65,7 @@ export const grep = (args: readonly string[], input: string, around: Surrounding
 
 const picks = (list: string): ((index: number) => boolean) => {
   const ranges = list.split(',').map((part) => {
-    const [, from, dash, to] = /^(\d*)(-?)(\d*)$/.exec(part) ?? refuse(`has the list ${list} of cut`);
+    const [, from, dash, to] = /^(?=\d|-\d)(\d*)(-?)(\d*)$/.exec(part) ?? refuse(`has the list ${list} of cut`);
     return [Number(from || 1), dash === '' ? Number(from) : Number(to || Infinity)] as const;
   });
   return (index) => ranges.some(([from, to]) => index + 1 >= from && index + 1 <= to);
@@ -77,6 +77,7 @@ export const cut = (args: readonly string[], input: string, around: Surroundings
   const characters = options.get('c') ?? options.get('b');
   const wanted = picks(characters ?? options.get('f') ?? refuse('has no list of cut'));
   const delimiter = options.get('d') ?? '\t';
+  if (delimiter.length !== 1) return refuse(`has the delimiter ${delimiter} of cut`);
   return joined(
     lines.flatMap((line) => {
       if (characters !== undefined) return [...line].filter((_, index) => wanted(index)).join('');

@@ -29,9 +29,9 @@ const bracket = (inside: string, dialect: Dialect): string => {
   const negated = inside.startsWith('^');
   const body = inside
     .slice(negated ? 1 : 0)
-    .replace(/\[:(\w+):\]|\[[.=]|\\([^])|[\]\\[^]/g, (all, name: string | undefined, escaped: string | undefined) => {
+    .replace(/\[:(\w+):\]|\[[.=:]|\\([^])|[\]\\[^]/g, (all, name: string | undefined, escaped: string | undefined) => {
       if (name !== undefined) return CLASSES[name] ?? refuse(`has the class [:${name}:]`);
-      if (all.startsWith('[') && all.length > 1) return refuse('has a collating element');
+      if (all.startsWith('[') && all.length > 1) return refuse('has brackets in a pattern that are not known');
       if (escaped === undefined) return `\\${all}`;
       if (dialect === 'awk') return TABS[escaped] ?? `\\${escaped}`;
       return `\\\\${/[\]\\^-]/.test(escaped) ? '\\' : ''}${escaped}`;

@@ -2,14 +2,14 @@ import type { SampleHost } from '../sample-host.ts';
 import { refuse } from '../not-understood.ts';
 
 const DIVISORS: Readonly<Record<string, number>> = {
-  b: 1 / 1024,
-  bytes: 1 / 1024,
-  k: 1,
-  kibi: 1,
-  m: 1024,
-  mebi: 1024,
-  g: 1_048_576,
-  gibi: 1_048_576,
+  '-b': 1 / 1024,
+  '--bytes': 1 / 1024,
+  '-k': 1,
+  '--kibi': 1,
+  '-m': 1024,
+  '--mebi': 1024,
+  '-g': 1_048_576,
+  '--gibi': 1_048_576,
 };
 
 const entries = (host: SampleHost, path: string): ((name: string) => number) => {
@@ -24,8 +24,7 @@ const used = ({ procps }: SampleHost, memory: (name: string) => number): number 
 
 /** free(1), with at most an option for the unit. */
 export const free = (args: readonly string[], host: SampleHost): string => {
-  const option = (args[0] ?? '-k').replace(/^--?/, '');
-  const divisor = DIVISORS[option];
+  const divisor = DIVISORS[args[0] ?? '-k'];
   if (divisor === undefined || args.length > 1) return refuse(`runs free ${args.join(' ')}`);
   const memory = entries(host, '/proc/meminfo');
   const row = (label: string, values: readonly number[]): string =>

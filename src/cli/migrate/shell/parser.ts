@@ -147,7 +147,8 @@ class Parser {
         this.#at = end + 1;
       } else if (this.#take('"')) pieces.push(...this.#quoted(() => this.#take('"')));
       else if (this.#take('\\\n')) continue;
-      else if (this.#take('\\')) pieces.push({ kind: 'text', text: this.#text[this.#at++] ?? '', quoted: true });
+      else if (this.#take('\\'))
+        pieces.push({ kind: 'text', text: this.#text[this.#at++] ?? refuse('ends with a backslash'), quoted: true });
       else pieces.push(this.#expansion(false) ?? this.#plain());
     }
     return seen ? pieces : undefined;
