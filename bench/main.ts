@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 
 import { reasonOf } from '../src/model/reason.ts';
 import { busy } from './busy.ts';
+import { contention } from './contention.ts';
 import { channels } from './channels.ts';
 import { killAll } from './daemon.ts';
 import { growth } from './growth.ts';
@@ -35,6 +36,7 @@ const ROWS: readonly Row[] = [
   channels,
   limit,
   syscalls,
+  contention,
   ticks,
   peers,
   memoryRow,

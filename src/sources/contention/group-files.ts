@@ -32,9 +32,3 @@ export const pathsOf = ({ unified, v1 }: ControlGroup, kind: GroupFile): readonl
   const own = isV1 ? files.map((file) => `${folder}/${file}`) : [`${folder}/${kind}`];
   return kind === 'cpu.stat' ? [...own, ...vcpuFoldersIn(folder).map((vcpu) => `${vcpu}/cpu.stat`)] : own;
 };
-
-/** Returns the sum of the numbers behind a name at the start of a line; undefined if there is none. */
-export const sumOf = (texts: readonly string[], name: RegExp): number | undefined => {
-  const found = texts.flatMap((text) => [...text.matchAll(name)].map(([, number]) => Number(number)));
-  return found.length === 0 ? undefined : found.reduce((sum, one) => sum + one, 0);
-};

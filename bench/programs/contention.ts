@@ -1,0 +1,96 @@
+// Collects all statistics of contention from real QEMU processes in control groups of their own, which it makes as
+// libvirt does; sends the CPU time of each collection in ms. Needs root.
+// Arguments: the number of domains, the number of collections, and the pids; each pid may stand for several domains.
+import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+
+import { firstValueFrom, of, toArray } from 'rxjs';
+
+import type { Domain, MetricDefinition } from '../../src/model/metric.ts';
+import { STATISTICS } from '../../src/model/statistics.ts';
+import { contentionCollectors } from '../../src/sources/contention/contention-stats.ts';
+import type { QemuProcess } from '../../src/sources/libvirt/qemu-process.ts';
+import type { Connection } from '../../src/sources/libvirt/types.ts';
+import { monotonicScheduler } from '../../src/system/monotonic.ts';
+
+export interface ContentionCosts {
+  readonly all: readonly number[];
+  /** Values in a collection, without failures. */
+  readonly values: number;
+}
+
+const [domainCount = '', collections = '', ...pids] = process.argv.slice(2);
+const metrics = STATISTICS.vm
+  .filter(({ name }) => name.startsWith('contention.'))
+  .map(({ name, type }, index): MetricDefinition => ({
+    index,
+    name,
+    type,
+    context: 'vm',
+    source: { kind: 'stat', stat: name },
+    variables: [],
+    every: 1,
+    timeout: 5000,
+    place: { file: 'synthetic', line: 1, column: 1 },
+  }));
+
+const HIERARCHIES = ['', '/cpu', '/memory', '/unified'].map((name) => `/sys/fs/cgroup${name}`);
+const made: string[] = [];
+const make = (folder: string): void => {
+  if (existsSync(folder)) return;
+  mkdirSync(folder);
+  made.unshift(folder);
+};
+const group = (pid: string, id: number): void => {
+  for (const top of HIERARCHIES.filter((folder) => existsSync(`${folder}/cgroup.procs`))) {
+    make(`${top}/machine`);
+    const folder = `${top}/machine/qemu-${id}-bench.libvirt-qemu`;
+    make(folder);
+    // Quotas of virtual CPUs.
+    if (!top.endsWith('/memory')) make(`${folder}/vcpu0`);
+    writeFileSync(`${folder}/cgroup.procs`, pid);
+  }
+};
+/** Moves the processes back, and removes the groups. */
+const ungroup = (): void => {
+  for (const top of HIERARCHIES.filter((folder) => existsSync(`${folder}/cgroup.procs`)))
+    for (const pid of pids) writeFileSync(`${top}/cgroup.procs`, pid);
+  for (const folder of made) rmdirSync(folder);
+};
+
+const closing: (() => void)[] = [];
+const processes = new Map<Domain, QemuProcess>();
+for (let at = 0; at < Number(domainCount); at += 1) {
+  const number = at % pids.length;
+  const pid = pids[number] ?? '';
+  const domain: Domain = {
+    uuid: `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`,
+    id: 900_000 + number,
+    name: 'bench',
+  };
+  processes.set(domain, {
+    pid,
+    cpuTime: () => 1n,
+    close: () => undefined,
+    onClose: (close) => void closing.push(close),
+  });
+}
+const connection = { process: (domain: Domain) => processes.get(domain) } as unknown as Connection;
+
+try {
+  pids.forEach((pid, number) => group(pid, 900_000 + number));
+  const [collector] = contentionCollectors(metrics, of({ up: true, connection }), monotonicScheduler);
+  const domains = [...processes.keys()];
+  const all: number[] = [];
+  let values = 0;
+  for (let number = 0; number < Number(collections); number += 1) {
+    const from = process.cpuUsage();
+    const readings = (await firstValueFrom(collector!.collect$(domains).pipe(toArray()))).flat();
+    const { user, system } = process.cpuUsage(from);
+    all.push((user + system) / 1000);
+    values = readings.filter(({ outcome }) => outcome.ok).length;
+  }
+  process.send?.({ all: all.slice(Math.ceil(all.length / 4)), values } satisfies ContentionCosts);
+} finally {
+  for (const close of closing) close();
+  ungroup();
+}
