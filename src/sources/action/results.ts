@@ -29,7 +29,7 @@ export const startFailure = (error: unknown): Failure => {
 export const exitResult = ({ code, signal }: Exit, output: Uint8Array, errors: Uint8Array): Printed => {
   if (code === 0) return { ok: true, output: decodeOutput(output) };
   const line = decodeOutput(errors).trim().split('\n', 1)[0] ?? '';
-  const how = code === null ? `was ended by ${signal}` : `exited with status ${code}`;
+  const how = code === null ? `was ended by ${signal ?? 'something unknown'}` : `exited with status ${code}`;
   const said = line === '' ? '' : `: ${escapeForLog(line, MAX_REASON - how.length - 2)}`;
   return { ok: false, stage: 'run', reason: how + said };
 };

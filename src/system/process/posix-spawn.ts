@@ -129,7 +129,7 @@ export const spawnShell = (text: string, env: Readonly<Record<string, string>>):
   }
 };
 
-/** How a process ended: its exit status, or the signal that ended it. */
+/** How a process ended: its exit status, or the signal that ended it; neither if something else has taken both. */
 export interface Exit {
   readonly code: number | null;
   readonly signal: string | null;
@@ -138,7 +138,10 @@ export interface Exit {
 /** Takes the exit of a child process, if it has ended. */
 export const takeExit = (pid: number): Exit | undefined => {
   const status = [0];
-  if (calls().waitpid(pid, status, WNOHANG) !== pid) return undefined;
+  const taken = calls().waitpid(pid, status, WNOHANG);
+  if (taken === 0) return undefined;
+  // A library in this process has waited for it, or a debugger: it will never be reported again.
+  if (taken !== pid) return { code: null, signal: null };
   const [bits = 0] = status;
   const signal = bits & 0x7f;
   if (signal === 0) return { code: (bits >> 8) & 0xff, signal: null };

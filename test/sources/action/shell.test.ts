@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { startShell } from '../../../src/sources/action/shell.ts';
 import type * as Libc from '../../../src/system/libc.ts';
+import { takeExit } from '../../../src/system/process/posix-spawn.ts';
 import { until } from './wait.ts';
 
 const env = { PATH: '/usr/bin:/bin' };
@@ -43,6 +44,16 @@ describe('a shell', () => {
   it('reports the signal that ends it, also one without a name', async () => {
     expect(await run('kill -ABRT $$')).toMatchObject({ code: null, signal: 'SIGABRT' });
     expect(await run('kill -40 $$')).toMatchObject({ code: null, signal: 'signal 40' });
+  });
+
+  it('has ended, also where something else has taken its exit', async () => {
+    const { pid, exit$, hasExited } = startShell('exec sleep 60', env);
+    expect(takeExit(pid)).toBeUndefined();
+    process.kill(pid, 'SIGKILL');
+    await until(() => takeExit(pid) !== undefined || hasExited());
+    process.emit('SIGCHLD', 'SIGCHLD');
+    expect(await firstValueFrom(exit$)).toMatchObject({ code: null });
+    expect(takeExit(pid)).toEqual({ code: null, signal: null });
   });
 
   it('emits how it has ended to later subscribers as well', async () => {
