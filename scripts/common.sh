@@ -156,40 +156,59 @@ need_containers() {
     say "$1 starts containers, which only root can. Run: sudo $2"
     exit 1
   fi
-  need_programs "$1" 'debootstrap systemd-nspawn nsenter flock' debootstrap systemd-container util-linux
+  need_programs "$1" 'mmdebstrap systemd-nspawn nsenter flock' mmdebstrap systemd-container util-linux
   work=$(mktemp -d)
   container=
   trap '[ -z "$container" ] || stop_container "$container"; rm -rf "$work"' EXIT
   trap 'exit 1' HUP INT TERM
 }
 
-# Sets $tree to a Debian 13 with systemd, libvirt, Node and npm; fetched once and never changed afterwards.
+# debian_tree NAME SUITE PACKAGES [PACKAGES]: sets $tree to a Debian with systemd and the first packages, and with what the
+# second ones and their dependencies need to be installed without a network; fetched once and never changed afterwards.
 debian_tree() {
-  tree=${TMPDIR:-/tmp}/vhostmd-debian-13-npm-$(dpkg --print-architecture)
+  tree=${TMPDIR:-/tmp}/vhostmd-$1-$(dpkg --print-architecture)
   # Two scripts may fetch it at the same time.
   exec 9>"$tree.lock"
   flock 9
   if [ ! -d "$tree" ]; then
-    say "Fetching Debian 13 into $tree"
+    say "Fetching Debian's $2 into $tree"
     log=$(mktemp)
-    # debootstrap cannot configure npm's packages in the right order; apt can. $tree may lack the folder of TMPDIR.
+    # The tree may lack the folder of TMPDIR.
     if ! (
       unset TMPDIR
-      export DEBIAN_FRONTEND=noninteractive
-      debootstrap --variant=minbase --include=systemd-sysv,dbus,libpam-systemd,procps,nodejs,libvirt-daemon \
-        trixie "$tree.$$" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} &&
-        chroot "$tree.$$" apt-get update &&
-        chroot "$tree.$$" apt-get install -y --no-install-recommends npm
+      mmdebstrap --variant=minbase --include="systemd-sysv dbus $3" --skip=cleanup/apt/lists,cleanup/apt/cache \
+        --customize-hook="chroot \"\$1\" sh -c 'apt-get clean; apt-get install -y --no-install-recommends -d ${4-}'" \
+        "$2" "$tree.$$" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
     ) >"$log" 2>&1; then
       tail -n 20 "$log" >&2
       rm -rf "$tree.$$" "$log"
-      say 'Debian 13 could not be fetched (see above); DEBIAN_MIRROR names another mirror.'
+      say "Debian's $2 could not be fetched (see above); DEBIAN_MIRROR names another mirror."
       exit 1
     fi
-    rm -rf "$tree.$$"/var/cache/apt/archives/*.deb "$log"
+    rm -f "$log"
     mv "$tree.$$" "$tree"
   fi
   exec 9>&-
+}
+
+# The Debian 13 with libvirt, Node and npm that the tests of the service and of the documentation boot.
+debian_13_with_npm() { debian_tree debian-13-npm trixie 'libpam-systemd procps nodejs libvirt-daemon npm'; }
+
+# nspawn ARGUMENT...: becomes a container, which ends with its parent. Its control group is its own: in a common one, each
+# systemd would end the processes of the other's service of the same name.
+nspawn() {
+  unified=/sys/fs/cgroup/unified
+  [ -d $unified ] || unified=/sys/fs/cgroup
+  groups=$(sed -n "s|^0::|$unified|p; s|^[0-9]*:name=systemd:|/sys/fs/cgroup/systemd|p" /proc/self/cgroup)
+  # shellcheck disable=SC2016 # The dollar signs are those of the inner shell.
+  groups=$groups SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 exec setpriv --pdeathsig KILL sh -c '
+    for group in $groups; do
+      for old in "$group"/vhostmd-*; do
+        [ -e "/proc/${old##*-}" ] || find "$old" -depth -type d -exec rmdir {} +
+      done
+      mkdir "$group/vhostmd-$$" && echo $$ >"$group/vhostmd-$$/cgroup.procs"
+    done 2>/dev/null
+    exec systemd-nspawn --quiet --register=no --keep-unit --link-journal=no --console=pipe "$@"' sh "$@" </dev/null
 }
 
 # wait_for_boot CONTAINER CONSOLE: waits until systemd has started everything in the container that the process

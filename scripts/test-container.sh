@@ -1,6 +1,6 @@
 #!/bin/sh
 # `npm run test:container [-- OPTION-OF-VITEST...]`: builds the image of Containerfile, and tests it beside real VMs.
-# Needs root, and 3 GB in the temporary folder. The base image is a Debian 13 made by debootstrap, so no registry of
+# Needs root, and 3 GB in the temporary folder. The base image is a Debian 13 made by mmdebstrap, so no registry of
 # images is needed.
 set -eu
 . "$(dirname "$0")/common.sh"
@@ -8,7 +8,7 @@ set -eu
 purpose='the test of the container'
 need_containers "$purpose" 'npm run test:container'
 need_programs "$purpose" 'buildah podman runc' buildah podman runc
-debian_tree
+debian_13_with_npm
 
 export VHOSTMD_PODMAN="$work/podman" VHOSTMD_IMAGE=localhost/vhostmd
 # The default limits are higher than those of this machine may be, and cannot be set then.

@@ -54,29 +54,27 @@ cd /home/root/vhostmd
 HOME=/home/root exec node scripts/docs-commands.mjs "$environment, root" 'as anybody' 'as root' "$@"
 END
 
-# nspawn NAME DIRECTORY ARGUMENT...: becomes a container whose changes stay in memory, except for the homes of its
-# users.
-nspawn() {
+# copy_of NAME DIRECTORY ARGUMENT...: becomes a container whose changes stay in memory, except for the homes of its users.
+copy_of() {
   home=$work/home-$1
   directory=$2
   shift 2
   mkdir "$home"
   # shellcheck disable=SC2086 # Options.
-  SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 exec systemd-nspawn --quiet --directory="$directory" --volatile=overlay --register=no \
-    --keep-unit --link-journal=no --console=pipe --machine="vhostmd-docs-$$" --bind="$home:/home" \
-    --bind-ro="$work/shared:/mnt" $certificates "$@" </dev/null
+  nspawn --directory="$directory" --volatile=overlay --machine="vhostmd-docs-$$" --bind="$home:/home" \
+    --bind-ro="$work/shared:/mnt" $certificates "$@"
 }
 # The root folder cannot be a container's, but a second mount of it can. The mount ends with the container.
 here() (
   mkdir "$work/root"
   mount --bind --make-private / "$work/root"
   trap 'umount "$work/root"' EXIT
-  (nspawn here "$work/root" sh /mnt/readers.sh 'this machine')
+  (copy_of here "$work/root" sh /mnt/readers.sh 'this machine')
 )
 # Uses the machine's network, because npm needs it.
 debian() {
-  debian_tree
-  (nspawn debian "$tree" --boot) >"$work/console" 2>&1 &
+  debian_13_with_npm
+  (copy_of debian "$tree" --boot) >"$work/console" 2>&1 &
   container=$!
   wait_for_boot "$container" "$work/console"
   nsenter --all --target "$leader" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \

@@ -9,7 +9,7 @@ purpose='the test with systemd'
 need_containers "$purpose" 'npm run test:systemd'
 build
 
-debian_tree
+debian_13_with_npm
 
 say 'Packing'
 npm pack --ignore-scripts --silent --pack-destination "$work" >/dev/null
@@ -21,9 +21,8 @@ npm ls --omit=dev --all --parseable 2>/dev/null | sed -n "s|^$PWD/||p" | while r
 done
 
 say 'Booting'
-SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --directory="$tree" --volatile=overlay --boot --private-network \
-  --register=no --keep-unit --console=pipe --machine=vhostmd-test --bind-ro="$work/package:/usr/lib/node_modules/vhostmd" \
-  </dev/null >"$work/console" 2>&1 &
+nspawn --directory="$tree" --volatile=overlay --boot --private-network --machine=vhostmd-test \
+  --bind-ro="$work/package:/usr/lib/node_modules/vhostmd" >"$work/console" 2>&1 &
 container=$!
 wait_for_boot "$container" "$work/console"
 export leader

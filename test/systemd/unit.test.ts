@@ -88,7 +88,7 @@ describe('CASE D7: a reload', () => {
   it('CASE D7: asks for what the daemon runs with, and then signals the daemon', () => {
     expect(check).toMatch(/^vhostmd check /);
     expect(/^ExecStart=.* -f (\S+)/m.exec(unit)?.[1]).toBe(check.split(' ').at(-1));
-    expect(commands.at(-1)).toBe('/bin/kill -HUP $MAINPID');
+    expect(commands.at(-1)).toBe('/bin/sh -c "kill -HUP $MAINPID"');
   });
 
   it('CASE D7: fails with the line of the mistake where the file has one, and is silent where it has none', () => {
