@@ -195,7 +195,7 @@ debian_tree() {
 debian_13_with_npm() { debian_tree debian-13-npm trixie 'libpam-systemd procps nodejs libvirt-daemon npm'; }
 
 # nspawn ARGUMENT...: becomes a container, which ends with its parent. Its control group is its own: in a common one, each
-# systemd would end the processes of the other's service of the same name.
+# systemd would end the processes of the other's service of the same name. Groups of ended containers go at the next start.
 nspawn() {
   unified=/sys/fs/cgroup/unified
   [ -d $unified ] || unified=/sys/fs/cgroup
