@@ -87,7 +87,7 @@ export const withChanges = <T>(
     const at = indexIn(list, runOf, edit.run, from);
     if (from < at) parts.push(list.slice(from, at));
     const next = list[at];
-    const isRemoved = !('item' in edit) && next !== undefined && byRun(runOf(next), edit.run) === 0;
+    const isRemoved = next !== undefined && byRun(runOf(next), edit.run) === 0;
     if ('item' in edit) parts.push([edit.item]);
     from = isRemoved ? at + 1 : at;
   }

@@ -10,10 +10,17 @@ const valueIn = (xml: string): string | undefined => /<value>([^]*)<\/value>/.ex
 
 describe('the XML of a snapshot', () => {
   it('is the document that readers expect, byte for byte', () => {
-    const host = [{ name: 'TotalCPUTime', type: 'real64', value: '846.600000' } as const];
+    const host = [
+      { name: 'Time', type: 'uint64', value: '7' },
+      { name: 'TotalCPUTime', type: 'real64', value: '846.600000' },
+    ] as const;
     const domain = { id: 2, uuid: '6be3fdb8-bef5-6fec-b1b7-e61bbceab708', name: 'x' };
     const samples = [{ name: 'TotalCPUTime', type: 'real64', value: '69.400000', unit: 's' } as const];
     expect(document(metricsXml(snapshot(1, host, [{ domain, samples }])))).toBe(`<metrics>
+  <metric type='uint64' context='host'>
+    <name>Time</name>
+    <value>7</value>
+  </metric>
   <metric type='real64' context='host'>
     <name>TotalCPUTime</name>
     <value>846.600000</value>
@@ -117,11 +124,8 @@ describe('the XML of a snapshot', () => {
   });
 
   it('has the domains of its own snapshot, whatever came, went or changed since the last one', () => {
-    const domains = Array.from({ length: 6 }, (_, id) => [
-      ofDomain(id),
-      ofDomain(id, sample('A', 'old')),
-      ofDomain(id, sample('A', 'new')),
-    ]);
+    // Few domains, so that lists often begin or end alike.
+    const domains = [1, 2, 3].map((id) => [ofDomain(id), ofDomain(id, sample('A', 'old'))]);
     const present = fc.tuple(...domains.map((versions) => fc.option(fc.constantFrom(...versions), { nil: undefined })));
     fc.assert(
       fc.property(fc.array(present, { minLength: 2 }), (lists) => {
