@@ -35,9 +35,8 @@ const mutants = Object.entries(report.files).flatMap(([file, { source, mutants: 
   all.map((mutant) => ({ ...mutant, file, line: mutant.location.start.line, ...change(source, mutant) })),
 );
 const isCaught = ({ status }) => status === 'Killed' || status === 'Timeout';
-// Stryker reports a mutant as survived also where it started none of its tests (stryker-js issue 6213), and where the
-// mutated code had run before, on import.
-const isUntested = (mutant) => mutant.status === 'Survived' && (mutant.testsCompleted === 0 || mutant.static);
+// Stryker reports a mutant as survived also where it started none of its tests (stryker-js issue 6213).
+const isUntested = ({ status, testsCompleted }) => status === 'Survived' && testsCompleted === 0;
 const missed = mutants.filter(
   (mutant) => (mutant.status === 'Survived' || mutant.status === 'NoCoverage') && !isUntested(mutant),
 );

@@ -41,8 +41,9 @@ const number = (
 
 const seconds = (max: number) => ({ min: 1, max, meaning: 'seconds' });
 
-const disk = (element: XmlElement | undefined, reporter: Reporter): DiskConfig | undefined => {
-  const [name, path, size] = ['name', 'path', 'size'].map((part) => child(element, part));
+const disk = (element: XmlElement | undefined, reporter: Reporter): Omit<DiskConfig, 'name'> | undefined => {
+  const path = child(element, 'path');
+  const size = child(element, 'size');
   if (path === undefined || size === undefined) return undefined;
   const isDefault = element?.name === 'disk' && isEmpty(path, `${DEFAULT_DISK} counts; write it`, reporter);
   const found = {
@@ -50,7 +51,7 @@ const disk = (element: XmlElement | undefined, reporter: Reporter): DiskConfig |
     size: diskSize(size, reporter),
   };
   if (found.path === undefined || found.size === undefined) return undefined;
-  return { name: name === undefined ? '' : textOf(name).value, path: found.path, size: found.size };
+  return { path: found.path, size: found.size };
 };
 
 const vmDisk = (element: XmlElement | undefined, placeOf: PlaceOf, reporter: Reporter): VmDiskConfig | undefined => {
@@ -154,7 +155,9 @@ export const readGlobals = (globals: XmlElement, placeOf: PlaceOf, reporter: Rep
     reporter.warn(textOf(timeoutElement).index, `<action_timeout> is reduced to the update period, ${period} s`);
   }
   const transportList = transports(globals, placeOf, reporter);
-  const shared = disk(child(globals, 'disk'), reporter);
+  const diskElement = child(globals, 'disk');
+  const name = child(diskElement, 'name');
+  const shared = disk(diskElement, reporter);
   const own = vmDisk(child(globals, 'vm_disk'), placeOf, reporter);
   const used = transportList.some(({ name }) => name === 'virtio');
   const channels = virtio(globals, period * 1000, used, reporter);
@@ -168,7 +171,7 @@ export const readGlobals = (globals: XmlElement, placeOf: PlaceOf, reporter: Rep
     );
   }
   return {
-    ...(shared === undefined ? {} : { disk: shared }),
+    ...(name === undefined || shared === undefined ? {} : { disk: { name: textOf(name).value, ...shared } }),
     ...(own === undefined ? {} : { vmDisk: own }),
     ...(channels === undefined ? {} : { virtio: channels }),
     updatePeriod: period * 1000,

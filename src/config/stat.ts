@@ -9,8 +9,10 @@ const other = (context: Context): Context => (context === 'host' ? 'vm' : 'host'
 
 /** Returns the nearest name of the table, with the numbers of `name` in place of its `#`. */
 const suggestion = (context: Context, name: string): string | undefined => {
-  const numbers = name.split('.').filter((part) => /^(?:[0-9]+|\*)$/.test(part));
-  const general = name.replace(/(?<=\.|^)(?:[0-9]+|\*)(?=\.|$)/g, '#');
+  const isNumber = (part: string): boolean => /^(?:[0-9]+|\*)$/.test(part);
+  const parts = name.split('.');
+  const numbers = parts.filter(isNumber);
+  const general = parts.map((part) => (isNumber(part) ? '#' : part)).join('.');
   const names = STATISTICS[context].map((known) => known.name);
   const found = nearest(general, names);
   let used = 0;

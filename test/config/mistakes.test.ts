@@ -9,11 +9,15 @@ describe('FAULTS 3: what the grammar does not know is named, with what is allowe
       markedFile({ path: '<path>/bin</path>\n¦<pathes/>' }),
       /Unknown element <pathes> in <globals>.*disk\?.*did you mean <path>\?/,
     ],
-    [markedFile({ metrics: `¦<metrik/>` }), /Unknown element <metrik> in <metrics>.*did you mean <metric>\?/],
+    [
+      markedFile({ metrics: '¦<metrik period="0"/>' }),
+      /Unknown element <metrik> in <metrics>.*did you mean <metric>\?/,
+    ],
+    [markedFile({ metrics: '¦<disk><what/></disk>' }), /Unknown element <disk> in <metrics>/],
     [marked('¦<vhostmt/>'), /Unknown root element <vhostmt>: expected <vhostmd>/],
     [
       markedFile({ metrics: metric('<name>a</name><action>b</action>', 'type="string" context="host" ¦timeuot="1"') }),
-      /Unknown attribute "timeuot" on <metric>.*did you mean "timeout"\?/,
+      /Unknown attribute "timeuot" on <metric>: expected type, context, cnt, unit, timeout, period; did you mean "timeout"\?/,
     ],
     [markedFile({ period: '<update_period ¦unit="s">5</update_period>' }), /takes no attributes/],
     [
@@ -26,14 +30,14 @@ describe('FAULTS 3: what the grammar does not know is named, with what is allowe
     ],
     [
       markedFile({ metrics: '¦<metric context="vm"><name>a</name><action>b</action></metric>' }),
-      /lacks the attribute type, one of int32/,
+      /lacks the attribute type, one of int32, uint32, /,
     ],
     [
       markedFile({ transports: '<transport>\n ¦vdb</transport><transport>vbd</transport>' }),
       /Unknown transport "vdb": expected one of vbd, virtio; did you mean "vbd"\?/,
     ],
     [
-      markedFile({ transports: '<transport>vbd</transport><transport>¦XenStore</transport>' }),
+      markedFile({ transports: '<transport>vbd</transport><transport>¦XenStored</transport>' }),
       /xenstore is not supported; remove/,
     ],
     [
@@ -91,6 +95,11 @@ describe('FAULTS 3: what the grammar does not know is named, with what is allowe
       /<virtio> must come after <disk> \(line 4\)$/,
     ],
     [
+      'a second <virtio> at the end',
+      { virtio: '<virtio/>', additions: '¦<virtio/>' },
+      /<virtio> must come before <update_period> \(line 5\)$/,
+    ],
+    [
       'parts of a disk',
       { disk: '<disk>¦<path>/d</path>\n<name>d</name>\n<size unit="k">64</size></disk>' },
       /<path> must come after <name> \(line 4\)$/,
@@ -130,10 +139,10 @@ describe('FAULTS 3: what the grammar does not know is named, with what is allowe
   });
 
   it('CASE E7: of several additions that stand too early each is named, and no innocent element', () => {
-    const additions = `${sink}\n<action_timeout>2</action_timeout>\n${sink}`;
+    const additions = `<action_timeout>2</action_timeout>\n${sink}\n${sink}`;
     expect(errorsOf(fileOf({ path: `${additions}\n<path>/bin</path>` }))).toEqual([
-      'f:6:1: <sink> must come after <transport> (line 10)',
-      'f:7:1: <action_timeout> must come after <transport> (line 10)',
+      'f:6:1: <action_timeout> must come after <transport> (line 10)',
+      'f:7:1: <sink> must come after <transport> (line 10)',
       'f:8:1: <sink> must come after <transport> (line 10)',
     ]);
   });
@@ -164,14 +173,14 @@ describe('FAULTS 4: numbers are digits only and within their range', () => {
   });
 
   it.each([
-    ['virtio', '<virtio><max_channels>¦0</max_channels></virtio>', /from 1 to 65535/],
+    ['virtio', '<virtio><max_channels>¦0</max_channels></virtio>', /of channels from 1 to 65535/],
     ['virtio', '<virtio><expiration_time>¦1s</expiration_time></virtio>', /seconds from 1/],
     ['additions', '<action_timeout>¦-1</action_timeout>', /from 1 to 86400/],
-    ['additions', '<max_parallel_actions>¦1025</max_parallel_actions>', /from 1 to 1024/],
+    ['additions', '<max_parallel_actions>¦1025</max_parallel_actions>', /of actions from 1 to 1024/],
     [
       'metrics',
       metric('<name>a</name><action>b</action>', 'type="string" context="host" timeout="¦0"'),
-      /timeout of <metric>/,
+      /timeout of <metric> must be a whole number \(digits only\) of seconds from 1/,
     ],
     [
       'metrics',
@@ -185,7 +194,7 @@ describe('FAULTS 4: numbers are digits only and within their range', () => {
   });
 
   it('and white space around them is allowed', () => {
-    expect(configOf(fileOf({ period: '<update_period>\n 7 </update_period>' })).updatePeriod).toBe(7000);
+    expect(configOf(fileOf({ period: '<update_period>\n 7 \n</update_period>' })).updatePeriod).toBe(7000);
   });
 });
 
@@ -218,7 +227,7 @@ describe('FAULTS 5: the size of the disk', () => {
     ['<size unit="k">¦0</size>', /from 1/],
     ['<size unit="¦">256</size>', /Unknown unit "" of <size>: expected one of k, K, KiB, m, M, MiB/],
     ['<size unit="¦g">1</size>', /Unknown unit "g"/],
-    ['¦<size>256</size>', /lacks the attribute unit/],
+    ['¦<size>256</size>', /lacks the attribute unit$/],
   ])('%s is refused', (size, message) => {
     const { text, place } = markedFile({ disk: disk(size) });
     expect(errorsOf(text)).toEqual([expect.stringMatching(message)]);
@@ -236,7 +245,9 @@ describe('FAULTS 7: duplicate metrics', () => {
       [1, 'A'],
     ]);
     expect(warningsOf(text)).toEqual([
-      expect.stringMatching(/Metric "A" of context host is already defined in line 11/),
+      expect.stringMatching(
+        /Metric "A" of context host is already defined in line 11; both are published, .* may find either$/,
+      ),
     ]);
     expect(warningsOf(text)[0]).toMatch(new RegExp(`^${place}`));
   });
@@ -247,11 +258,12 @@ describe('FAULTS 7: duplicate metrics', () => {
     expect(warningsOf(fileOf({ metrics: same + group }))).toHaveLength(1);
   });
 
-  it('are none if the contexts differ, or a group only bears the name', () => {
+  it('are none if the contexts differ, or a metric of several values only bears the name', () => {
+    const xml = same.replace('string', 'xml');
     const other = same.replace('host', 'vm');
     const group =
       '<metric type="group" context="host"><name>A</name><action>b</action><variable name="B" type="int32"/></metric>';
-    expect(warningsOf(fileOf({ metrics: same + other + group }))).toEqual([]);
+    expect(warningsOf(fileOf({ metrics: same + other + group + xml + xml }))).toEqual([]);
   });
 });
 

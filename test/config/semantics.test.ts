@@ -113,6 +113,10 @@ describe('a configuration', () => {
 describe('transports', () => {
   it('vbd needs a disk', () => {
     expectError({ disk: '', transports: '¦<transport>vbd</transport>' }, /vbd needs a metrics disk; add <disk>/);
+    expectError(
+      { disk: '', transports: '<transport>virtio</transport>¦<transport>vbd</transport>' },
+      /vbd needs a metrics disk; add <disk>/,
+    );
   });
 
   it('vbd is content with private disks', () => {
@@ -124,6 +128,8 @@ describe('transports', () => {
     const config = configOf(fileOf({ disk: '', transports: '<transport>virtio</transport>' }));
     expect(config.virtio).toEqual({ maxChannels: 1024, expirationTime: 15_000 });
     expect(config).not.toHaveProperty('disk');
+    const transports = '<transport>vbd</transport><transport>virtio</transport>';
+    expect(configOf(fileOf({ transports })).virtio).toEqual(config.virtio);
   });
 
   it('given twice count once, with a warning', () => {
@@ -151,7 +157,10 @@ describe('paths, private disks and sinks', () => {
     [{ disk: '<disk><name>d</name><path>¦dev/shm</path><size unit="k">64</size></disk>' }, /must be an absolute path/],
     [{ additions: '<vm_disk>¦<path/><size unit="k">64</size></vm_disk>' }, /<path> is empty; write its text/],
     [{ virtio: '<virtio><channel_path>¦run</channel_path></virtio>' }, /<channel_path> must be an absolute path/],
-    [{ additions: '<vm_disk><path>¦/r/NAME</path><size unit="k">64</size></vm_disk>' }, /must contain the word UUID/],
+    [
+      { additions: '<vm_disk><path>¦/r/NAME</path><size unit="k">64</size></vm_disk>' },
+      /must contain the word UUID, found "\/r\/NAME"; write it like \/.*UUID/,
+    ],
     [{ additions: '<vm_disk><path>/UUID</path><size unit="M">¦257</size></vm_disk>' }, /from 1 to 256/],
     [{ additions: '¦<sink/>' }, /either type="..." or module="..."/],
     [{ additions: '¦<sink type="a" module="b"/>' }, /and not both/],
@@ -177,7 +186,7 @@ describe('settings that the C daemon accepted in real files', () => {
     expect(configOf(markedFile(parts).text).disk?.size).toBe(size);
   });
 
-  it.each(['', ' k', 'g', 'b', 'bytes', '1k'])('unit %j of a disk is refused', (unit) => {
+  it.each(['', ' k', 'g', 'b', 'bytes', '1k', '1m'])('unit %j of a disk is refused', (unit) => {
     expectError(
       { disk: disk('<path>/d</path>', `<size unit="¦${unit}">64</size>`) },
       /Unknown unit ".*expected one of k, K/,
@@ -248,6 +257,9 @@ describe('timing of a metric', () => {
   it('a deadline is reduced to the update period, with a warning', () => {
     expectWarning(timed('timeout="¦6"'), /timeout of <metric> is reduced to the update period, 5 s/);
     expectWarning({ additions: '<action_timeout>¦6</action_timeout>' }, /<action_timeout> is reduced/);
+    for (const parts of [timed('timeout="5"'), { additions: '<action_timeout>5</action_timeout>' }]) {
+      expect(warningsOf(fileOf(parts))).toEqual([]);
+    }
     expect(configOf(fileOf(timed('timeout="6"'))).metrics[0]?.timeout).toBe(5000);
     expect(configOf(fileOf({ additions: '<action_timeout>6</action_timeout>' })).metrics[0]?.timeout).toBe(5000);
   });
@@ -278,8 +290,21 @@ describe('the value of a metric', () => {
       { metrics: metric('<name>a</name>¦<stat>host.time</stat>', 'type="xml" context="host"') },
       /type xml needs <action>/,
     ],
+    [
+      {
+        metrics: metric(
+          '<name>a</name>¦<stat>host.time</stat><variable name="x" type="int32"/>',
+          'type="group" context="host"',
+        ),
+      },
+      /type group needs <action>/,
+    ],
     [stat('¦host.tiem'), /Unknown statistic "host.tiem" in context host; did you mean "host.time"\?/],
+    [stat('¦hst.cpu.time'), /in context host; did you mean "host.cpu.time"\?$/],
     [stat('¦blok.0.rd.bytes', 'uint64', 'vm'), /Unknown statistic.*did you mean "block.0.rd.bytes"\?/],
+    [stat('¦blok.12345678.rd.bytes', 'uint64', 'vm'), /did you mean "block.12345678.rd.bytes"\?/],
+    [stat('¦net1.2.rx.bytes', 'uint64', 'vm'), /did you mean "net.2.rx.bytes"\?/],
+    [stat('¦1net.2.rx.bytes', 'uint64', 'vm'), /did you mean "net.2.rx.bytes"\?/],
     [stat('¦dirtylimit.vcpu.0.limit', 'uint64', 'vm'), /Unknown statistic "dirtylimit.vcpu.0.limit" in context vm/],
     [stat('¦cpu', 'uint64', 'vm'), /Unknown statistic "cpu" in context vm/],
     [stat('¦cpu.time spent', 'uint64', 'vm'), /Unknown statistic "cpu.time spent" in context vm/],
@@ -287,6 +312,7 @@ describe('the value of a metric', () => {
     [stat('¦constructor.name', 'uint64', 'vm'), /Unknown statistic "constructor.name"/],
     [stat('¦cpu.cache.monitor.*.name', 'string', 'vm'), /cannot be summed/],
     [stat('¦cpu.time'), /"cpu.time" exists in context vm only; the metric's context is host/],
+    [stat('¦host.time', 'uint64', 'vm'), /"host.time" exists in context host only; the metric's context is vm/],
     [stat('¦ballon.curent'), /did you mean "balloon.current", which is of context vm\?/],
     [stat('¦whatever.this.may.be'), /Unknown statistic "whatever.this.may.be" in context host$/],
     [{ metrics: metric('<name>a</name>¦<stat/>') }, /<stat> is empty/],
@@ -302,9 +328,10 @@ describe('the value of a metric', () => {
   it.each([
     ['1e-9', 1e-9],
     ['0.0009765625', 0.0009765625],
-    ['.5', 0.5],
-    ['2.', 2],
+    ['.25', 0.25],
+    ['20.', 20],
     ['1E+3', 1000],
+    ['1e10', 1e10],
   ])('scale %s is taken', (written, scale) => {
     const text = fileOf(stat(' host.time\n', 'real64', 'host', ` scale="${written}"`));
     expect(configOf(text).metrics[0]?.source).toEqual({ kind: 'stat', stat: 'host.time', scale });
@@ -346,10 +373,13 @@ describe('the value of a metric', () => {
     ],
     ['vcpu.*.dealy', /did you mean "vcpu.\*.delay"\?$/],
     ['net.3.rx.byte', /did you mean "net.3.rx.bytes"\?$/],
-    ['block.0.zoned.model', /"virsh domstats" prints it/],
+    ['block.0.timed_group.1.rd_latency_mxa', /did you mean "block.0.timed_group.1.rd_latency_max"\?$/],
+    ['net.rx.bytes', /did you mean "net.\*.rx.bytes"\?$/],
+    ['cpu.0.time', /did you mean "vcpu.0.time"\?$/],
+    ['block.0.zoned.model', /"virsh domstats" prints it$/],
     ['iothread.1.thread-pool-max', /"virsh domstats" prints it/],
     ['perf.Energy', /"virsh domstats" prints it/],
-    ['vm.a.b.c', /"virsh domstats" prints it/],
+    ['vm.a.b.c', /"virsh domstats" prints it$/],
   ])('CASE B4: a field %s of a newer libvirt is taken, with a warning', (name, message) => {
     expectWarning(stat(`¦${name}`, 'string', 'vm'), message);
     expect(configOf(fileOf(stat(name, 'uint64', 'vm', ' scale="2"'))).metrics[0]?.source).toEqual({
