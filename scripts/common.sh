@@ -163,8 +163,8 @@ need_containers() {
   trap 'exit 1' HUP INT TERM
 }
 
-# debian_tree NAME SUITE PACKAGES [PACKAGES]: sets $tree to a Debian with systemd and the first packages, and with what the
-# second ones and their dependencies need to be installed without a network; fetched once and never changed afterwards.
+# debian_tree NAME SUITE PACKAGES [PACKAGES]: sets $tree to a Debian with systemd and the first packages, and with the
+# archives that the second ones need to be installed without a network; fetched once and never changed afterwards.
 debian_tree() {
   tree=${TMPDIR:-/tmp}/vhostmd-$1-$(dpkg --print-architecture)
   # Two scripts may fetch it at the same time.
@@ -194,8 +194,9 @@ debian_tree() {
 # The Debian 13 with libvirt, Node and npm that the tests of the service and of the documentation boot.
 debian_13_with_npm() { debian_tree debian-13-npm trixie 'libpam-systemd procps nodejs libvirt-daemon npm'; }
 
-# nspawn ARGUMENT...: becomes a container, which ends with its parent. Its control group is its own: in a common one, each
-# systemd would end the processes of the other's service of the same name. Groups of ended containers go at the next start.
+# nspawn ARGUMENT...: becomes a container, which ends with its parent. Its control group is its own: in a common one,
+# each systemd would end the processes of the other's service of the same name. Groups of ended containers go at the
+# next start.
 nspawn() {
   unified=/sys/fs/cgroup/unified
   [ -d $unified ] || unified=/sys/fs/cgroup
