@@ -194,7 +194,7 @@ describe('FAULTS 4: numbers are digits only and within their range', () => {
   });
 
   it('and white space around them is allowed', () => {
-    expect(configOf(fileOf({ period: '<update_period>\n 7 \n</update_period>' })).updatePeriod).toBe(7000);
+    expect(configOf(fileOf({ period: '<update_period>\n 7 \n\t</update_period>' })).updatePeriod).toBe(7000);
   });
 });
 
