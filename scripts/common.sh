@@ -194,9 +194,10 @@ debian_tree() {
 # The Debian 13 with libvirt, Node and npm that the tests of the service and of the documentation boot.
 debian_13_with_npm() { debian_tree debian-13-npm trixie 'libpam-systemd procps nodejs libvirt-daemon npm'; }
 
-# nspawn ARGUMENT...: becomes a container, which ends with its parent. Its control group is its own: in a common one,
-# each systemd would end the processes of the other's service of the same name. Groups of ended containers go at the
-# next start.
+# nspawn ARGUMENT...: becomes the parent of a container, which ends with it, and with the caller. Its pid namespace is its
+# own: what runs in the container does not end with systemd-nspawn. So is its control group: in a common one, each
+# systemd would end the processes of the other's service of the same name. Groups of ended containers go at the next
+# start.
 nspawn() {
   unified=/sys/fs/cgroup/unified
   [ -d $unified ] || unified=/sys/fs/cgroup
@@ -209,7 +210,8 @@ nspawn() {
       done
       mkdir "$group/vhostmd-$$" && echo $$ >"$group/vhostmd-$$/cgroup.procs"
     done 2>/dev/null
-    exec systemd-nspawn --quiet --register=no --keep-unit --link-journal=no --console=pipe "$@"' sh "$@" </dev/null
+    exec unshare --pid --fork --mount-proc --kill-child \
+      systemd-nspawn --quiet --register=no --keep-unit --link-journal=no --console=pipe "$@"' sh "$@" </dev/null
 }
 
 # wait_for_boot CONTAINER CONSOLE: waits until systemd has started everything in the container that the process
@@ -226,19 +228,19 @@ wait_for_boot() {
     sleep 0.5
   done
 }
+child_of() {
+  child=$(cat "/proc/$1/task/$1/children" 2>/dev/null || pgrep -P "$1") || return 1
+  child=${child%% *}
+  [ -n "$child" ]
+}
 booted() {
-  leader=$(cat "/proc/$1/task/$1/children" 2>/dev/null || pgrep -P "$1") || return 1
-  leader=${leader%% *}
-  [ -n "$leader" ] || return 1
+  # Its child is systemd-nspawn.
+  child_of "$1" && child_of "$child" || return 1
+  leader=$child
   case $(nsenter --all --target "$leader" systemctl is-system-running 2>/dev/null) in running | degraded) ;; *) return 1 ;; esac
 }
 
-# stop_container CONTAINER: the first signal halts the container in a second or two; the second ends it at once.
+# stop_container CONTAINER: ends it at once.
 stop_container() {
-  kill "$1" 2>/dev/null || :
-  for _ in 1 2 3 4 5 6 7 8 9 10; do
-    kill -0 "$1" 2>/dev/null || return 0
-    sleep 0.5
-  done
   kill "$1" 2>/dev/null || :
 }
