@@ -54,7 +54,8 @@ cd /home/root/vhostmd
 HOME=/home/root exec node scripts/docs-commands.mjs "$environment, root" 'as anybody' 'as root' "$@"
 END
 
-# copy_of NAME DIRECTORY ARGUMENT...: becomes a container whose changes stay in memory, except for the homes of its users.
+# copy_of NAME DIRECTORY ARGUMENT...: becomes a container whose changes stay in memory, except for the homes of its
+# users.
 copy_of() {
   home=$work/home-$1
   directory=$2

@@ -1,6 +1,5 @@
 #!/bin/sh
-# Called by scripts/test-packages.sh with debian-12 or debian-13 and its folder, in mounts of its own: tests the packages in
-# that Debian.
+# Tests the packages in debian-12 or debian-13; called by scripts/test-packages.sh with its folder, in mounts of its own.
 set -u
 . "$(dirname "$0")/common.sh"
 . test/systemd/checks.sh
@@ -19,7 +18,7 @@ boot() {
     mkdir "$layer/upper" "$layer/work" "$layer/root"
     mount -t overlay overlay -o "lowerdir=$tree,upperdir=$layer/upper,workdir=$layer/work" "$layer/root"
   fi
-  nspawn --directory="$layer/root" --boot --private-network --machine="$place" --bind-ro="$work/packages:/mnt" \
+  nspawn --directory="$layer/root" --boot --private-network --machine="$place-$$" --bind-ro="$work/packages:/mnt" \
     >"$layer/console" 2>&1 &
   container=$!
   wait_for_boot "$container" "$layer/console"

@@ -1,8 +1,8 @@
 #!/bin/sh
-# `npm run test:packages [-- debian-12 | debian-13]`: installs, upgrades, removes and purges the Debian packages in booted
-# trees of Debian 12 and 13. In Debian 13, with libvirt and QEMU, vhostmd also takes the place of a C daemon, and the host
-# boots again. Needs root, 4 GB in the temporary folder, and a network for the first run; the last line has the number of
-# passed checks.
+# `npm run test:packages [-- debian-12 | debian-13]`: installs, upgrades, removes and purges the Debian packages in
+# booted trees of Debian 12 and 13. In Debian 13, with libvirt and QEMU, vhostmd also takes the place of a C daemon, and
+# the host boots again. Needs root, 4 GB in the temporary folder, and a network for the first run; the last line has the
+# number of passed checks.
 set -eu
 . "$(dirname "$0")/common.sh"
 

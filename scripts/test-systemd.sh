@@ -21,7 +21,7 @@ npm ls --omit=dev --all --parseable 2>/dev/null | sed -n "s|^$PWD/||p" | while r
 done
 
 say 'Booting'
-nspawn --directory="$tree" --volatile=overlay --boot --private-network --machine=vhostmd-test \
+nspawn --directory="$tree" --volatile=overlay --boot --private-network --machine="vhostmd-test-$$" \
   --bind-ro="$work/package:/usr/lib/node_modules/vhostmd" >"$work/console" 2>&1 &
 container=$!
 wait_for_boot "$container" "$work/console"

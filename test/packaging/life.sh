@@ -1,6 +1,6 @@
 # Sourced by scripts/test-packages-in.sh.
 
-# files: prints the paths of the container's file system, without those of logs, caches, and the records of apt and dpkg.
+# files: prints the paths of the container's file system, without logs, caches, and the records of apt and dpkg.
 files() {
   inside find / -xdev \( -path /var/log -o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /tmp -o \
     -path /var/tmp \) -prune -o -print | sort

@@ -1,4 +1,4 @@
-# Sourced by tests of the service in a booted Debian, whose first process is $leader: runs commands there, counts checks.
+# Sourced by tests in a booted Debian, whose first process is $leader: runs commands there, and counts checks.
 
 passed=0
 failed=0
