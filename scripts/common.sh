@@ -240,7 +240,7 @@ booted() {
   case $(nsenter --all --target "$leader" systemctl is-system-running 2>/dev/null) in running | degraded) ;; *) return 1 ;; esac
 }
 
-# stop_container CONTAINER: ends it at once.
+# stop_container CONTAINER: ends it at once, as a loss of power does; unshare ignores other signals.
 stop_container() {
-  kill "$1" 2>/dev/null || :
+  kill -KILL "$1" 2>/dev/null || :
 }

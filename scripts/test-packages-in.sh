@@ -55,6 +55,8 @@ case $place in
   debian-13)
     debian_tree debian-13-host trixie 'procps libvirt-daemon-system libvirt-clients qemu-system-x86' nodejs
     boot
+    # libvirt makes folders of its own meanwhile.
+    inside virsh --quiet list
     life vhostmd
     takeovers
     reboots
