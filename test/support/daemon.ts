@@ -73,12 +73,24 @@ export const until = async (what: string, holds: () => boolean | Promise<boolean
   }
 };
 
-/** Starts `vhostmd -d` with further arguments and waits for its first snapshot, unless `ready` is false. */
+export interface DaemonOptions {
+  /** Waits for its first snapshot; true by default. */
+  readonly ready?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
+  /** The pid of a process whose mounts the daemon sees. */
+  readonly mountsOf?: number;
+}
+
+/** Starts `vhostmd -d` with further arguments. */
 export const startDaemon = async (
   args: readonly string[],
-  { ready = true, env = {} }: { readonly ready?: boolean; readonly env?: Readonly<Record<string, string>> } = {},
+  { ready = true, env = {}, mountsOf }: DaemonOptions = {},
 ): Promise<RunningDaemon> => {
-  const child = spawn(process.execPath, [PROGRAM, '-d', ...args], {
+  const command = [process.execPath, PROGRAM, '-d', ...args];
+  // nsenter becomes the program, so signals reach the daemon.
+  if (mountsOf !== undefined) command.unshift('nsenter', `--mount=/proc/${mountsOf}/ns/mnt`);
+  const [file = '', ...rest] = command;
+  const child = spawn(file, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });
