@@ -1,3 +1,5 @@
+import type { Verdict } from './verdict.ts';
+
 /** Types that the `type` attribute of a published metric can have. */
 export const VALUE_TYPES = ['int32', 'uint32', 'int64', 'uint64', 'real32', 'real64', 'string'] as const;
 /** Type of one published value. 64-bit integers exceed a JavaScript number: parse them with `BigInt`. */
@@ -117,6 +119,8 @@ export interface LateValue {
 export interface DomainMetrics {
   readonly domain: Domain;
   readonly samples: readonly Sample[];
+  /** Why the VM is slow; absent unless the configuration has `slow.*`, and until the second collection. */
+  readonly verdict?: Verdict;
 }
 
 /**

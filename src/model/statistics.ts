@@ -299,6 +299,13 @@ export const STATISTICS = {
         }),
       ),
     ),
+    ...from('verdict', [
+      text(
+        'slow.cause',
+        'first cause why it is slow, as in docs/why.md; `none`, or `unknown` if not all could be judged',
+      ),
+      gauge('slow.share', 'real64', '%', 'share of the time that this cause took; of packets for `network`; 0 without'),
+    ]),
   ],
 } as const satisfies Readonly<Record<Context, readonly Statistic[]>>;
 
@@ -329,6 +336,10 @@ export const mayBeNew = (name: string): boolean => {
 /** True for a metric with a {@link ContentionStatistic}. */
 export const isContention = ({ source }: Pick<MetricDefinition, 'source'>): boolean =>
   source.kind === 'stat' && source.stat.startsWith('contention.');
+
+/** True for a metric that is made of others: the verdict. */
+export const isVerdict = ({ source }: Pick<MetricDefinition, 'source'>): boolean =>
+  source.kind === 'stat' && source.stat.startsWith('slow.');
 
 /** Returns the row of a name in `<stat>`, or undefined if the context has no such statistic. */
 export const findStat = (context: Context, name: string): Statistic | undefined =>

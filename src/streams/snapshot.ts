@@ -15,11 +15,13 @@ import {
 } from 'rxjs';
 
 import type { MetricDefinition, Snapshot } from '../model/metric.ts';
+import { isVerdict } from '../model/statistics.ts';
 import type { Sources } from '../sources/source.ts';
 import { COALESCE } from './inventory.ts';
 import { poll } from './poll.ts';
 import { initialState, type Message, nextState, OVERDUE, snapshotOf, type State } from './snapshot-state.ts';
 import { trigger$ } from './trigger.ts';
+import { verdicts } from './verdicts.ts';
 
 /** Longest waits of a snapshot for its last value, in milliseconds. */
 export interface Patience {
@@ -71,11 +73,13 @@ export const snapshot$ = (
   scheduler: SchedulerLike,
   { patience, start }: Patience = patienceOf(period),
 ): Observable<Snapshot> =>
-  defer(() =>
-    trigger$(sources.tick$, sources.domain$, patience, scheduler).pipe(
-      connect((shared$) => merge(shared$, shared$.pipe(poll(sources, metrics, patience, scheduler)))),
+  defer(() => {
+    const collected = metrics.filter((metric) => !isVerdict(metric));
+    return trigger$(sources.tick$, sources.domain$, patience, scheduler).pipe(
+      connect((shared$) => merge(shared$, shared$.pipe(poll(sources, collected, patience, scheduler)))),
       (message$) => merge(message$, timer(start, scheduler).pipe(map((): Message => OVERDUE))),
-      scan((state: State, message: Message) => nextState(state, message, scheduler.now()), initialState(metrics)),
+      scan((state: State, message: Message) => nextState(state, message, scheduler.now()), initialState(collected)),
       published(scheduler),
-    ),
-  );
+      verdicts(metrics),
+    );
+  });

@@ -13,7 +13,7 @@ import {
 } from 'rxjs';
 
 import type { Domain, MetricDefinition, Reading } from '../../model/metric.ts';
-import { isContention, STATISTICS, STATS_GROUP, type StatsGroup } from '../../model/statistics.ts';
+import { isContention, isVerdict, STATISTICS, STATS_GROUP, type StatsGroup } from '../../model/statistics.ts';
 import { hedgedStats } from './hedged-stats.ts';
 import { isBusy, isGoing, LibvirtError } from './call.ts';
 import type { StatValue } from './typed-params.ts';
@@ -126,7 +126,7 @@ export const domainCollectors = (
   scheduler: SchedulerLike,
 ): readonly DomainCollector[] => {
   const stats = metrics.filter(
-    (metric) => metric.context === 'vm' && metric.source.kind === 'stat' && !isContention(metric),
+    (metric) => metric.context === 'vm' && metric.source.kind === 'stat' && !isContention(metric) && !isVerdict(metric),
   );
   const info = stats.filter((metric) => INFO.has(statOf(metric)));
   const quick = stats.filter((metric) => !INFO.has(statOf(metric)) && QUICK.has(groupOf(metric)));
