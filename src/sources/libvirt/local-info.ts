@@ -129,7 +129,8 @@ export const localInfo = (
     if (life.closed) return;
     const { domain, fields } = stats;
     const before = known.get(domain.uuid);
-    if (before !== undefined && before.domain !== domain) drop(domain.uuid);
+    // A domain that resumed is another object, but the same run.
+    if (before !== undefined && before.domain.id !== domain.id) drop(domain.uuid);
     const process = known.get(domain.uuid)?.process ?? open(domain);
     if (process === undefined) return;
     if (!agrees(process, fields, elapsed)) {

@@ -252,6 +252,24 @@ describe('The state of a local domain', () => {
     }
   });
 
+  it('keeps the process of a domain that resumes, which is the same run, and opens that of another run anew', async () => {
+    start();
+    runProcess(PID, 300, 0, QEMU);
+    const local = localInfo(state(''), libvirt((domain) => of(statsOf(domain, 3_000_000_000n))).info$, {
+      scheduler: clock,
+      proc: proc(),
+    });
+    const processOf = async (domain: Domain) => {
+      await fieldsOf(local.info$(domain));
+      return local.process(domain);
+    };
+    const process = await processOf(DOMAIN);
+    expect(process).toBeDefined();
+    expect(await processOf({ ...DOMAIN })).toBe(process);
+    expect(await processOf({ ...DOMAIN, id: 8 })).not.toBe(process);
+    local.close();
+  });
+
   it('is forgotten with its run: a new run of the same name and UUID is asked for', async () => {
     start();
     runProcess(PID, 10, 0, QEMU);
