@@ -261,6 +261,23 @@ export const STATISTICS = {
       gauge('vm.?.cur', 'uint64', '', "a current value of KVM's own statistics of the domain"),
       gauge('vm.?.max', 'uint64', '', "a maximum of KVM's own statistics of the domain"),
     ]),
+    ...from('clock', [
+      counter('contention.time', 'uint64', 'ns', 'time since the daemon found this run of the domain'),
+    ]),
+    ...from('virDomainListGetStats', [
+      counter('contention.block.time', 'uint64', 'ns', 'time that requests to its disks took, all added up'),
+      counter('contention.block.requests', 'uint64', '', 'those requests: reads, writes and flushes'),
+      ...Object.entries({ rd: 'read', wr: 'write', fl: 'flush' }).map(([way, which]) =>
+        gauge(
+          `contention.block.${way}.latency`,
+          'uint64',
+          'ns',
+          `mean time of a ${which} request since the previous collection; absent without one`,
+        ),
+      ),
+      counter('contention.net.packets', 'uint64', '', 'packets of its interfaces, with those that were dropped'),
+      counter('contention.net.drops', 'uint64', '', 'packets that were dropped between the host and the VM'),
+    ]),
     ...from('/proc/PID/task/TID/schedstat', [
       counter('contention.cpu.delay', 'uint64', 'ns', 'time that virtual CPUs were ready to run and waited for a CPU'),
       counter('contention.cpu.delay.other', 'uint64', 'ns', "the same of QEMU's other threads"),
@@ -312,7 +329,10 @@ export const STATISTICS = {
 export type HostStatistic = (typeof STATISTICS.host)[number];
 type DomainStatistic = (typeof STATISTICS.vm)[number];
 /** Statistics of a domain from files of the kernel. */
-export type ContentionStatistic = Extract<DomainStatistic, { readonly name: `contention.${string}` }>;
+export type ContentionStatistic = Exclude<
+  Extract<DomainStatistic, { readonly name: `contention.${string}` }>,
+  { readonly via: `vir${string}` }
+>;
 /** Statistics in the result of virDomainGetInfo, the cheapest call by far. */
 export type DomainInfoStatistic = Extract<(typeof STATISTICS.vm)[number], { readonly via: 'virDomainGetInfo' }>;
 

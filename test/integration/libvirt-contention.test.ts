@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { STATISTICS } from '../../src/model/statistics.ts';
 import { contentionCollectors } from '../../src/sources/contention/contention-stats.ts';
+import { READERS } from '../../src/sources/contention/readers.ts';
 import { connect$ } from '../../src/sources/libvirt/connection.ts';
 import type { Connection } from '../../src/sources/libvirt/types.ts';
 import { monotonicScheduler } from '../../src/system/monotonic.ts';
@@ -16,7 +17,7 @@ import { until } from '../support/daemon.ts';
 import { libvirtStage } from './libvirt-stage.ts';
 
 const stage = libvirtStage();
-const NAMES = STATISTICS.vm.map(({ name }) => name).filter((name) => name.startsWith('contention.'));
+const NAMES = Object.keys(READERS);
 const metrics = NAMES.map((name, index) =>
   statMetric(name, STATISTICS.vm.find((one) => one.name === name)?.type, index),
 );

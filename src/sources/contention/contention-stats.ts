@@ -46,12 +46,13 @@ const valueIn = (
   content: Exclude<Content, undefined | { readonly reason: string }>,
   reader: Reader,
 ): number | undefined => {
-  if (reader.from === 'threads') return 'vcpus' in content ? reader.read(content) : undefined;
-  return 'vcpus' in content ? undefined : reader.read(content);
+  if (typeof content === 'number') return reader.from === 'clock' ? reader.read(content) : undefined;
+  if ('vcpus' in content) return reader.from === 'threads' ? reader.read(content) : undefined;
+  return reader.from === 'clock' || reader.from === 'threads' ? undefined : reader.read(content);
 };
 
 const outcomeOf = (content: NonNullable<Content>, { metric, reader }: Wanted): Outcome => {
-  if ('reason' in content) return noValue(content.reason);
+  if (typeof content === 'object' && 'reason' in content) return noValue(content.reason);
   const value = valueIn(content, reader);
   return value === undefined ? noValue(NOT_THERE) : statOutcome(metric, value);
 };

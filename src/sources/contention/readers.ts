@@ -4,6 +4,7 @@ import type { ThreadDelays } from './thread-delays.ts';
 
 /** Where a statistic is read, and how. A reader gives undefined for what the files do not have. */
 export type Reader =
+  | { readonly from: 'clock'; readonly read: (ns: number) => number }
   | { readonly from: 'threads'; readonly read: (delays: ThreadDelays) => number }
   | { readonly from: GroupFile | 'status'; readonly read: (texts: readonly string[]) => number | undefined };
 
@@ -60,6 +61,7 @@ const pressure = <Of extends Resource>(resource: Of) =>
  * scheduler/sched-stats.rst and accounting/psi.rst.
  */
 export const READERS: Readonly<Record<ContentionStatistic['name'], Reader>> = {
+  'contention.time': { from: 'clock', read: (ns) => ns },
   'contention.cpu.delay': { from: 'threads', read: ({ vcpus }) => vcpus },
   'contention.cpu.delay.other': { from: 'threads', read: ({ others }) => others },
   'contention.memory.swapped': lines('status', [['VmSwap:', '', 1]]),

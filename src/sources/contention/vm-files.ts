@@ -13,7 +13,7 @@ import { type ThreadDelays, threadDelays } from './thread-delays.ts';
 const LIST_PERIOD = 60_000;
 
 /** What a place holds now; a reason if the host does not have it; undefined if the domain has ended. */
-export type Content = readonly string[] | ThreadDelays | { readonly reason: string } | undefined;
+export type Content = readonly string[] | ThreadDelays | number | { readonly reason: string } | undefined;
 
 /** The files about one run of a domain, each opened when it is first read. */
 export interface VmFiles {
@@ -22,7 +22,7 @@ export interface VmFiles {
 }
 
 interface Place {
-  readonly read: () => readonly string[] | ThreadDelays | undefined;
+  readonly read: () => readonly string[] | ThreadDelays | number | undefined;
   readonly close: () => void;
 }
 
@@ -50,6 +50,7 @@ export const vmFiles = (process: QemuProcess, id: number, scheduler: SchedulerLi
   const places = new Map<Reader['from'], Place | { readonly reason: string }>();
   // Keeps its sums, so it stays when the others are opened again.
   const delays = threadDelays(pid, proc);
+  const start = scheduler.now();
   let group: ControlGroup | string | undefined;
   let listAt = scheduler.now() + LIST_PERIOD;
 
@@ -59,6 +60,7 @@ export const vmFiles = (process: QemuProcess, id: number, scheduler: SchedulerLi
     return typeof paths === 'string' ? { reason: paths } : filesAt(paths);
   };
   const opened = (place: Reader['from']): Place | { readonly reason: string } => {
+    if (place === 'clock') return { read: () => Math.round((scheduler.now() - start) * 1e6), close: () => undefined };
     if (place === 'status') return filesAt([`${proc}/${pid}/status`]);
     if (place !== 'threads') return groupFiles(place);
     delays.list();

@@ -13,7 +13,8 @@ import {
 } from 'rxjs';
 
 import type { Domain, MetricDefinition, Reading } from '../../model/metric.ts';
-import { isContention, isVerdict, STATISTICS, STATS_GROUP, type StatsGroup } from '../../model/statistics.ts';
+import { STATISTICS, STATS_GROUP, type StatsGroup } from '../../model/statistics.ts';
+import { deviceTotals, groupBehind } from './device-totals.ts';
 import { hedgedStats } from './hedged-stats.ts';
 import { isBusy, isGoing, LibvirtError } from './call.ts';
 import type { StatValue } from './typed-params.ts';
@@ -31,10 +32,12 @@ const INFO_AT_ONCE = 8;
 const QUICK_CALLS = 2;
 const MONITORED_CALLS = 4;
 // libvirt has these groups in memory. All others query QEMU's monitor, which a frozen QEMU never answers.
-const QUICK = new Set<StatsGroup>(['state', 'net', 'perf', 'memory']);
+const QUICK: ReadonlySet<string> = new Set<StatsGroup>(['state', 'net', 'perf', 'memory']);
 
 const statOf = ({ source }: MetricDefinition): string => (source.kind === 'stat' ? source.stat : '');
-const groupOf = (metric: MetricDefinition): StatsGroup => statOf(metric).split('.', 1)[0] as StatsGroup;
+const groupOf = (metric: MetricDefinition): string =>
+  groupBehind(statOf(metric)) ?? statOf(metric).split('.', 1)[0] ?? '';
+const isGroup = (word: string): word is StatsGroup => Object.hasOwn(STATS_GROUP, word);
 
 // `*` means all numbers at that place, whose values are summed.
 const finder = (stat: string): ((fields: ReadonlyMap<string, StatValue>) => StatValue | undefined) => {
@@ -103,15 +106,29 @@ const infoAsk = (metrics: readonly MetricDefinition[]): Ask => {
   };
 };
 
+// What shows in libvirt's answer that it has a statistic.
+const sign = (stat: string): string => {
+  const group = groupBehind(stat);
+  return group === undefined ? stat : `${group}.count`;
+};
+
 const bulkAsk = (metrics: readonly MetricDefinition[], mostCalls: number, scheduler: SchedulerLike): Ask => {
   const read = reader(metrics);
-  const groups = [...new Set(metrics.map(groupOf))].reduce((flags, group) => flags | STATS_GROUP[group], 0);
-  const finders = metrics.map((metric) => finder(statOf(metric)));
+  const groups = [...new Set(metrics.map(groupOf).filter(isGroup))].reduce(
+    (flags, group) => flags | STATS_GROUP[group],
+    0,
+  );
+  const finders = metrics.map((metric) => finder(sign(statOf(metric))));
+  const isMade = metrics.some((metric) => groupBehind(statOf(metric)) !== undefined);
+  const withTotals = deviceTotals();
   const found = ({ fields }: DomainStats): number => finders.filter((find) => find(fields) !== undefined).length;
   const stats$ = hedgedStats({ groups, wanted: finders.length, found, mostCalls, scheduler });
+  // The process outlives a pause, after which the domain is another object.
+  const completed = (connection: Connection, stats: DomainStats): DomainStats =>
+    isMade ? { ...stats, fields: withTotals(connection.process?.(stats.domain) ?? stats.domain, stats.fields) } : stats;
   return (connection, domains) =>
     stats$(connection, domains).pipe(
-      map((stats) => stats.flatMap(read)),
+      map((all) => all.flatMap((stats) => read(completed(connection, stats)))),
       catchError(onError(metrics, domains)),
     );
 };
@@ -126,11 +143,12 @@ export const domainCollectors = (
   scheduler: SchedulerLike,
 ): readonly DomainCollector[] => {
   const stats = metrics.filter(
-    (metric) => metric.context === 'vm' && metric.source.kind === 'stat' && !isContention(metric) && !isVerdict(metric),
+    (metric) => metric.context === 'vm' && metric.source.kind === 'stat' && isGroup(groupOf(metric)),
   );
   const info = stats.filter((metric) => INFO.has(statOf(metric)));
-  const quick = stats.filter((metric) => !INFO.has(statOf(metric)) && QUICK.has(groupOf(metric)));
-  const monitored = stats.filter((metric) => !INFO.has(statOf(metric)) && !QUICK.has(groupOf(metric)));
+  const bulk = stats.filter((metric) => !INFO.has(statOf(metric)));
+  const quick = bulk.filter((metric) => QUICK.has(groupOf(metric)));
+  const monitored = bulk.filter((metric) => !QUICK.has(groupOf(metric)));
   const collector = (part: readonly MetricDefinition[], ask: Ask): DomainCollector => ({
     metrics: part,
     collect$: (domains) =>

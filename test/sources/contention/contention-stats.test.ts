@@ -8,11 +8,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Domain, MetricDefinition, Reading } from '../../../src/model/metric.ts';
 import { STATISTICS } from '../../../src/model/statistics.ts';
 import { contentionCollectors } from '../../../src/sources/contention/contention-stats.ts';
+import { READERS } from '../../../src/sources/contention/readers.ts';
 import type { QemuProcess } from '../../../src/sources/libvirt/qemu-process.ts';
 import type { Connection } from '../../../src/sources/libvirt/types.ts';
 import { domain, fakeConnection, statMetric, statsOf } from '../fake-libvirt.ts';
 
-const NAMES = STATISTICS.vm.map(({ name }) => name).filter((name) => name.startsWith('contention.'));
+const NAMES: readonly string[] = Object.keys(READERS);
 const typeOf = (name: string) => STATISTICS.vm.find((one) => one.name === name)?.type ?? 'uint64';
 const VM = domain('g', 7);
 const GROUP = 'machine/qemu-7-g.libvirt-qemu';
@@ -88,6 +89,7 @@ describe('Statistics of contention', () => {
     const { process } = qemu();
     const values = valuesOf(await collector({ process: () => process })(VM));
     expect(values).toEqual({
+      time: '0',
       'cpu.delay': '300',
       'cpu.delay.other': '10',
       'memory.swapped': '640',
@@ -161,6 +163,20 @@ describe('Statistics of contention', () => {
     expect(await at(60_000)).toEqual(['350', '1010']);
     writeThread(43, 'CPU 0/KVM', 160);
     expect(await at(65_000)).toEqual(['360', '1010']);
+    process.close();
+  });
+
+  it('have a clock of their own, which starts when the run of the domain is found', async () => {
+    runVersion2();
+    const { process } = qemu();
+    const collect = collector({ process: () => process }, ['contention.time']);
+    clock.frame = 90_000;
+    expect(valuesOf(await collect(VM))).toEqual({ time: '0' });
+    clock.frame = 95_001.5;
+    expect(valuesOf(await collect(VM))).toEqual({ time: '5001500000' });
+    // A domain that has resumed is another object.
+    clock.frame = 100_000;
+    expect(valuesOf(await collect({ ...VM }))).toEqual({ time: '10000000000' });
     process.close();
   });
 

@@ -53,6 +53,39 @@ const collect = (
 };
 
 describe('Statistics of domains', () => {
+  it('of contention over all devices cost no call of their own, and are of each answer', () => {
+    const names = ['block.0.rd.reqs', 'contention.block.requests', 'contention.net.drops', 'net.0.rx.drop'];
+    const fields = {
+      'block.count': 1,
+      'block.0.name': 'vda',
+      'block.0.rd.reqs': 7n,
+      'net.count': 1,
+      'net.0.name': 'vnet0',
+      'net.0.rx.drop': 2n,
+    };
+    const { calls, readings } = collect(
+      names.map((name, index) => statMetric(name, 'uint64', index)),
+      fields,
+    );
+    expect(calls.toSorted()).toEqual([`stats a: ${STATS_GROUP.net}`, `stats a: ${STATS_GROUP.block}`].toSorted());
+    expect(readings.toSorted()).toEqual([
+      'a block.0.rd.reqs 7',
+      'a contention.block.requests 7',
+      'a contention.net.drops 2',
+      'a net.0.rx.drop 2',
+    ]);
+  });
+
+  it('that are not of libvirt are not asked of it', () => {
+    const names = ['contention.cpu.delay', 'slow.cause', 'activity.job', 'promised.cpus'];
+    const { calls, collectors } = collect(
+      names.map((name, index) => statMetric(name, 'uint64', index)),
+      {},
+    );
+    expect(calls).toEqual([]);
+    expect(collectors).toEqual([]);
+  });
+
   it('of the SAP set are asked by virDomainGetInfo alone, one call for each domain', () => {
     const names = ['cpu.time', 'vcpu.current', 'balloon.maximum', 'balloon.current', 'state.state'];
     const { calls, readings, completed } = collect(

@@ -1,0 +1,118 @@
+import type { StatValue } from './typed-params.ts';
+
+type Fields = ReadonlyMap<string, StatValue>;
+
+/** Figures of one device that only grow. */
+type Counters = Readonly<Record<string, number>>;
+
+/** A kind of device: libvirt's group, and which of its fields make one figure. */
+interface Kind {
+  readonly group: 'block' | 'net';
+  readonly figures: Readonly<Record<string, readonly string[]>>;
+}
+
+const BLOCK: Kind = {
+  group: 'block',
+  figures: {
+    'rd.times': ['rd.times'],
+    'rd.reqs': ['rd.reqs'],
+    'wr.times': ['wr.times'],
+    'wr.reqs': ['wr.reqs'],
+    'fl.times': ['fl.times'],
+    'fl.reqs': ['fl.reqs'],
+  },
+};
+const NET: Kind = {
+  group: 'net',
+  figures: {
+    packets: ['rx.pkts', 'tx.pkts', 'rx.drop', 'tx.drop'],
+    drops: ['rx.drop', 'tx.drop'],
+  },
+};
+
+const numberOf = (value: StatValue | undefined): number => (typeof value === 'string' ? 0 : Number(value ?? 0));
+
+// By name: libvirt numbers devices by position, so a number means another device after one before it is detached.
+const devicesOf = (fields: Fields, { group, figures }: Kind): ReadonlyMap<string, Counters> =>
+  new Map(
+    Array.from({ length: numberOf(fields.get(`${group}.count`)) }, (_, at) => [
+      String(fields.get(`${group}.${at}.name`) ?? at),
+      Object.fromEntries(
+        Object.entries(figures).map(([name, parts]) => [
+          name,
+          parts.reduce((sum, part) => sum + numberOf(fields.get(`${group}.${at}.${part}`)), 0),
+        ]),
+      ),
+    ]),
+  );
+
+/** Sums over the devices of one run of a domain. They only grow, also when a device is detached or replaced. */
+interface Totals {
+  readonly devices: ReadonlyMap<string, Counters>;
+  readonly sums: Counters;
+}
+
+// A device that counts from 0 again has been replaced.
+const grown = (last: number | undefined, now: number): number => (last === undefined || now < last ? now : now - last);
+
+const totalsAfter = (before: Totals | undefined, devices: ReadonlyMap<string, Counters>, { figures }: Kind): Totals => {
+  const sumOf = (name: string): number =>
+    [...devices].reduce(
+      (sum, [device, counters]) => sum + grown(before?.devices.get(device)?.[name], counters[name] ?? 0),
+      before?.sums[name] ?? 0,
+    );
+  return { devices, sums: Object.fromEntries(Object.keys(figures).map((name) => [name, sumOf(name)])) };
+};
+
+const latencies = (before: Counters, now: Counters): readonly (readonly [string, number])[] =>
+  ['rd', 'wr', 'fl'].flatMap((way) => {
+    const requests = (now[`${way}.reqs`] ?? 0) - (before[`${way}.reqs`] ?? 0);
+    const time = (now[`${way}.times`] ?? 0) - (before[`${way}.times`] ?? 0);
+    return requests <= 0 ? [] : [[`contention.block.${way}.latency`, Math.round(time / requests)] as const];
+  });
+
+const blockFields = (before: Counters | undefined, now: Counters): readonly (readonly [string, number])[] => {
+  const all = (what: string): number => ['rd', 'wr', 'fl'].reduce((sum, way) => sum + (now[`${way}.${what}`] ?? 0), 0);
+  return [
+    ['contention.block.time', all('times')],
+    ['contention.block.requests', all('reqs')],
+    ...(before === undefined ? [] : latencies(before, now)),
+  ];
+};
+
+const netFields = (_before: Counters | undefined, { packets = 0, drops = 0 }: Counters) =>
+  [
+    ['contention.net.packets', packets],
+    ['contention.net.drops', drops],
+  ] as const;
+
+/** Returns libvirt's group of statistics that a statistic is made of; undefined for one that libvirt has itself. */
+export const groupBehind = (stat: string): Kind['group'] | undefined => {
+  if (stat.startsWith('contention.block.')) return 'block';
+  return stat.startsWith('contention.net.') ? 'net' : undefined;
+};
+
+/**
+ * Makes a function that returns an answer's fields with the statistics that are made of those of all its devices.
+ * `run`: an object that lives as long as the run of the domain.
+ */
+export const deviceTotals = (): ((run: object, fields: Fields) => Fields) => {
+  const known = new WeakMap<object, Map<Kind, Totals>>();
+  return (run, fields) => {
+    const totals = known.get(run) ?? new Map<Kind, Totals>();
+    known.set(run, totals);
+    const added = (
+      [
+        [BLOCK, blockFields],
+        [NET, netFields],
+      ] as const
+    ).flatMap(([kind, fieldsOf]) => {
+      if (!fields.has(`${kind.group}.count`)) return [];
+      const before = totals.get(kind);
+      const now = totalsAfter(before, devicesOf(fields, kind), kind);
+      totals.set(kind, now);
+      return fieldsOf(before?.sums, now.sums);
+    });
+    return added.length === 0 ? fields : new Map<string, StatValue>([...fields, ...added]);
+  };
+};
