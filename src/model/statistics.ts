@@ -87,7 +87,13 @@ export const STATISTICS = {
     ]),
     ...from('/proc/meminfo', [
       gauge('host.memory.total', 'uint64', 'KiB', 'physical memory', 'memoryTotal'),
-      gauge('host.memory.used', 'uint64', 'KiB', 'memory in use: total less available, as in `free`', 'memoryUsed'),
+      gauge(
+        'host.memory.used',
+        'uint64',
+        'KiB',
+        'memory in use: total less available, as in `free` of procps 4',
+        'memoryUsed',
+      ),
       gauge('host.memory.free', 'uint64', 'KiB', 'free memory, caches not counted', 'memoryFree'),
       gauge('host.memory.available', 'uint64', 'KiB', 'memory for new work without swapping', 'memoryAvailable'),
       gauge('host.swap.total', 'uint64', 'KiB', 'swap space'),
