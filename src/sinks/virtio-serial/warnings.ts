@@ -28,7 +28,9 @@ export const troubleOf = (
 
 const overflow = (over: readonly DesiredChannel[], maxChannels: number): readonly SinkReport[] =>
   over.slice(0, 1).map((wanted) => {
-    const others = over.length > 1 ? `, like those of ${formatCount(over.length - 1)} more domains` : '';
+    const more = over.length - 1;
+    const those = more === 1 ? 'that of 1 more domain' : `those of ${formatCount(more)} more domains`;
+    const others = more > 0 ? `, like ${those}` : '';
     const why = `<max_channels> allows ${formatCount(maxChannels)} only; raise it`;
     return channelWarning(wanted, `is not connected${others}: ${why}`);
   });

@@ -37,12 +37,15 @@ describe('the messages of channels', () => {
   });
 
   it('report that there are too many channels when that begins, with their number, and when it ends', () => {
-    const [all, some, few] = [setOf(9, ...PATHS), setOf(2, ...PATHS), setOf(1, ...PATHS)];
+    const [all, some, few, none] = [setOf(9, ...PATHS), setOf(2, ...PATHS), setOf(1, ...PATHS), setOf(0, ...PATHS)];
     expect(messages(all, some)).toEqual([
       'The channel of domain "vm3", "/none/3", is not connected: <max_channels> allows 1,000 only; raise it',
     ]);
     expect(messages(all, few)).toEqual([
-      'The channel of domain "vm2", "/none/2", is not connected, like those of 1 more domains: <max_channels> allows 1,000 only; raise it',
+      'The channel of domain "vm2", "/none/2", is not connected, like that of 1 more domain: <max_channels> allows 1,000 only; raise it',
+    ]);
+    expect(messages(all, none)).toEqual([
+      'The channel of domain "vm1", "/none/1", is not connected, like those of 2 more domains: <max_channels> allows 1,000 only; raise it',
     ]);
     expect(messages(some, few)).toEqual([]);
     expect(messages(few, some)).toEqual([]);
