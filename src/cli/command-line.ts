@@ -53,15 +53,22 @@ const build = (found: (work: Work) => void): Argv =>
 /** Option with which the script of `vhostmd completion` calls vhostmd, followed by the words so far. */
 const COMPLETE = '--get-yargs-completions';
 
-// yargs lists the daemon's command as `$0`, and gives single letters two hyphens.
-const complete: FallbackCompletionFunction = (_word, _argv, all, done) =>
-  all((_error, words = []) =>
-    done(words.map((word) => word.replace(/^-(-.)$/, '$1')).filter((word) => !word.startsWith('$0'))),
-  );
+const isOption = (word: string): boolean => word.startsWith('-');
+
+// yargs lists the daemon's command as `$0`, and options beside operands; it gives single letters two hyphens.
+const complete: FallbackCompletionFunction = (current, _argv, all, done) =>
+  all((_error, words = []) => {
+    const known = words.map((word) => word.replace(/^-(-.)$/, '$1')).filter((word) => !word.startsWith('$0'));
+    const others = isOption(current) ? [] : known.filter((word) => !isOption(word));
+    done(others.length > 0 ? others : known);
+  });
+
+// yargs adds a command without operands by this name, which must hide none of COMMANDS.
+const SCRIPT = 'yargs-completion-script';
 
 /** Adds the options of the daemon, which yargs does not complete for the command `$0`. */
 const completing = (parser: Argv): Argv =>
-  parser.options({ ...COMMON, ...DAEMON.options }).completion('completion', false, complete);
+  parser.options({ ...COMMON, ...DAEMON.options }).completion(SCRIPT, false, complete);
 
 /** Runs a command line (without node and script); resolves to the exit status. The flags are those of the C daemon. */
 export const runCommandLine = async (args: readonly string[]): Promise<number | undefined> => {

@@ -294,6 +294,10 @@ describe('CASE E1: completion', () => {
     expect(await complete('attach', '--')).toEqual(expect.arrayContaining(['--live', '--config', '--device']));
     expect(await complete('attach', '--device', '')).toEqual(['shared-disk', 'private-disk', 'channel']);
     expect(await complete('watch', '--sort', 's')).toEqual(['steal']);
+    expect(await complete('completion', 'f')).toEqual(['fish']);
+    expect(await complete('completion', '')).toEqual(['bash', 'zsh', 'fish']);
+    expect(await complete('completion', '--')).toContain('--connect');
+    expect(await complete('check', '')).toContain('--quiet');
     expect(await complete('watch', '--sort', 'x', '--')).toContain('--count');
   });
 

@@ -5,6 +5,7 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { PROGRAM } from '../../support/daemon.ts';
 import { vhostmd } from './program.ts';
 
 describe('vhostmd completion', () => {
@@ -65,5 +66,38 @@ describe('fish with the script of vhostmd completion', () => {
     ['vhostmd once a-', []],
     ['vhostmd once --q', []],
     ['vhostmd check at', []],
+  ])('completes %j', (line, words) => expect(offered(line)).toEqual(words));
+});
+
+describe('bash with the script of vhostmd completion', () => {
+  const script = vhostmd(['completion', 'bash']).stdout;
+
+  /** Returns the words that bash offers at the end of a line. */
+  const offered = (line: string): readonly string[] => {
+    const words = line.split(' ');
+    const { stdout, stderr } = spawnSync(
+      'bash',
+      [
+        '-c',
+        `vhostmd() { '${process.execPath}' '${PROGRAM}' "$@"; }\n${script}\nCOMP_WORDS=("$@") COMP_CWORD=$(($# - 1))\n` +
+          `$(complete -p vhostmd | sed 's/.*-F \\([^ ]*\\).*/\\1/'); printf '%s\\n' "\${COMPREPLY[@]}"`,
+        'bash',
+        ...words,
+      ],
+      { encoding: 'utf8' },
+    );
+    expect(stderr).toBe('');
+    return stdout.split('\n').filter((row) => row !== '');
+  };
+
+  it.each([
+    ['vhostmd completion ', ['bash', 'zsh', 'fish']],
+    ['vhostmd completion f', ['fish']],
+    ['vhostmd -f a.xml completion z', ['zsh']],
+    ['vhostmd completion --conn', ['--connect']],
+    ['vhostmd comp', ['completion']],
+    ['vhostmd attach --device c', ['channel']],
+    ['vhostmd check --q', ['--quiet']],
+    ['vhostmd once x', []],
   ])('completes %j', (line, words) => expect(offered(line)).toEqual(words));
 });
