@@ -1,14 +1,5 @@
-import {
-  type Domain,
-  type DomainMetrics,
-  type KnownDomain,
-  type LateValue,
-  type MetricDefinition,
-  type MissingValue,
-  type Reading,
-  type Snapshot,
-} from '../model/metric.ts';
-import { byRun, itemOf, itself, lookup, ofDomain, withChanges, without } from '../model/run-order.ts';
+import type { Domain, KnownDomain, MetricDefinition, Reading, Snapshot } from '../model/metric.ts';
+import { itemOf, itself, lookup, ofDomain, withChanges, without } from '../model/run-order.ts';
 import type { Inventory } from './inventory.ts';
 import { KEPT_PERIODS, type Values, values, type View } from './latest-values.ts';
 import type { Batch } from './poll.ts';
@@ -23,7 +14,8 @@ export type Message = Trigger | Batch | typeof OVERDUE;
 /** Cause of a snapshot that is due, and its time. */
 export type Due = Pick<Snapshot, 'cause' | 'at'>;
 
-interface Entry {
+/** What is known of a domain that runs. */
+export interface Entry {
   readonly domain: Domain;
   readonly values: Values;
   /** True after its first collection, from which on it is published. */
@@ -71,7 +63,8 @@ export const initialState = (metrics: readonly MetricDefinition[]): State => ({
   due: undefined,
 });
 
-const entryOf = ({ entries }: State, domain: Domain): Entry | undefined => itemOf(entries, ofDomain, domain);
+/** Returns what is known of a run of a domain; undefined if it has ended. */
+export const entryOf = ({ entries }: State, domain: Domain): Entry | undefined => itemOf(entries, ofDomain, domain);
 
 const note = ({ changes }: State, changed: readonly Domain[]): void => {
   if (!changes.all) for (const domain of changed) changes.domains.add(domain);
@@ -113,9 +106,11 @@ const withTrigger = (state: State, { cause, tick, at, inventory, due, gone }: Tr
   return { ...next, due: isDue ? { cause: 'change', at } : undefined };
 };
 
-// If the host is overloaded or a domain hangs, an old value is better than none. Without libvirt, or if it answers for
-// no domain, it is unknown whether the domains still exist.
-const keepsLate = ({ inventory: { connected }, silent, vmMetrics }: State): boolean => {
+/**
+ * True while late values of domains are shown. If the host is overloaded or a domain hangs, an old value is better than
+ * none. Without libvirt, or if it answers for no domain, it is unknown whether the domains still exist.
+ */
+export const keepsLate = ({ inventory: { connected }, silent, vmMetrics }: State): boolean => {
   // Shortest period of the statistics from libvirt.
   const askedEvery = Math.min(...vmMetrics.flatMap(({ source, every }) => (source.kind === 'stat' ? every : [])));
   return connected && silent < KEPT_PERIODS * askedEvery;
@@ -189,77 +184,4 @@ export const nextState = (state: State, message: Message, now: number): State =>
   const { firstAt, overdue } = next;
   if (firstAt === undefined || !(overdue || isComplete(next))) return { ...next, due: undefined };
   return { ...next, started: true, due: { cause: 'tick', at: firstAt } };
-};
-
-interface Rows {
-  readonly domainMetrics: readonly DomainMetrics[];
-  readonly missing: readonly MissingValue[];
-  readonly late: readonly LateValue[];
-}
-
-// `shownOf`: what the last snapshot has of a domain.
-const rowsOf = (
-  entries: readonly Entry[],
-  tick: number,
-  keeps: boolean,
-  shownOf: (domain: Domain) => DomainMetrics | undefined,
-): Rows => {
-  const domainMetrics: DomainMetrics[] = [];
-  const missing: MissingValue[] = [];
-  const late: LateValue[] = [];
-  for (const { domain, values: latest, published } of entries) {
-    if (!published) continue;
-    const view = latest.view(tick, keeps);
-    const { samples } = view;
-    const old = shownOf(domain);
-    const isSame = old?.domain === domain && old.samples === samples;
-    if (samples.length > 0) domainMetrics.push(isSame ? old : { domain, samples });
-    for (const problem of view.missing) missing.push({ ...problem, domain });
-    for (const value of view.late) late.push({ ...value, domain });
-  }
-  return { domainMetrics, missing, late };
-};
-
-const hasProblems = ({ missing, late = [] }: Pick<Snapshot, 'missing' | 'late'>): boolean =>
-  missing.length > 0 || late.length > 0;
-
-// Looks only at what has changed, because one domain of ten thousand may have. Problems are listed anew.
-const currentRows = (state: State, before: Snapshot | undefined): Rows => {
-  const { tick, entries, changes } = state;
-  const keeps = keepsLate(state);
-  const shown = before?.domainMetrics ?? [];
-  if (before !== undefined && !changes.all && !hasProblems(before)) {
-    const all = [...changes.domains].sort(byRun);
-    // A domain that resumed is there twice.
-    const changed = all.filter((domain, at) => at === 0 || byRun(domain, all[at - 1] ?? domain) !== 0);
-    const some = rowsOf(
-      changed.flatMap((domain) => entryOf(state, domain) ?? []),
-      tick,
-      keeps,
-      (domain) => itemOf(shown, ofDomain, domain),
-    );
-    if (!hasProblems(some))
-      return { ...some, domainMetrics: withChanges(shown, ofDomain, changed, some.domainMetrics) };
-  }
-  return rowsOf(entries, tick, keeps, lookup(shown, ofDomain));
-};
-
-/** Builds the current snapshot. Unchanged parts keep their objects from the last one. */
-export const snapshotOf = (state: State, { cause, at }: Due, before: Snapshot | undefined): Snapshot => {
-  const { host, tick, inventory, changes } = state;
-  const hostView = host.view(tick, true);
-  const rows = currentRows(state, before);
-  changes.all = false;
-  changes.domains.clear();
-  const late = [...hostView.late, ...rows.late];
-  return {
-    cause,
-    tick,
-    at,
-    host: hostView.samples,
-    domainMetrics: rows.domainMetrics,
-    missing: [...hostView.missing, ...rows.missing],
-    ...(late.length === 0 ? {} : { late }),
-    ...(inventory.known === undefined ? {} : { domains: inventory.known }),
-  };
 };

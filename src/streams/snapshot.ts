@@ -17,9 +17,10 @@ import {
 import type { MetricDefinition, Snapshot } from '../model/metric.ts';
 import { isVerdict } from '../model/statistics.ts';
 import type { Sources } from '../sources/source.ts';
+import { snapshotOf } from './build-snapshot.ts';
 import { COALESCE } from './inventory.ts';
 import { poll } from './poll.ts';
-import { initialState, type Message, nextState, OVERDUE, snapshotOf, type State } from './snapshot-state.ts';
+import { initialState, type Message, nextState, OVERDUE, type State } from './snapshot-state.ts';
 import { trigger$ } from './trigger.ts';
 import { verdicts } from './verdicts.ts';
 
