@@ -1,28 +1,5 @@
 import { refuse } from '../not-understood.ts';
-
-/** A piece of a word. `quoted`: stands in double quotes, so it is not split at white space. */
-export type Piece =
-  | { readonly kind: 'text'; readonly text: string; readonly quoted: boolean }
-  | { readonly kind: 'variable'; readonly name: string; readonly otherwise?: Word; readonly quoted: boolean }
-  | { readonly kind: 'command'; readonly list: List; readonly quoted: boolean }
-  | { readonly kind: 'arithmetic'; readonly word: Word; readonly quoted: boolean };
-export type Word = readonly Piece[];
-
-export interface Redirection {
-  readonly descriptor: number;
-  readonly operator: '<' | '>' | '>&';
-  readonly target: Word;
-}
-export type Command =
-  | {
-      readonly kind: 'simple';
-      readonly assignments: readonly { readonly name: string; readonly value: Word }[];
-      readonly words: readonly Word[];
-      readonly redirections: readonly Redirection[];
-    }
-  | { readonly kind: 'group'; readonly list: List; readonly subshell: boolean };
-/** Pipelines with the operator in front of each. */
-export type List = readonly { readonly after: ';' | '&&' | '||'; readonly pipeline: readonly Command[] }[];
+import type { Command, List, Piece, Redirection, Word } from './syntax.ts';
 
 const RESERVED: ReadonlySet<string> = new Set(
   '! case do done elif else esac fi for function if in select then time until while'.split(' '),

@@ -1,6 +1,7 @@
 import type { SampleHost } from '../sample-host.ts';
 import { NotUnderstood, refuse, ShellError } from '../not-understood.ts';
-import { type Command, type List, parseShell, type Word } from './parser.ts';
+import { parseShell } from './parser.ts';
+import type { Command, List, Word } from './syntax.ts';
 import { integer } from './arithmetic.ts';
 import { formatted } from '../commands/printf.ts';
 import type { Ended, Surroundings } from '../commands/tool.ts';
