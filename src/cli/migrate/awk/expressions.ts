@@ -2,9 +2,10 @@ import { refuse } from '../not-understood.ts';
 import { posixPattern } from '../commands/posix-pattern.ts';
 import type { Cursor } from './cursor.ts';
 import { call } from './functions.ts';
-import { knownVariable, type Machine } from './machine.ts';
+import type { Machine } from './machine.ts';
+import { assignment, comparison, counting, field, nextLine, ownCall, parameter, variable } from './meanings.ts';
 import { ARITHMETIC, bool, COMPARISONS, constant, type Expression, type Function, type Locals } from './program.ts';
-import { isNumeric, isTrue, toNumber, toText } from './values.ts';
+import { isTrue, toNumber, toText } from './values.ts';
 
 /** Compiles expressions, by the precedence of their operators. */
 export class Expressions {
@@ -34,19 +35,7 @@ export class Expressions {
     const target = this.#ternary();
     const operator = this.#cursor.take('=', '+=', '-=', '*=', '/=', '%=', '^=');
     if (operator === undefined) return target;
-    const { set } = target;
-    if (set === undefined) return refuse('has an assignment of awk that is not known');
-    const other = this.next();
-    const compute = ARITHMETIC[operator[0] ?? ''];
-    return {
-      value: (machine, locals) => {
-        const operand = other.value(machine, locals);
-        const value =
-          compute === undefined ? operand : compute(toNumber(target.value(machine, locals)), toNumber(operand));
-        set(machine, locals, value);
-        return value;
-      },
-    };
+    return assignment(target, operator, this.next());
   }
 
   #ternary(): Expression {
@@ -105,24 +94,8 @@ export class Expressions {
   #comparison(): Expression {
     const left = this.#concatenation();
     if (this.printing && this.#cursor.is('>')) return left;
-    const operator = this.#cursor.take(...Object.keys(COMPARISONS)) ?? '';
-    const compare = COMPARISONS[operator];
-    if (compare === undefined) return left;
-    const right = this.#concatenation();
-    const shape = left.shape === true || right.shape === true;
-    return {
-      value: (machine, locals) => {
-        const [a, b] = [left.value(machine, locals), right.value(machine, locals)];
-        if (!isNumeric(a) || !isNumeric(b)) {
-          if (!/^[!=]=$/.test(operator)) refuse('compares texts');
-          return bool(compare(toText(a) === toText(b) ? 0 : 1));
-        }
-        const [first, second] = [toNumber(a), toNumber(b)];
-        // The sample hosts have values around 0 and 1, but not around any other limit.
-        if (!shape && Math.min(Math.abs(first), Math.abs(second)) > 1) refuse('compares numbers');
-        return bool(compare(first - second));
-      },
-    };
+    const operator = this.#cursor.take(...Object.keys(COMPARISONS));
+    return operator === undefined ? left : comparison(left, operator, this.#concatenation());
   }
 
   #startsOperand(): boolean {
@@ -185,27 +158,14 @@ export class Expressions {
     const target = this.#primary();
     const after = before === undefined ? this.#cursor.take('++', '--') : undefined;
     const operator = before ?? after;
-    if (operator === undefined) return target;
-    const { set } = target;
-    if (set === undefined) return refuse('counts what is no variable in awk');
-    return {
-      value: (machine, locals) => {
-        const old = toNumber(target.value(machine, locals));
-        const value = old + (operator === '++' ? 1 : -1);
-        set(machine, locals, value);
-        return before === undefined ? old : value;
-      },
-    };
+    return operator === undefined ? target : counting(target, operator, before !== undefined);
   }
 
   #primary(): Expression {
     const { kind, text } = this.#cursor.token;
     if (this.#cursor.take('$') !== undefined) {
       const index = this.#cursor.is('++', '--', '-', '!') ? refuse('computes a field in awk') : this.#primary();
-      return {
-        value: (machine, locals) => machine.field(toNumber(index.value(machine, locals))),
-        set: (machine, locals, value) => machine.setField(toNumber(index.value(machine, locals)), toText(value)),
-      };
+      return field(index);
     }
     if (this.#cursor.take('getline') !== undefined) return this.#getline('file');
     if (this.#cursor.take('(') !== undefined) {
@@ -239,14 +199,7 @@ export class Expressions {
 
   #variable(name: string): Expression {
     if (this.#cursor.is('[')) return refuse('has an array in awk');
-    if (this.locals.has(name))
-      return { value: (_, locals) => locals.get(name), set: (_, locals, value) => locals.set(name, value) };
-    knownVariable(name);
-    return {
-      value: (machine) => machine.get(name),
-      set: (machine, _, value) => machine.set(name, value),
-      shape: /^(?:NR|NF|FNR)$/.test(name),
-    };
+    return this.locals.has(name) ? parameter(name) : variable(name);
   }
 
   #call(kind: 'call' | 'function', name: string): Expression {
@@ -260,16 +213,7 @@ export class Expressions {
     const args = this.#cursor.is(')') ? [] : this.list();
     this.#cursor.need(')');
     this.printing = printing;
-    if (kind === 'function') return call(name, args, pattern);
-    return {
-      value: (machine, locals) => {
-        machine.step();
-        const { parameters, body } = this.#functions.get(name) ?? refuse(`calls the function ${name} of awk`);
-        if (args.length > parameters.length) refuse(`calls ${name} with too many values in awk`);
-        const flow = body(machine, new Map(parameters.map((each, i) => [each, args[i]?.value(machine, locals)])));
-        return typeof flow === 'object' ? flow.returned : undefined;
-      },
-    };
+    return kind === 'function' ? call(name, args, pattern) : ownCall(this.#functions, name, args);
   }
 
   /** `command | getline`, `getline < file`, each with or without a variable. */
@@ -277,16 +221,6 @@ export class Expressions {
     const target = this.#cursor.token.kind === 'name' || this.#cursor.is('$') ? this.#primary() : undefined;
     const source = command ?? (this.#cursor.take('<') === undefined ? undefined : this.#primary());
     if (source === undefined) return refuse('has a getline of awk that is not known');
-    return {
-      shape: true,
-      value: (machine, locals) => {
-        machine.step();
-        const line = machine.read(kind, toText(source.value(machine, locals)));
-        if (line === undefined) return 0;
-        if (target?.set === undefined) machine.setRecord(line);
-        else target.set(machine, locals, line);
-        return 1;
-      },
-    };
+    return nextLine(kind, source, target);
   }
 }
