@@ -82,6 +82,7 @@ need_programs() {
 need_virtual_machines() {
   need_programs "$1" 'libvirtd virtlogd virsh qemu-system-x86_64 strace ps pgrep' \
     libvirt0 libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 strace procps
+  need_programs "$1" 'nbdkit' nbdkit
 }
 
 # need_guests PURPOSE: the parts of guests (the tests fetch the kernel), and the tools that test the guest tool and the

@@ -45,6 +45,7 @@ const CHAPTERS = [
       'snapshot/at-latest-1-s',
       'snapshot/at-latest-half-a-period',
       'snapshot/answers-coalesced',
+      'snapshot/news',
       'snapshot/late-keeps-value',
       'snapshot/late-domain-keeps-values',
       'snapshot/late-without-news',

@@ -109,12 +109,16 @@ const connection: Connection = {
   lifecycle$: NEVER,
   devices$: NEVER,
   doubt$: NEVER,
+  change$: NEVER,
   domains$: () => EMPTY,
   defined$: () => EMPTY,
   channel$: () => EMPTY,
   info$: local.info$,
   localInfo: local.localInfo,
   stats$: () => EMPTY,
+  xml$: () => EMPTY,
+  job$: () => EMPTY,
+  blockJob$: () => EMPTY,
 };
 
 const tick$ = new Subject<number>();

@@ -19,6 +19,7 @@ import type { Config } from '../config/config.ts';
 import type { Outcome } from '../model/metric.ts';
 import { type DaemonEvent, isOf, type Setup } from './events.ts';
 import { noteLines, missingLines$ } from './log-missing-values.ts';
+import { activityCollectors } from '../sources/activity/activity-stats.ts';
 import { contentionCollectors } from '../sources/contention/contention-stats.ts';
 import { domainCollectors } from '../sources/libvirt/domain-stats.ts';
 import { domainEvents$, type WatchScope } from '../sources/libvirt/domain-events.ts';
@@ -88,6 +89,7 @@ export const pipeline$ = (
       domainCollectors: [
         ...domainCollectors(metrics, linked$, scheduler),
         ...contentionCollectors(metrics, linked$, scheduler),
+        ...activityCollectors(metrics, linked$, scheduler),
       ],
       action$: (request: ActionRequest) =>
         action$.pipe(

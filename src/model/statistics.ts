@@ -278,7 +278,7 @@ export const STATISTICS = {
           `contention.block.${way}.latency`,
           'uint64',
           'ns',
-          `mean time of a ${which} request since the previous collection; absent without one`,
+          `mean time of a ${which} request since the previous collection; 0 without one`,
         ),
       ),
       counter('contention.net.packets', 'uint64', '', 'packets of its interfaces, with those that were dropped'),
@@ -322,6 +322,18 @@ export const STATISTICS = {
         }),
       ),
     ),
+    ...from('events of libvirt, virDomainGetJobStats, virDomainGetBlockJobInfo', [
+      text(
+        'activity.job',
+        'what the host does to it: `migration`, `save`, `dump`, `backup`, `snapshot`, ..., or `none`',
+      ),
+      counter('activity.job.time', 'uint64', 'ns', 'time in which such a job ran'),
+      gauge('activity.job.progress', 'real64', '%', 'how far the job is; 0 without one, or if libvirt does not know'),
+      counter('activity.job.ended', 'uint64', '', 'jobs that have ended'),
+      counter('activity.paused.time', 'uint64', 'ns', 'time for which the host had paused it'),
+      text('activity.paused.reason', 'why it was paused last: `user`, `migration`, `ioerror`, ..., or `none`'),
+      counter('activity.io.errors', 'uint64', '', 'I/O errors of its disks'),
+    ]),
     ...from('verdict', [
       text(
         'slow.cause',
@@ -339,6 +351,8 @@ export type ContentionStatistic = Exclude<
   Extract<DomainStatistic, { readonly name: `contention.${string}` }>,
   { readonly via: `vir${string}` }
 >;
+/** Statistics of what the host does to a domain. */
+export type ActivityStatistic = Extract<DomainStatistic, { readonly name: `activity.${string}` }>;
 /** Statistics in the result of virDomainGetInfo, the cheapest call by far. */
 export type DomainInfoStatistic = Extract<(typeof STATISTICS.vm)[number], { readonly via: 'virDomainGetInfo' }>;
 

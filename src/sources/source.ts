@@ -6,6 +6,8 @@ import type { Domain, DomainEvent, MetricDefinition, Outcome, Reading } from '..
 export interface DomainCollector {
   readonly metrics: readonly MetricDefinition[];
   readonly collect$: (domains: readonly Domain[]) => Observable<readonly Reading[]>;
+  /** Readings that arrive without a question, because libvirt has reported a change. Never errors. */
+  readonly news$?: Observable<readonly Reading[]>;
 }
 
 /** Request to run an action once, for the host or for a domain. */

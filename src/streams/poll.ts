@@ -2,6 +2,7 @@ import {
   concat,
   connect,
   defer,
+  EMPTY,
   filter,
   map,
   merge,
@@ -17,6 +18,7 @@ import {
   tap,
   timer,
   toArray,
+  withLatestFrom,
 } from 'rxjs';
 
 import { domainRunKey, type Domain, type MetricDefinition, type Reading } from '../model/metric.ts';
@@ -115,10 +117,18 @@ export const poll = (
           );
         });
 
-      return trigger$.pipe(
-        tap(({ gone }) => book.drop(gone)),
-        filter(({ cause, reached, due }) => cause === 'tick' || reached || due.length > 0),
-        mergeMap(collect$),
+      // A reading that arrives without a question is like a late one of the latest trigger.
+      const unasked$ = merge(...sources.domainCollectors.map((collector) => collector.news$ ?? EMPTY)).pipe(
+        withLatestFrom(trigger$),
+        map(([readings, trigger]): Batch => ({ kind: 'late', trigger, readings })),
+      );
+      return merge(
+        unasked$,
+        trigger$.pipe(
+          tap(({ gone }) => book.drop(gone)),
+          filter(({ cause, reached, due }) => cause === 'tick' || reached || due.length > 0),
+          mergeMap(collect$),
+        ),
       );
     }),
   );

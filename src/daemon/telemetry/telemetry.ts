@@ -184,9 +184,9 @@ export const createTelemetry = (scheduler: SchedulerLike): Telemetry => {
       map(({ tick }) => tick),
     ),
     hostStats$: (metrics) => timed('host_stats', sources.hostStats$(metrics).pipe(counting)),
-    domainCollectors: sources.domainCollectors.map(({ metrics, collect$ }) => ({
-      metrics,
-      collect$: (domains) => timed('domain_stats', collect$(domains).pipe(counting)),
+    domainCollectors: sources.domainCollectors.map((collector) => ({
+      ...collector,
+      collect$: (domains) => timed('domain_stats', collector.collect$(domains).pipe(counting)),
     })),
     action$: (request) =>
       timed('action', sources.action$(request).pipe(tap((outcome) => counted.add(request.metric, outcome)))),

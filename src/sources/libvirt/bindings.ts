@@ -15,6 +15,14 @@ export interface NativeDomainInfo {
   cpuTime: number | bigint;
 }
 
+/** Result of virDomainGetBlockJobInfo. */
+export interface NativeBlockJobInfo {
+  type: number;
+  bandwidth: number | bigint;
+  cur: number | bigint;
+  end: number | bigint;
+}
+
 interface NativeNodeInfo {
   cpus: number;
 }
@@ -28,6 +36,26 @@ type LifecycleCallback = (
   opaque: Pointer | null,
 ) => number;
 type DeviceCallback = (conn: Pointer, domain: Pointer, alias: string | null, opaque: Pointer | null) => void;
+type BlockJobCallback = (
+  conn: Pointer,
+  domain: Pointer,
+  disk: string | null,
+  type: number,
+  status: number,
+  opaque: Pointer | null,
+) => void;
+type IoErrorCallback = (
+  conn: Pointer,
+  domain: Pointer,
+  path: string | null,
+  alias: string | null,
+  action: number,
+  reason: string | null,
+  opaque: Pointer | null,
+) => void;
+type IterationCallback = (conn: Pointer, domain: Pointer, iteration: number, opaque: Pointer | null) => void;
+type ParamsCallback = (conn: Pointer, domain: Pointer, params: Pointer, count: number, opaque: Pointer | null) => void;
+type BalloonCallback = (conn: Pointer, domain: Pointer, actual: number | bigint, opaque: Pointer | null) => void;
 type CloseCallback = (conn: Pointer, reason: number, opaque: Pointer | null) => void;
 type ErrorCallback = (opaque: Pointer | null, error: Pointer) => void;
 type TimeoutCallback = (timer: number, opaque: Pointer | null) => void;
@@ -54,11 +82,19 @@ const bind = () => {
     cores: 'uint',
     threads: 'uint',
   });
+  koffi.struct('virDomainBlockJobInfo', { type: 'int', bandwidth: 'ulong', cur: 'ulonglong', end: 'ulonglong' });
   koffi.struct('virDomainStatsRecord', { dom: 'void *', params: 'void *', nparams: 'int' });
   koffi.struct('virConnectAuth', { credtype: 'void *', ncredtype: 'uint', cb: 'void *', cbdata: 'void *' });
   koffi.struct('virErrorHead', { code: 'int', domain: 'int', message: 'const char *' });
   koffi.proto('int LifecycleCallback(void *conn, void *domain, int event, int detail, void *opaque)');
   koffi.proto('void DeviceCallback(void *conn, void *domain, const char *alias, void *opaque)');
+  koffi.proto('void BlockJobCallback(void *conn, void *domain, const char *disk, int type, int status, void *opaque)');
+  koffi.proto(
+    'void IoErrorCallback(void *conn, void *domain, const char *path, const char *alias, int action, const char *reason, void *opaque)',
+  );
+  koffi.proto('void IterationCallback(void *conn, void *domain, int iteration, void *opaque)');
+  koffi.proto('void ParamsCallback(void *conn, void *domain, void *params, int count, void *opaque)');
+  koffi.proto('void BalloonCallback(void *conn, void *domain, ulonglong actual, void *opaque)');
   koffi.proto('void CloseCallback(void *conn, int reason, void *opaque)');
   koffi.proto('void ErrorCallback(void *opaque, void *error)');
   koffi.proto('void TimeoutCallback(int timer, void *opaque)');
@@ -108,6 +144,11 @@ const bind = () => {
     >(
       'int virConnectDomainEventRegisterAny(virConnect *conn, void *domain, int event, DeviceCallback *callback, void *opaque, void *free)',
     ),
+    onChangeEvent: func<
+      (conn: Pointer, domain: null, event: number, callback: Pointer, opaque: null, free: null) => number
+    >(
+      'int virConnectDomainEventRegisterAny(virConnect *conn, void *domain, int event, void *callback, void *opaque, void *free)',
+    ),
     offEvent: func<(conn: Pointer, callbackId: number) => number>(
       'int virConnectDomainEventDeregisterAny(virConnect *conn, int callbackId)',
     ),
@@ -143,6 +184,13 @@ const bind = () => {
     domainInfo: func<(domain: Pointer, info: Partial<NativeDomainInfo>) => number>(
       'int virDomainGetInfo(virDomain *domain, _Out_ virDomainInfo *info)',
     ),
+    jobStats: func<(domain: Pointer, type: [number], params: Out<Pointer>, count: [number], flags: number) => number>(
+      'int virDomainGetJobStats(virDomain *domain, _Out_ int *type, _Out_ void **params, _Out_ int *count, uint flags)',
+    ),
+    blockJobInfo: func<(domain: Pointer, disk: string, info: Partial<NativeBlockJobInfo>, flags: number) => number>(
+      'int virDomainGetBlockJobInfo(virDomain *domain, const char *disk, _Out_ virDomainBlockJobInfo *info, uint flags)',
+    ),
+    freeParams: func<(params: Pointer, count: number) => void>('void virTypedParamsFree(void *params, int count)'),
     listStats: func<
       (domains: readonly (Pointer | null)[], groups: number, records: Out<Pointer>, flags: number) => number
     >('int virDomainListGetStats(void **domains, uint groups, _Out_ void **records, uint flags)'),
@@ -185,6 +233,11 @@ export const fileAuth = once((): Pointer => {
 export const callback = {
   lifecycle: (handler: LifecycleCallback): Pointer => bridge().register(handler, 'LifecycleCallback *'),
   device: (handler: DeviceCallback): Pointer => bridge().register(handler, 'DeviceCallback *'),
+  blockJob: (handler: BlockJobCallback): Pointer => bridge().register(handler, 'BlockJobCallback *'),
+  ioError: (handler: IoErrorCallback): Pointer => bridge().register(handler, 'IoErrorCallback *'),
+  iteration: (handler: IterationCallback): Pointer => bridge().register(handler, 'IterationCallback *'),
+  params: (handler: ParamsCallback): Pointer => bridge().register(handler, 'ParamsCallback *'),
+  balloon: (handler: BalloonCallback): Pointer => bridge().register(handler, 'BalloonCallback *'),
   close: (handler: CloseCallback): Pointer => bridge().register(handler, 'CloseCallback *'),
   error: (handler: ErrorCallback): Pointer => bridge().register(handler, 'ErrorCallback *'),
   timeout: (handler: TimeoutCallback): Pointer => bridge().register(handler, 'TimeoutCallback *'),

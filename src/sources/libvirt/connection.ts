@@ -13,6 +13,7 @@ import {
   throwError,
 } from 'rxjs';
 
+import { once } from '../../system/once.ts';
 import { monotonicScheduler } from '../../system/monotonic.ts';
 import { call$, LibvirtError, RPC } from './call.ts';
 import { callsInFlight } from './calls-in-flight.ts';
@@ -21,15 +22,20 @@ import { withDoubts } from './doubts.ts';
 import { eventLoop$, registerEventLoop } from './event-loop.ts';
 import { driver$, hostFacts$, libraryVersion$ } from './host-facts.ts';
 import { type Library, libvirt, type Pointer, takeString } from './bindings.ts';
+import { type DomainChange, suspensionOf } from './domain-changes.ts';
 import { type Listener, registerCallbacks } from './event-callbacks.ts';
 import { lifecycleReader } from './lifecycle-reader.ts';
 import { lostWhenSilent$ } from './liveness.ts';
 import { localInfo } from './local-info.ts';
 import { open$ } from './open-connection.ts';
-import { channelOf$, domainInfo$, domainStats$, listDefined$, listDomains$ } from './queries.ts';
+import { domainInfo$, domainStats$, listDefined$, listDomains$ } from './queries.ts';
+import { channelOf$, diskJob$, domainJob$, domainXml$ } from './domain-queries.ts';
 import { stateFolder } from './state-folder.ts';
 import type { Connection, LifecycleEvent } from './types.ts';
 
+// virDomainEventType of libvirt-domain.h
+const SUSPENDED = 3;
+const RESUMED = 4;
 // libvirt-host.h
 const CLOSE_REASONS = ['I/O error', 'end of file', 'no answer to keepalive', 'closed by the client'];
 
@@ -58,6 +64,7 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
     const handles = domainHandles(lib);
     const lifecycle = new Subject<LifecycleEvent>();
     const devices = new Subject<string>();
+    const changes = new Subject<DomainChange>();
     const inFlight = callsInFlight();
     // Steps of the teardown, in this order.
     const closing: Observable<unknown>[] = [];
@@ -67,24 +74,29 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
       );
 
     const readLifecycle = lifecycleReader(lib, handles);
+    const changed: Listener['changed'] = (handle, change) =>
+      changes.next({ ...change, uuid: describeDomain(lib, handle).uuid });
     const listener: Listener = {
-      lifecycle: (handle, event) => {
+      lifecycle: (handle, event, detail) => {
         const read = readLifecycle(handle, event);
         if (read !== undefined) lifecycle.next(read);
+        if (event === SUSPENDED) changed(handle, { kind: 'paused', reason: suspensionOf(detail) });
+        else if (event === RESUMED) changed(handle, { kind: 'resumed' });
       },
       devices: (handle) => devices.next(describeDomain(lib, handle).uuid),
+      changed,
       closed: (reason) =>
         subscriber.error(new LibvirtError(`connection lost: ${CLOSE_REASONS[reason] ?? 'unknown reason'}`)),
     };
 
     const opened$ = open$(uri, { readOnly: true, asks: 'nobody' }, (conn) => {
-      const { begin$, reports, end$ } = registerCallbacks(conn, listener);
+      const { begin$, beginChanges$, reports, end$ } = registerCallbacks(conn, listener);
       closing.push(end$, close$(conn));
-      return { conn, begin$, reports };
+      return { conn, begin$, beginChanges$, reports };
     });
     // One call after the other, so that none is pending when one fails.
     const ready$ = opened$.pipe(
-      concatMap(({ conn, begin$, reports }) =>
+      concatMap(({ conn, begin$, beginChanges$, reports }) =>
         subscriber.closed
           ? EMPTY
           : begin$.pipe(
@@ -92,28 +104,44 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
               endWith(conn),
               concatMap(() => driver$(conn)),
               concatMap((driver) =>
-                libraryVersion$(conn).pipe(map((version) => ({ opened: conn, reports, driver, version }))),
+                libraryVersion$(conn).pipe(
+                  map((version) => ({ opened: conn, beginChanges$, reports, driver, version })),
+                ),
               ),
             ),
       ),
-      map(({ opened, reports, driver, version }): Connection => {
+      map(({ opened, beginChanges$, reports, driver, version }): Connection => {
+        const beginChanges = once(() => {
+          // A connection that is lost says so itself.
+          subscriber.add(counted(beginChanges$).subscribe({ error: () => undefined }));
+        });
         const host$ = hostFacts$(opened, driver);
         const list$ = listDomains$(opened, handles);
         const defined$ = listDefined$(lib, opened, handles);
         const channel$ = channelOf$(handles);
         const info$ = domainInfo$(handles);
         const stats$ = domainStats$(lib, handles);
+        const xml$ = domainXml$(handles);
+        const job$ = domainJob$(handles);
+        const blockJob$ = diskJob$(handles);
         const connection = withDoubts({
           product: `${driver} through libvirt ${version}`,
           host$: (wanted) => counted(host$(wanted)),
           reports: reports(),
           lifecycle$: lifecycle.asObservable(),
           devices$: devices.asObservable(),
+          change$: defer(() => {
+            beginChanges();
+            return changes;
+          }),
           domains$: () => counted(list$()),
           defined$: () => counted(defined$()),
           channel$: (uuid) => counted(channel$(uuid)),
           info$: (domain) => counted(info$(domain)),
           stats$: (domains, groups) => counted(stats$(domains, groups)),
+          xml$: (domain) => counted(xml$(domain)),
+          job$: (domain) => counted(job$(domain)),
+          blockJob$: (domain, disk) => counted(blockJob$(domain, disk)),
         });
         const lost$ = lostWhenSilent$(inFlight.counts, counted(libraryVersion$(opened)), monotonicScheduler);
         subscriber.add(lost$.subscribe({ error: (error) => subscriber.error(error) }));
@@ -143,6 +171,7 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
     return () => {
       lifecycle.complete();
       devices.complete();
+      changes.complete();
       inFlight.idle$
         .pipe(
           tap(handles.dropAll),

@@ -64,19 +64,21 @@ const totalsAfter = (before: Totals | undefined, devices: ReadonlyMap<string, Co
   return { devices, sums: Object.fromEntries(Object.keys(figures).map((name) => [name, sumOf(name)])) };
 };
 
-const latencies = (before: Counters, now: Counters): readonly (readonly [string, number])[] =>
-  ['rd', 'wr', 'fl'].flatMap((way) => {
-    const requests = (now[`${way}.reqs`] ?? 0) - (before[`${way}.reqs`] ?? 0);
-    const time = (now[`${way}.times`] ?? 0) - (before[`${way}.times`] ?? 0);
-    return requests <= 0 ? [] : [[`contention.block.${way}.latency`, Math.round(time / requests)] as const];
-  });
+const latency = (before: Counters | undefined, now: Counters, way: string): number => {
+  if (before === undefined) return 0;
+  const requests = (now[`${way}.reqs`] ?? 0) - (before[`${way}.reqs`] ?? 0);
+  const time = (now[`${way}.times`] ?? 0) - (before[`${way}.times`] ?? 0);
+  return requests <= 0 ? 0 : Math.round(time / requests);
+};
+
+const WAYS = ['rd', 'wr', 'fl'];
 
 const blockFields = (before: Counters | undefined, now: Counters): readonly (readonly [string, number])[] => {
-  const all = (what: string): number => ['rd', 'wr', 'fl'].reduce((sum, way) => sum + (now[`${way}.${what}`] ?? 0), 0);
+  const all = (what: string): number => WAYS.reduce((sum, way) => sum + (now[`${way}.${what}`] ?? 0), 0);
   return [
     ['contention.block.time', all('times')],
     ['contention.block.requests', all('reqs')],
-    ...(before === undefined ? [] : latencies(before, now)),
+    ...WAYS.map((way) => [`contention.block.${way}.latency`, latency(before, now, way)] as const),
   ];
 };
 

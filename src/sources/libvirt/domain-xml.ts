@@ -103,3 +103,14 @@ export const channelPathOf = (xml: string): string | undefined => {
     return undefined;
   }
 };
+
+const disksOf = devicesReader('disk');
+
+/** Returns the names of the disks of a domain (`vda`), as calls about a disk take them. Never throws. */
+export const diskNamesOf = (xml: string): readonly string[] => {
+  try {
+    return disksOf(xml).flatMap((disk) => childAttribute(disk, 'target', 'dev') ?? []);
+  } catch {
+    return [];
+  }
+};

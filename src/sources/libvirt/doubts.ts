@@ -32,6 +32,7 @@ export const withDoubts = (calls: Calls): Connection => {
     ...calls,
     doubt$: doubts.asObservable(),
     channel$: (uuid) => watched(calls.channel$(uuid)),
+    xml$: (domain) => watched(calls.xml$(domain)),
     info$: (domain) =>
       watched(
         calls.info$(domain).pipe(

@@ -3,16 +3,7 @@ import { defer, map, Observable, throwError } from 'rxjs';
 import { type DomainInfoStatistic, STATS_GROUP } from '../../model/statistics.ts';
 import { call$, failed, LibvirtError, NO_DOMAIN } from './call.ts';
 import { definedDomain, describeDomain, type DomainHandles } from './domain-handles.ts';
-import { channelPathOf } from './domain-xml.ts';
-import {
-  freeMemory,
-  type Library,
-  type NativeDomainInfo,
-  type Pointer,
-  pointers,
-  statsRecord,
-  takeString,
-} from './bindings.ts';
+import { freeMemory, type Library, type NativeDomainInfo, type Pointer, pointers, statsRecord } from './bindings.ts';
 import { decodeTypedParams } from './typed-params.ts';
 import type { Connection, DomainStats } from './types.ts';
 
@@ -64,8 +55,8 @@ export const listDefined$ =
   () =>
     listed$(conn, LIST_PERSISTENT, (handle) => definedDomain(describeDomain(lib, handle)), handles);
 
-// `finish`, which always runs, releases the handle.
-const withHandle$ = <T>(
+/** Calls with a handle of a domain, which `finish` of the call, that always runs, releases. */
+export const withHandle$ = <T>(
   handles: DomainHandles,
   uuid: string,
   call: (handle: Pointer) => Observable<T>,
@@ -74,23 +65,6 @@ const withHandle$ = <T>(
     const handle = handles.borrow(uuid);
     return handle === undefined ? throwError(() => new LibvirtError('the domain has gone', NO_DOMAIN)) : call(handle);
   });
-
-/** virDomainGetXMLDesc of a running domain. */
-export const channelOf$ =
-  (handles: DomainHandles): Connection['channel$'] =>
-  (uuid) =>
-    withHandle$(handles, uuid, (handle) =>
-      call$(
-        'virDomainGetXMLDesc',
-        (l) => l.domainXml,
-        [handle, 0],
-        (xml) => {
-          handles.release(handle);
-          if (xml === null) throw failed();
-          return channelPathOf(takeString(xml));
-        },
-      ),
-    );
 
 /** virDomainGetInfo by libvirt's names of the same statistics. */
 export const domainInfo$ =

@@ -3,6 +3,7 @@ import type { Observable } from 'rxjs';
 import type { DefinedDomain, Domain, DomainEvent } from '../../model/metric.ts';
 import type { Result } from '../../model/result.ts';
 import type { HostStatistic } from '../../model/statistics.ts';
+import type { DomainChange, Job } from './domain-changes.ts';
 import type { QemuProcess } from './qemu-process.ts';
 import type { StatValue } from './typed-params.ts';
 
@@ -44,6 +45,8 @@ export interface Connection {
   readonly lifecycle$: Observable<LifecycleEvent>;
   /** UUIDs of running domains that got or lost a device. Hot. */
   readonly devices$: Observable<string>;
+  /** Other changes of domains that the driver reports. Hot; libvirt is asked for them at the first subscription. */
+  readonly change$: Observable<DomainChange>;
   /** Emits when an answer shows that a domain does not run whose end was not reported. Hot. */
   readonly doubt$: Observable<unknown>;
   /** All active domains. */
@@ -60,4 +63,10 @@ export interface Connection {
   readonly process?: (domain: Domain) => QemuProcess | undefined;
   /** Statistics of several domains by groups (flags of STATS_GROUP), without domains that have ended. */
   readonly stats$: (domains: readonly Domain[], groups: number) => Observable<readonly DomainStats[]>;
+  /** The live XML of a domain, without secrets. */
+  readonly xml$: (domain: Domain) => Observable<string>;
+  /** The job of a domain, or undefined. */
+  readonly job$: (domain: Domain) => Observable<Job | undefined>;
+  /** The job of one of its disks, by the name of its target, or undefined. */
+  readonly blockJob$: (domain: Domain, disk: string) => Observable<Job | undefined>;
 }

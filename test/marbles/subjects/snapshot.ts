@@ -58,8 +58,8 @@ const show = ({ host, domainMetrics, missing, late = [], domains }: Snapshot, kn
 
 /**
  * `> snapshot`: the whole pipeline, from `domains` to `snapshot`, with the real ticks (shown as `tick`). Metrics are
- * parameters (`host load = action`, `vm cpu = stat`); their runs are streams (`runs of load`, `runs of a.cpu`). The
- * first snapshot waits `start` ms at most. With `domains = shown` a snapshot ends with its known domains: `load=1 | a*
+ * parameters (`host load = action`, `vm cpu = stat`); their runs are streams (`runs of load`, `runs of a.cpu`), and so
+ * is what libvirt reports by itself (`news of a.cpu`). The first snapshot waits `start` ms at most. With `domains = shown` a snapshot ends with its known domains: `load=1 | a*
  * (b)`.
  */
 export const snapshotSubject = (on: Stage): Observable<unknown> => {
@@ -75,6 +75,21 @@ export const snapshotSubject = (on: Stage): Observable<unknown> => {
   }
   const reading$ = (metric: MetricDefinition, domain?: Domain): Observable<Reading> =>
     run$(metric, domain).pipe(map((outcome) => ({ metric, ...(domain === undefined ? {} : { domain }), outcome })));
+  // What libvirt reports of a value by itself.
+  const news = on.titles(/^news of ([a-z])\.(\w+)$/).map(([title, uuid, name]) => {
+    const event = domainEventOf(`start ${uuid}`);
+    if (event.kind !== 'running') throw new Error(`no domain: ${uuid}`);
+    const { domain } = event;
+    const metric = metrics.find((candidate) => candidate.name === name);
+    const reading$ = on
+      .input$(title, (text) => text)
+      .pipe(
+        map((text): readonly Reading[] =>
+          metric === undefined ? [] : [{ metric, domain, outcome: outcomeOf(metric)(text) }],
+        ),
+      );
+    return { name, reading$ };
+  });
   const sources = {
     tick$: on.watch$('tick', tick$(period, on.scheduler), String),
     domain$: on.input$('domains', domainEventOf),
@@ -84,6 +99,7 @@ export const snapshotSubject = (on: Stage): Observable<unknown> => {
       .filter(({ context, source }) => context === 'vm' && source.kind === 'stat')
       .map((metric) => ({
         metrics: [metric],
+        news$: merge(...news.filter(({ name }) => name === metric.name).map(({ reading$: news$ }) => news$)),
         collect$: (domains: readonly Domain[]) =>
           merge(...domains.map((domain) => reading$(metric, domain).pipe(map((reading) => [reading])))),
       })),
