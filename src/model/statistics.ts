@@ -322,7 +322,7 @@ export const STATISTICS = {
         }),
       ),
     ),
-    ...from('events of libvirt, virDomainGetJobStats, virDomainGetBlockJobInfo', [
+    ...from('events', [
       text(
         'activity.job',
         'what the host does to it: `migration`, `save`, `dump`, `backup`, `snapshot`, ..., or `none`',
