@@ -27,6 +27,7 @@ import { hostStats } from '../sources/host/host-stats.ts';
 import { hostFacts, isFromLibvirt } from '../sources/host/libvirt-facts.ts';
 import { loadPart } from '../system/load-part.ts';
 import { onceResolved } from '../system/once.ts';
+import { needsPromises, promiseSource } from '../sources/promise/promise-stats.ts';
 import { connect$ } from '../sources/libvirt/connection.ts';
 import { connectionState$ } from '../sources/libvirt/reconnect.ts';
 import type { ActionRequest, Sources } from '../sources/source.ts';
@@ -81,15 +82,17 @@ export const pipeline$ = (
       const message = noteOf(metric, outcome);
       if (message !== undefined) note$.next({ kind: 'note', message });
     };
+    const promises = promiseSource(metrics, linked$, scheduler);
     const sources = watched({
       tick$: tick$(updatePeriod, scheduler),
       domain$: domainEvents$(linked$, watchScope(config), scheduler),
       hostStats$: hostStats({ facts$: hostFacts(linked$, scheduler), scheduler }),
       isFromLibvirt,
       domainCollectors: [
-        ...domainCollectors(metrics, linked$, scheduler),
+        ...domainCollectors(metrics, linked$, scheduler, (domain) => promises.promisesOf(domain)?.disks ?? []),
         ...contentionCollectors(metrics, linked$, scheduler),
         ...activityCollectors(metrics, linked$, scheduler),
+        ...(needsPromises(metrics) ? [promises.collector] : []),
       ],
       action$: (request: ActionRequest) =>
         action$.pipe(

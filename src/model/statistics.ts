@@ -273,6 +273,12 @@ export const STATISTICS = {
     ...from('virDomainListGetStats', [
       counter('contention.block.time', 'uint64', 'ns', 'time that requests to its disks took, all added up'),
       counter('contention.block.requests', 'uint64', '', 'those requests: reads, writes and flushes'),
+      gauge(
+        'contention.block.limit',
+        'real64',
+        '%',
+        'greatest use of an I/O limit of a disk since the previous collection; 0 without limits',
+      ),
       ...Object.entries({ rd: 'read', wr: 'write', fl: 'flush' }).map(([way, which]) =>
         gauge(
           `contention.block.${way}.latency`,
@@ -322,6 +328,25 @@ export const STATISTICS = {
         }),
       ),
     ),
+    ...from('virDomainGetXMLDesc', [
+      gauge('promised.cpus', 'real64', '', 'CPUs that it is entitled to: its virtual CPUs, cut by its quotas'),
+      gauge('promised.cpus.usable', 'uint32', '', 'CPUs of the host on which its virtual CPUs may run'),
+      gauge('promised.cpu.shares', 'uint64', '', "weight against other VMs; 0: libvirt's default"),
+      gauge('promised.cpu.quota', 'real64', '%', 'quota of each virtual CPU, in percent of a CPU; 0: none'),
+      gauge('promised.memory.guaranteed', 'uint64', 'KiB', 'memory that the host may not take'),
+      gauge('promised.memory.limit', 'uint64', 'KiB', 'most memory of its QEMU; 0: no limit'),
+      ...(['total', 'read', 'write'] as const).flatMap((way) => {
+        const what = way === 'total' ? 'reads and writes' : `${way}s`;
+        return [
+          gauge(`promised.block.#.${way}.bytes`, 'uint64', 'B', `limit of ${what} in bytes per second; 0: none`),
+          gauge(`promised.block.#.${way}.iops`, 'uint64', '/s', `limit of ${what} in requests per second; 0: none`),
+        ];
+      }),
+      ...Object.entries({ rx: 'to', tx: 'from' }).flatMap(([way, which]) => [
+        gauge(`promised.net.#.${way}.average`, 'uint64', 'KiB/s', `limit of data ${which} the guest; 0: none`),
+        gauge(`promised.net.#.${way}.peak`, 'uint64', 'KiB/s', `limit of a burst ${which} the guest; 0: none`),
+      ]),
+    ]),
     ...from('events', [
       text(
         'activity.job',
@@ -376,6 +401,10 @@ export const mayBeNew = (name: string): boolean => {
 /** True for a metric with a {@link ContentionStatistic}. */
 export const isContention = ({ source }: Pick<MetricDefinition, 'source'>): boolean =>
   source.kind === 'stat' && source.stat.startsWith('contention.');
+
+/** True for a metric with what a domain is entitled to. */
+export const isPromise = ({ source }: Pick<MetricDefinition, 'source'>): boolean =>
+  source.kind === 'stat' && source.stat.startsWith('promised.');
 
 /** True for a metric that is made of others: the verdict. */
 export const isVerdict = ({ source }: Pick<MetricDefinition, 'source'>): boolean =>

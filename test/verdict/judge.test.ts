@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
+import { STATISTICS } from '../../src/model/statistics.ts';
 import { causeOf } from '../../src/model/verdict.ts';
 import { CAUSES } from '../../src/verdict/causes.ts';
 import { EVIDENCE } from '../../src/verdict/evidence.ts';
-import { judge } from '../../src/verdict/judge.ts';
+import { judge, STATISTICS_NEEDED } from '../../src/verdict/judge.ts';
 
 const SECOND = 1e9;
 type Values = Readonly<Record<string, number>>;
@@ -169,5 +170,12 @@ describe('The decision table', () => {
 
   it('tells guests nothing about others but neighbours', () => {
     for (const { guest, ask } of CAUSES) expect(`${guest} ${ask}`).not.toMatch(/\bDOMAIN\b|other VMs?\b|virsh/);
+  });
+});
+
+describe('The statistics that the table needs', () => {
+  const known = new Set<string>(STATISTICS.vm.map(({ name }) => name));
+  it('exist', () => {
+    expect(STATISTICS_NEEDED.filter((name) => !known.has(name))).toEqual([]);
   });
 });

@@ -1,3 +1,7 @@
+import type { SchedulerLike } from 'rxjs';
+
+import { type DiskWork, limitUse } from '../promise/limit-use.ts';
+import type { DiskLimits } from '../promise/promises.ts';
 import type { StatValue } from './typed-params.ts';
 
 type Fields = ReadonlyMap<string, StatValue>;
@@ -20,6 +24,8 @@ const BLOCK: Kind = {
     'wr.reqs': ['wr.reqs'],
     'fl.times': ['fl.times'],
     'fl.reqs': ['fl.reqs'],
+    'rd.bytes': ['rd.bytes'],
+    'wr.bytes': ['wr.bytes'],
   },
 };
 const NET: Kind = {
@@ -50,18 +56,25 @@ const devicesOf = (fields: Fields, { group, figures }: Kind): ReadonlyMap<string
 interface Totals {
   readonly devices: ReadonlyMap<string, Counters>;
   readonly sums: Counters;
+  /** Milliseconds of the monotonic clock. */
+  readonly at: number;
 }
 
 // A device that counts from 0 again has been replaced.
 const grown = (last: number | undefined, now: number): number => (last === undefined || now < last ? now : now - last);
 
-const totalsAfter = (before: Totals | undefined, devices: ReadonlyMap<string, Counters>, { figures }: Kind): Totals => {
+const totalsAfter = (
+  before: Totals | undefined,
+  devices: ReadonlyMap<string, Counters>,
+  { figures }: Kind,
+  at: number,
+): Totals => {
   const sumOf = (name: string): number =>
     [...devices].reduce(
       (sum, [device, counters]) => sum + grown(before?.devices.get(device)?.[name], counters[name] ?? 0),
       before?.sums[name] ?? 0,
     );
-  return { devices, sums: Object.fromEntries(Object.keys(figures).map((name) => [name, sumOf(name)])) };
+  return { devices, sums: Object.fromEntries(Object.keys(figures).map((name) => [name, sumOf(name)])), at };
 };
 
 const latency = (before: Counters | undefined, now: Counters, way: string): number => {
@@ -73,20 +86,35 @@ const latency = (before: Counters | undefined, now: Counters, way: string): numb
 
 const WAYS = ['rd', 'wr', 'fl'];
 
-const blockFields = (before: Counters | undefined, now: Counters): readonly (readonly [string, number])[] => {
-  const all = (what: string): number => WAYS.reduce((sum, way) => sum + (now[`${way}.${what}`] ?? 0), 0);
+const workOf = (before: Totals, now: Totals): readonly DiskWork[] =>
+  [...now.devices].map(([name, counters]) => {
+    const did = (what: string): number => grown(before.devices.get(name)?.[what], counters[what] ?? 0);
+    return {
+      name,
+      reads: did('rd.reqs'),
+      writes: did('wr.reqs'),
+      bytesRead: did('rd.bytes'),
+      bytesWritten: did('wr.bytes'),
+    };
+  });
+
+type Entry = readonly [name: string, value: number];
+
+const blockFields = (before: Totals | undefined, now: Totals, limits: readonly DiskLimits[]): readonly Entry[] => {
+  const all = (what: string): number => WAYS.reduce((sum, way) => sum + (now.sums[`${way}.${what}`] ?? 0), 0);
+  const use = before === undefined ? 0 : limitUse(limits, workOf(before, now), (now.at - before.at) / 1000);
   return [
     ['contention.block.time', all('times')],
     ['contention.block.requests', all('reqs')],
-    ...WAYS.map((way) => [`contention.block.${way}.latency`, latency(before, now, way)] as const),
+    ['contention.block.limit', use],
+    ...WAYS.map((way): Entry => [`contention.block.${way}.latency`, latency(before?.sums, now.sums, way)]),
   ];
 };
 
-const netFields = (_before: Counters | undefined, { packets = 0, drops = 0 }: Counters) =>
-  [
-    ['contention.net.packets', packets],
-    ['contention.net.drops', drops],
-  ] as const;
+const netFields = (_before: Totals | undefined, { sums }: Totals): readonly Entry[] => [
+  ['contention.net.packets', sums['packets'] ?? 0],
+  ['contention.net.drops', sums['drops'] ?? 0],
+];
 
 /** Returns libvirt's group of statistics that a statistic is made of; undefined for one that libvirt has itself. */
 export const groupBehind = (stat: string): Kind['group'] | undefined => {
@@ -96,11 +124,13 @@ export const groupBehind = (stat: string): Kind['group'] | undefined => {
 
 /**
  * Makes a function that returns an answer's fields with the statistics that are made of those of all its devices.
- * `run`: an object that lives as long as the run of the domain.
+ * `run`: an object that lives as long as the run of the domain. `limits`: those of its disks.
  */
-export const deviceTotals = (): ((run: object, fields: Fields) => Fields) => {
+export const deviceTotals = (
+  scheduler: SchedulerLike,
+): ((run: object, fields: Fields, limits?: readonly DiskLimits[]) => Fields) => {
   const known = new WeakMap<object, Map<Kind, Totals>>();
-  return (run, fields) => {
+  return (run, fields, limits = []) => {
     const totals = known.get(run) ?? new Map<Kind, Totals>();
     known.set(run, totals);
     const added = (
@@ -111,9 +141,9 @@ export const deviceTotals = (): ((run: object, fields: Fields) => Fields) => {
     ).flatMap(([kind, fieldsOf]) => {
       if (!fields.has(`${kind.group}.count`)) return [];
       const before = totals.get(kind);
-      const now = totalsAfter(before, devicesOf(fields, kind), kind);
+      const now = totalsAfter(before, devicesOf(fields, kind), kind, scheduler.now());
       totals.set(kind, now);
-      return fieldsOf(before?.sums, now.sums);
+      return fieldsOf(before, now, limits);
     });
     return added.length === 0 ? fields : new Map<string, StatValue>([...fields, ...added]);
   };

@@ -15,9 +15,10 @@ import {
 import type { Domain, MetricDefinition, Reading } from '../../model/metric.ts';
 import { STATISTICS, STATS_GROUP, type StatsGroup } from '../../model/statistics.ts';
 import { deviceTotals, groupBehind } from './device-totals.ts';
+import { statFinder } from './stat-finder.ts';
 import { hedgedStats } from './hedged-stats.ts';
 import { isBusy, isGoing, LibvirtError } from './call.ts';
-import type { StatValue } from './typed-params.ts';
+import type { DiskLimits } from '../promise/promises.ts';
 import type { Connection, DomainStats } from './types.ts';
 import type { ConnectionState } from './reconnect.ts';
 import type { DomainCollector } from '../source.ts';
@@ -39,23 +40,9 @@ const groupOf = (metric: MetricDefinition): string =>
   groupBehind(statOf(metric)) ?? statOf(metric).split('.', 1)[0] ?? '';
 const isGroup = (word: string): word is StatsGroup => Object.hasOwn(STATS_GROUP, word);
 
-// `*` means all numbers at that place, whose values are summed.
-const finder = (stat: string): ((fields: ReadonlyMap<string, StatValue>) => StatValue | undefined) => {
-  if (!stat.includes('*')) return (fields) => fields.get(stat);
-  const pattern = new RegExp(`^${stat.replaceAll('.', '\\.').replaceAll('*', '\\d+')}$`);
-  return (fields) => {
-    const found = [...fields].filter(([name]) => pattern.test(name)).map(([, value]) => value);
-    if (found.length === 0) return undefined;
-    if (found.some((value) => typeof value === 'string')) return found.join(',');
-    return found.every((value) => typeof value === 'bigint' || Number.isInteger(value))
-      ? found.reduce<bigint>((sum, value) => sum + BigInt(value), 0n)
-      : found.reduce<number>((sum, value) => sum + Number(value), 0);
-  };
-};
-
 /** Converts the statistics of a domain to readings. A missing statistic is a failure, unless the answer is partial. */
 const reader = (metrics: readonly MetricDefinition[]): ((stats: DomainStats) => readonly Reading[]) => {
-  const wanted = metrics.map((metric) => ({ metric, find: finder(statOf(metric)) }));
+  const wanted = metrics.map((metric) => ({ metric, find: statFinder(statOf(metric)) }));
   return ({ domain, fields, partial }) =>
     wanted.flatMap(({ metric, find }): Reading | readonly Reading[] => {
       const found = find(fields);
@@ -112,20 +99,32 @@ const sign = (stat: string): string => {
   return group === undefined ? stat : `${group}.count`;
 };
 
-const bulkAsk = (metrics: readonly MetricDefinition[], mostCalls: number, scheduler: SchedulerLike): Ask => {
+type LimitsOf = (domain: Domain) => readonly DiskLimits[];
+
+const bulkAsk = (
+  metrics: readonly MetricDefinition[],
+  mostCalls: number,
+  scheduler: SchedulerLike,
+  limitsOf: LimitsOf,
+): Ask => {
   const read = reader(metrics);
   const groups = [...new Set(metrics.map(groupOf).filter(isGroup))].reduce(
     (flags, group) => flags | STATS_GROUP[group],
     0,
   );
-  const finders = metrics.map((metric) => finder(sign(statOf(metric))));
+  const finders = metrics.map((metric) => statFinder(sign(statOf(metric))));
   const isMade = metrics.some((metric) => groupBehind(statOf(metric)) !== undefined);
-  const withTotals = deviceTotals();
+  const hasLimits = metrics.some((metric) => statOf(metric) === 'contention.block.limit');
+  const withTotals = deviceTotals(scheduler);
   const found = ({ fields }: DomainStats): number => finders.filter((find) => find(fields) !== undefined).length;
   const stats$ = hedgedStats({ groups, wanted: finders.length, found, mostCalls, scheduler });
   // The process outlives a pause, after which the domain is another object.
-  const completed = (connection: Connection, stats: DomainStats): DomainStats =>
-    isMade ? { ...stats, fields: withTotals(connection.process?.(stats.domain) ?? stats.domain, stats.fields) } : stats;
+  const completed = (connection: Connection, stats: DomainStats): DomainStats => {
+    if (!isMade) return stats;
+    const { domain, fields } = stats;
+    const limits = hasLimits ? limitsOf(domain) : [];
+    return { ...stats, fields: withTotals(connection.process?.(domain) ?? domain, fields, limits) };
+  };
   return (connection, domains) =>
     stats$(connection, domains).pipe(
       map((all) => all.flatMap((stats) => read(completed(connection, stats)))),
@@ -135,12 +134,14 @@ const bulkAsk = (metrics: readonly MetricDefinition[], mostCalls: number, schedu
 
 /**
  * Chooses the cheapest calls for the statistics of the metrics: virDomainGetInfo for those that it has, and bulk calls
- * for the groups of the rest, separately for groups that need QEMU's answer and those that do not.
+ * for the groups of the rest, separately for groups that need QEMU's answer and those that do not. `limitsOf`: the I/O
+ * limits of a domain's disks, as far as they are known.
  */
 export const domainCollectors = (
   metrics: readonly MetricDefinition[],
   connectionState$: Observable<ConnectionState>,
   scheduler: SchedulerLike,
+  limitsOf: LimitsOf = () => [],
 ): readonly DomainCollector[] => {
   const stats = metrics.filter(
     (metric) => metric.context === 'vm' && metric.source.kind === 'stat' && isGroup(groupOf(metric)),
@@ -159,7 +160,7 @@ export const domainCollectors = (
   });
   return [
     ...(info.length > 0 ? [collector(info, infoAsk(info))] : []),
-    ...(quick.length > 0 ? [collector(quick, bulkAsk(quick, QUICK_CALLS, scheduler))] : []),
-    ...(monitored.length > 0 ? [collector(monitored, bulkAsk(monitored, MONITORED_CALLS, scheduler))] : []),
+    ...(quick.length > 0 ? [collector(quick, bulkAsk(quick, QUICK_CALLS, scheduler, limitsOf))] : []),
+    ...(monitored.length > 0 ? [collector(monitored, bulkAsk(monitored, MONITORED_CALLS, scheduler, limitsOf))] : []),
   ];
 };

@@ -114,3 +114,21 @@ export const diskNamesOf = (xml: string): readonly string[] => {
     return [];
   }
 };
+
+/** Makes a reader of the whole domain, of its devices only these kinds; it throws if the XML is not well-formed. */
+export const domainReader = (...devices: readonly string[]): ((xml: string) => DomainElement) => {
+  const parser = parserFor(devices);
+  return (xml) => {
+    const root = elements(parser.parse(xml)).find((node) => 'domain' in node);
+    if (root === undefined) throw new Error('no <domain>');
+    return element(root, xml);
+  };
+};
+
+/** Returns the first child element of that name. */
+export const childOf = (parent: DomainElement | undefined, child: string): DomainElement | undefined =>
+  parent?.children.find(({ name }) => name === child);
+
+/** Returns the text of an element without children. */
+export const textOf = ({ xml }: DomainElement): string =>
+  decodeReferences(/^<[^>]*>([^<]*)<\//.exec(xml)?.[1] ?? '').trim();
