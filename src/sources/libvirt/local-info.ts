@@ -63,6 +63,16 @@ const versionOf = (file: string): string => {
   }
 };
 
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&apos;',
+};
+// libvirt names the pid file, unlike the status file, with the text of the name in XML.
+const escapedName = (name: string): string => name.replaceAll(/[&<>"']/g, (character) => ESCAPES[character] ?? '');
+
 /**
  * virDomainGetInfo of the local QEMU driver, mostly without a call. The CPU time is that of QEMU's process. All else
  * changes only when libvirt writes the status file of the domain, which changes the time of the folder, so one stat
@@ -97,7 +107,7 @@ export const localInfo = (
     }
     return looked;
   };
-  const fileOf = ({ name }: Domain, kind: 'pid' | 'xml'): string => path.join(folder, `${name}.${kind}`);
+  const statusFile = ({ name }: Domain): string => path.join(folder, `${name}.xml`);
   const drop = (uuid: string): void => {
     known.get(uuid)?.process.close();
     known.delete(uuid);
@@ -116,7 +126,9 @@ export const localInfo = (
       shortUntil = scheduler.now() + REFRESH;
       return undefined;
     }
-    const process = openProcess(fileOf(domain, 'pid'), domain.uuid, proc);
+    const called = (name: string): QemuProcess | undefined =>
+      openProcess(path.join(folder, `${name}.pid`), domain.uuid, proc);
+    const process = called(domain.name) ?? called(escapedName(domain.name));
     if (process === undefined) unfit.add(domain);
     return process;
   };
@@ -145,7 +157,7 @@ export const localInfo = (
   const ask$ = (domain: Domain): Observable<DomainStats> =>
     defer(() => {
       if (unfit.has(domain) || domain.name.includes('/')) return info$(domain);
-      const status = versionOf(fileOf(domain, 'xml'));
+      const status = versionOf(statusFile(domain));
       const start = scheduler.now();
       return info$(domain).pipe(tap((stats) => remember(stats, status, scheduler.now() - start)));
     });
@@ -153,7 +165,7 @@ export const localInfo = (
   const isCurrent = (entry: Known): boolean => {
     const version = folderVersion();
     if (version !== '' && version === entry.folder) return true;
-    if (entry.status === '' || versionOf(fileOf(entry.domain, 'xml')) !== entry.status) return false;
+    if (entry.status === '' || versionOf(statusFile(entry.domain)) !== entry.status) return false;
     entry.folder = version;
     return true;
   };
