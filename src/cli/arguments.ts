@@ -69,7 +69,10 @@ const checkUse = (command: Named | undefined, used: readonly Known[]): void => {
   const stranger = used.find(({ key }) => !optionsOf(command).some((one) => one.key === key) && key !== FILE);
   if (stranger === undefined) return;
   const users = NAMED.filter(({ own }) => own.some(({ key }) => key === stranger.key)).map(({ name }) => `"${name}"`);
-  const forWhat = OF_DAEMON.includes(stranger) || users.length === 0 ? 'the daemon' : users.join(' and ');
+  const forWhat =
+    OF_DAEMON.includes(stranger) || users.length === 0
+      ? 'the daemon'
+      : users.join(', ').replace(/, (?=[^,]*$)/, ' and ');
   const notFor = command === undefined ? 'the daemon' : `"${command.name}"`;
   throw new Error(`Option --${stranger.long} is for ${forWhat}, not for ${notFor}`);
 };

@@ -8,9 +8,10 @@ import { prepare } from './commands/prepare.ts';
 import { run } from './commands/run.ts';
 import { status } from './commands/status.ts';
 import { watch } from './commands/watch.ts';
+import { why } from './commands/why.ts';
 
 /** The daemon, which runs without the name of a command. */
 export const DAEMON: Command = run;
 
 /** The commands, in the order of the help. */
-export const COMMANDS: readonly Command[] = [check, prepare, once, attach, dump, watch, status, completion];
+export const COMMANDS: readonly Command[] = [check, prepare, once, attach, dump, watch, why, status, completion];

@@ -20,7 +20,7 @@ export interface Cause {
   readonly guest: string;
   /** What that administrator may ask for. */
   readonly ask: string;
-  /** For the administrator of the host. */
+  /** For the administrator of the host, about a VM that was named. */
   readonly host: string;
   /** Sections of the runbook, each a list of sentences or commands of the host. */
   readonly looks: string;
@@ -40,7 +40,7 @@ export const CAUSES: readonly Cause[] = [
     when: [{ evidence: 'paused', atLeast: 5, ifAbsent: 'unseen' }],
     guest: 'The host paused this VM.',
     ask: 'Ask why it was paused: for a snapshot, a migration, by hand, or because its storage was full or failed.',
-    host: 'The VM is or was paused.',
+    host: 'The host paused it.',
     looks: 'Clocks in the guest jump, all programs stand still at the same time, and nothing in the guest shows why.',
     prove: ['virsh domstate --reason DOMAIN', 'virsh event --all --loop --timestamp', 'virsh domblkerror DOMAIN'],
     remedy: [
@@ -55,7 +55,7 @@ export const CAUSES: readonly Cause[] = [
     when: [{ evidence: 'quota', atLeast: 5, ifAbsent: 'no' }],
     guest: 'This VM has used up the CPU time that it was sold: its quota stops it.',
     ask: 'Ask for a higher CPU quota or more virtual CPUs, or make the guest do less. Neighbours are not to blame.',
-    host: 'Its CPU quota stops the VM.',
+    host: 'Its CPU quota stops it.',
     looks: 'Steal time in the guest, although the host is idle; work goes on in bursts of a tenth of a second.',
     prove: ['virsh schedinfo DOMAIN', 'virsh domstats --vcpu DOMAIN'],
     remedy: [
@@ -69,7 +69,7 @@ export const CAUSES: readonly Cause[] = [
     when: [{ evidence: 'memory', atLeast: 5, ifAbsent: 'unseen' }],
     guest: 'The host is short of memory and has taken memory of this VM away; the VM waits until it is read back.',
     ask: 'Ask for guaranteed memory, or for a host with more. More memory for the guest does not help.',
-    host: 'The VM waits for memory that the host had swapped out or dropped.',
+    host: 'It waits for memory that the host had swapped out or dropped.',
     looks:
       'The guest has free memory and does not swap, yet programs stop for milliseconds to seconds at random places.',
     prove: [
@@ -89,7 +89,7 @@ export const CAUSES: readonly Cause[] = [
     when: [{ evidence: 'job', atLeast: 20, ifAbsent: 'unseen' }],
     guest: 'The host migrates, saves, or backs up this VM at the moment.',
     ask: 'It ends by itself. If it comes at the wrong time of the day, ask for another time or a lower speed.',
-    host: 'A job runs on the VM.',
+    host: 'The host migrates, saves, or backs it up.',
     looks: 'Writes become slow, memory is slower at each first write, and it began at the time of the backup.',
     prove: ['virsh domjobinfo DOMAIN', 'virsh blockjob DOMAIN vda --info'],
     remedy: [
@@ -106,7 +106,7 @@ export const CAUSES: readonly Cause[] = [
     ],
     guest: 'This VM has reached the I/O limit of a disk that it was sold.',
     ask: 'Ask for a higher limit of the disk, or make the guest read and write less. The storage is not slow.',
-    host: 'A disk of the VM is at its I/O limit.',
+    host: 'A disk has reached its I/O limit.',
     looks: 'The disk is busy all the time at an even, round number of requests or bytes per second.',
     prove: ['virsh blkdeviotune DOMAIN vda', 'virsh domblkstat DOMAIN vda'],
     remedy: ['Raise it: `virsh blkdeviotune DOMAIN vda --total-iops-sec N --live`; 0 is none.'],
@@ -121,7 +121,7 @@ export const CAUSES: readonly Cause[] = [
     ],
     guest: 'Neighbours use the CPUs of the host, and this VM waits for them.',
     ask: 'Ask for a host with less load, for a greater share of the CPU, or for CPUs of its own.',
-    host: 'The virtual CPUs of the VM wait for a CPU of the host.',
+    host: 'Neighbours use the CPUs of the host, and its virtual CPUs wait.',
     looks: 'Steal time in the guest; it is slow at the same times as others on the host.',
     prove: ['vhostmd why DOMAIN', 'virt-top', 'cat /proc/pressure/cpu'],
     remedy: [
@@ -139,7 +139,7 @@ export const CAUSES: readonly Cause[] = [
     ],
     guest: 'The storage of the host is slow: each request of this VM to a disk waits for it.',
     ask: 'Ask for faster storage, or what else uses it at that time.',
-    host: 'Requests of the VM to a disk take long.',
+    host: 'Its requests to a disk take long.',
     looks: 'Programs in the guest wait for I/O (state D), although they transfer little.',
     prove: ['virsh domblkstat DOMAIN vda', 'iostat -x 5', 'cat /proc/pressure/io'],
     remedy: [
@@ -153,7 +153,7 @@ export const CAUSES: readonly Cause[] = [
     when: [{ evidence: 'drops', atLeast: 1, ifAbsent: 'no' }],
     guest: 'Packets from or to this VM are dropped between the host and the VM.',
     ask: 'Ask for a higher limit of the network interface or a longer queue; in the guest look whether it takes packets in time.',
-    host: "Packets are dropped at the VM's interface.",
+    host: 'Packets are dropped at its interface.',
     looks: 'TCP connections are slow and repeat packets, although the lines have capacity.',
     prove: ['virsh domifstat DOMAIN INTERFACE', 'tc -s qdisc show dev INTERFACE', 'virsh domiftune DOMAIN INTERFACE'],
     remedy: [

@@ -19,6 +19,7 @@ vi.mock(import('../../src/cli/handlers/once.ts'), () => handler('once'));
 vi.mock(import('../../src/cli/handlers/attach.ts'), () => handler('attach'));
 vi.mock(import('../../src/cli/handlers/dump.ts'), () => handler('dump'));
 vi.mock(import('../../src/cli/handlers/watch.ts'), () => handler('watch'));
+vi.mock(import('../../src/cli/handlers/why.ts'), () => handler('why'));
 vi.mock(import('../../src/cli/handlers/status.ts'), () => handler('status'));
 
 const wordsOf = (line: string): readonly string[] => (line === '' ? [] : line.split(' '));
@@ -113,6 +114,8 @@ const ATTACH = {
   optional: false,
 };
 
+const WHY = { kind: 'why', json: false, watch: false, seconds: 5 };
+
 const WATCH = { kind: 'watch', config: DEFAULT_CONFIG, sort: 'cpu' };
 
 describe('the commands', () => {
@@ -164,6 +167,12 @@ describe('the commands', () => {
     ['attach web1 --config=b.xml', { ...ATTACH, config: 'b.xml' }],
     ['attach web1 --config=b.xml --live --config', { ...ATTACH, config: 'b.xml', live: true, persistent: true }],
     ['attach web1 --dev channel --dev shared-disk', { ...ATTACH, devices: ['channel', 'shared-disk'] }],
+    ['why web1', { ...WHY, domain: 'web1' }],
+    ['why 7 -c URI', { ...WHY, domain: '7', connect: 'URI' }],
+    ['why -- -web1', { ...WHY, domain: '-web1' }],
+    ['why --all --json', { ...WHY, json: true }],
+    ['why web1 --watch --seconds=3600', { ...WHY, domain: 'web1', watch: true, seconds: 3600 }],
+    ['why web1 --seconds 60 --seconds 2', { ...WHY, domain: 'web1', seconds: 2 }],
     ['status --so=/s --js', { kind: 'status', json: true, socket: '/s' }],
     ['--json status', { kind: 'status', json: true }],
     ['watch --socket /s', { ...WATCH, socket: '/s' }],
@@ -193,8 +202,17 @@ describe('mistakes on the command line', () => {
     ['check a b', 'Unexpected argument "b"; usage: vhostmd check [file]'],
     ['dump a b', 'Unexpected argument "b"; usage: vhostmd dump <source>'],
     ['status -- x', 'Unexpected argument "x"; usage: vhostmd status'],
-    ['once --json', 'Option --json is for "dump" and "status", not for "once"'],
-    ['--json', 'Option --json is for "dump" and "status", not for the daemon'],
+    ['once --json', 'Option --json is for "dump", "why" and "status", not for "once"'],
+    ['why', 'An argument is missing; usage: vhostmd why DOMAIN, or --all'],
+    ['why web1 --all', 'A domain and --all exclude each other'],
+    ['why web1 web2', 'Unexpected argument "web2"; usage: vhostmd why [domain]'],
+    ['why a --seconds=1', 'Option --seconds must be a whole number from 2 to 3600, found "1"'],
+    ['why a --seconds=3601', 'Option --seconds must be a whole number from 2 to 3600, found "3601"'],
+    ['why a --seconds=5s', 'Option --seconds must be a whole number from 2 to 3600, found "5s"'],
+    ['why a --seconds=-5', 'Option --seconds must be a whole number from 2 to 3600, found "-5"'],
+    ['why a --seconds=1e3', 'Option --seconds must be a whole number from 2 to 3600, found "1e3"'],
+    ['why a --seconds=99999', 'Option --seconds must be a whole number from 2 to 3600, found "99999"'],
+    ['--json', 'Option --json is for "dump", "why" and "status", not for the daemon'],
     ['-c', 'Option -c needs a value'],
     ['--connect', 'Option --connect needs a value'],
     ['--conn', 'Option --connect needs a value'],
@@ -289,7 +307,17 @@ describe('CASE E1: completion', () => {
   };
 
   it('CASE E1: completes commands, options, and values that are one of a few', async () => {
-    expect(await complete('')).toEqual(['check', 'prepare', 'once', 'attach', 'dump', 'watch', 'status', 'completion']);
+    expect(await complete('')).toEqual([
+      'check',
+      'prepare',
+      'once',
+      'attach',
+      'dump',
+      'watch',
+      'why',
+      'status',
+      'completion',
+    ]);
     expect(await complete('--')).toEqual(expect.arrayContaining(['--connect', '--config', '-f', '--no-daemonize']));
     expect(await complete('attach', '--')).toEqual(expect.arrayContaining(['--live', '--config', '--device']));
     expect(await complete('attach', '--device', '')).toEqual(['shared-disk', 'private-disk', 'channel']);

@@ -4,10 +4,10 @@ import { attachTo, printXml } from '../attach/attach.ts';
 import { detachFrom, printElement } from '../attach/detach.ts';
 import { deviceFor, type DeviceKind, toAttach, toDetach } from '../attach/devices.ts';
 import { definitionOf, findDevice, planSteps } from '../attach/device-plan.ts';
+import { findDomain, note, NOT_THERE } from '../attach/find-domain.ts';
 import { type Done, once, placeOf, realPath, type Session } from '../attach/attach-context.ts';
 import { formatDiagnostic, type Config } from '../../config/config.ts';
 import { readConfig } from '../../config/parse.ts';
-import { didYouMean } from '../../model/suggest.ts';
 import type { Domain } from '../../model/metric.ts';
 import { bridge } from '../../system/libc.ts';
 import { monotonicScheduler } from '../../system/monotonic.ts';
@@ -36,32 +36,6 @@ export interface AttachOptions {
   readonly optional: boolean;
 }
 
-const note = (line: string): void => complain(`vhostmd: ${line}`);
-const quoted = (name: string): string => `"${escapeForLog(name, 128)}"`;
-
-const NOT_THERE =
-  'Is libvirt running there? systemctl start libvirtd (or virtqemud, of a libvirt with one daemon for each driver) starts it; --connect URI names another';
-
-const KEYS = { id: 'id', uuid: 'UUID', name: 'name' } as const;
-
-/** Finds a domain by id, name or UUID, in the order of virsh, and prints which one it is. */
-const findDomain = async (access: DomainAccess, word: string): Promise<Domain | undefined> => {
-  const [match, ...others] = await firstValueFrom(access.find$(word));
-  if (match === undefined) {
-    const names = await firstValueFrom(access.names$());
-    note(`There is no domain ${quoted(word)}${didYouMean(word, names, quoted)}`);
-    return undefined;
-  }
-  const { by, domain } = match;
-  const state = domain.id < 0 ? 'it does not run' : `it runs with id ${domain.id}`;
-  note(`Domain ${quoted(domain.name)}, UUID ${domain.uuid}, found by its ${KEYS[by]}; ${state}`);
-  for (const other of others.filter((one) => one.domain.uuid !== domain.uuid)) {
-    const whose = `the ${KEYS[other.by]} of another domain as well, ${quoted(other.domain.name)}`;
-    note(`${quoted(word)} is ${whose}; to select that one, give its UUID, ${other.domain.uuid}`);
-  }
-  return domain;
-};
-
 const refusal = (domain: Domain, persistent: boolean, options: AttachOptions): string | undefined => {
   if (options.live && domain.id < 0)
     return 'The domain does not run, so --live has nothing to change; use --config, for its next start';
@@ -79,7 +53,7 @@ const openSession = async (
   kinds: readonly DeviceKind[],
   options: AttachOptions,
 ): Promise<Session | undefined> => {
-  const domain = await findDomain(access, options.domain);
+  const domain = await findDomain(access, options.domain, 'always');
   if (domain === undefined) return undefined;
   const persistent = await firstValueFrom(access.isPersistent$(domain));
   const refused = refusal(domain, persistent, options);

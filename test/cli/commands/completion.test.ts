@@ -50,7 +50,7 @@ describe('fish with the script of vhostmd completion', () => {
   };
 
   it.each([
-    ['vhostmd ', ['attach', 'check', 'completion', 'dump', 'once', 'prepare', 'status', 'watch']],
+    ['vhostmd ', ['attach', 'check', 'completion', 'dump', 'once', 'prepare', 'status', 'watch', 'why']],
     ['vhostmd -f a.xml ch', ['check']],
     ['vhostmd --no', ['--no-daemonize']],
     ['vhostmd attach --d', ['--detach', '--device']],

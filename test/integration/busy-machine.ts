@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { type PrivateLibvirtd, xmlEscape } from '../support/libvirtd.ts';
+
+/** Machine code of a boot sector: an endless loop, or a processor that halts. */
+export const BOOT = { busy: [0xeb, 0xfe], idle: [0xfa, 0xf4, 0xeb, 0xfd] } as const;
+
+/** Starts a VM of one CPU with such a boot sector; returns its UUID. */
+export const startMachine = async (
+  { libvirtd, folder }: { readonly libvirtd: PrivateLibvirtd; readonly folder: string },
+  name = 'busy',
+  boot: keyof typeof BOOT = 'busy',
+): Promise<string> => {
+  // QEMU runs as another user.
+  chmodSync(folder, 0o755);
+  const uuid = randomUUID();
+  const disk = path.join(folder, `${uuid}.raw`);
+  const image = Buffer.alloc(2 ** 20);
+  image.set(BOOT[boot]);
+  // The signature of a boot sector.
+  image.set([0x55, 0xaa], 510);
+  const file = path.join(folder, `${uuid}.xml`);
+  writeFileSync(
+    file,
+    `<domain type='qemu'><name>${xmlEscape(name)}</name><uuid>${uuid}</uuid><memory unit='MiB'>32</memory><vcpu>1</vcpu>` +
+      `<os><type arch='x86_64' machine='pc'>hvm</type></os><devices><emulator>/usr/bin/qemu-system-x86_64</emulator>` +
+      `<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='${disk}'/><target dev='vda' bus='virtio'/>` +
+      `<readonly/></disk></devices></domain>`,
+    { mode: 0o644 },
+  );
+  writeFileSync(disk, image, { mode: 0o644 });
+  await libvirtd.virsh('create', file);
+  return uuid;
+};
+
+/** Returns the threads of a process, with the time that each has waited for a CPU, in ns. */
+export const threadsOf = (pid: number) =>
+  readdirSync(`/proc/${pid}/task`).map((tid) => {
+    const read = (file: string): string => readFileSync(`/proc/${pid}/task/${tid}/${file}`, 'latin1');
+    return { tid, comm: read('comm').trim(), delay: Number(read('schedstat').split(' ')[1]) };
+  });
+
+/**
+ * Makes a control group as libvirt does without systemd. `quota`: microseconds of each tenth of a second for the CPU of
+ * the VM. Returns the steps that remove it, to be done in reverse once the process has ended.
+ */
+export const makeGroup = (id: number, pid: number, quota: number | undefined): readonly (() => void)[] => {
+  const undo: (() => void)[] = [];
+  const vcpu = threadsOf(pid).find(({ comm }) => comm.startsWith('CPU '));
+  const make = (folder: string): void => {
+    if (existsSync(folder)) return;
+    mkdirSync(folder);
+    undo.push(() => rmdirSync(folder));
+  };
+  const name = `qemu-${id}-busy.libvirt-qemu`;
+  const cpu = '/sys/fs/cgroup/cpu';
+  const unified = existsSync('/sys/fs/cgroup/unified') ? '/sys/fs/cgroup/unified' : '/sys/fs/cgroup';
+  for (const top of existsSync(cpu) ? [cpu, unified] : [unified]) {
+    make(`${top}/machine`);
+    make(`${top}/machine/${name}`);
+    writeFileSync(`${top}/machine/${name}/cgroup.procs`, String(pid));
+  }
+  if (quota === undefined) return undo;
+  if (!existsSync(cpu)) {
+    for (const folder of [unified, `${unified}/machine`]) writeFileSync(`${folder}/cgroup.subtree_control`, '+cpu');
+    writeFileSync(`${unified}/machine/${name}/cpu.max`, `${quota} 100000`);
+    return undo;
+  }
+  const folder = `${cpu}/machine/${name}/vcpu0`;
+  make(folder);
+  writeFileSync(`${folder}/cpu.cfs_quota_us`, String(quota));
+  writeFileSync(`${folder}/tasks`, vcpu?.tid ?? '');
+  return undo;
+};
+
+/** Does the steps of `makeGroup`; the kernel may still be ending the group's processes. */
+export const removeGroup = async (undo: readonly (() => void)[]): Promise<void> => {
+  for (const step of undo.toReversed()) {
+    for (let tries = 0; tries < 100; tries += 1) {
+      try {
+        step();
+        break;
+      } catch {
+        await sleep(50);
+      }
+    }
+  }
+};
