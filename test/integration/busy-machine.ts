@@ -5,14 +5,31 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { type PrivateLibvirtd, xmlEscape } from '../support/libvirtd.ts';
 
-/** Machine code of a boot sector: an endless loop, or a processor that halts. */
-export const BOOT = { busy: [0xeb, 0xfe], idle: [0xfa, 0xf4, 0xeb, 0xfd] } as const;
+const code = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'hex');
 
-/** Starts a VM of one CPU with such a boot sector; returns its UUID. */
+/** Machine code of a boot sector: an endless loop, a processor that halts, or the BIOS reads the first sector for ever. */
+export const BOOT = {
+  busy: code('ebfe'),
+  idle: code('fa f4 ebfd'),
+  // DS = ES = SS = 0, SP = 7C00h; AX = 0201h (one sector), BX = 7E00h (to), CX = 1 (first), DX = 80h; INT 13h; again.
+  reading: code('31c0 8ed8 8ec0 8ed0 bc007c b80102 bb007e b90100 ba8000 cd13 ebf0'),
+} as const;
+
+/**
+ * Starts a VM of one CPU with such a boot sector; returns its UUID. `disk`: more elements of its disk; `sourceOf`: the
+ * element `<source>` of a network disk that has the contents of the image.
+ */
 export const startMachine = async (
   { libvirtd, folder }: { readonly libvirtd: PrivateLibvirtd; readonly folder: string },
   name = 'busy',
   boot: keyof typeof BOOT = 'busy',
+  {
+    disk: more = '',
+    sourceOf,
+  }: {
+    readonly disk?: string;
+    readonly sourceOf?: (image: string) => Promise<string>;
+  } = {},
 ): Promise<string> => {
   // QEMU runs as another user.
   chmodSync(folder, 0o755);
@@ -22,16 +39,17 @@ export const startMachine = async (
   image.set(BOOT[boot]);
   // The signature of a boot sector.
   image.set([0x55, 0xaa], 510);
+  writeFileSync(disk, image, { mode: 0o644 });
+  const source = (await sourceOf?.(disk)) ?? `<source file='${disk}'/>`;
   const file = path.join(folder, `${uuid}.xml`);
   writeFileSync(
     file,
     `<domain type='qemu'><name>${xmlEscape(name)}</name><uuid>${uuid}</uuid><memory unit='MiB'>32</memory><vcpu>1</vcpu>` +
       `<os><type arch='x86_64' machine='pc'>hvm</type></os><devices><emulator>/usr/bin/qemu-system-x86_64</emulator>` +
-      `<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='${disk}'/><target dev='vda' bus='virtio'/>` +
-      `<readonly/></disk></devices></domain>`,
+      `<disk type='${sourceOf === undefined ? 'file' : 'network'}' device='disk'><driver name='qemu' type='raw'/>${source}` +
+      `<target dev='vda' bus='virtio'/><readonly/>${more}</disk></devices></domain>`,
     { mode: 0o644 },
   );
-  writeFileSync(disk, image, { mode: 0o644 });
   await libvirtd.virsh('create', file);
   return uuid;
 };

@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { PROGRAM, until } from '../support/daemon.ts';
 import { PATIENCE } from '../support/patience.ts';
+import { networkDisk } from '../support/slow-storage.ts';
 import { atTerminal } from '../support/terminal.ts';
 import { makeGroup, removeGroup, startMachine } from './busy-machine.ts';
 import { libvirtStage } from './libvirt-stage.ts';
@@ -16,11 +17,13 @@ const stage = libvirtStage();
 
 let undo: readonly (() => void)[] = [];
 const children: ChildProcess[] = [];
+const closing: (() => void)[] = [];
 afterEach(async () => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
   const { libvirtd } = stage();
   const running = (await libvirtd.virsh('list', '--uuid').catch(() => '')).split('\n').filter(Boolean);
   await Promise.all(running.map(async (uuid) => await libvirtd.destroy(uuid)));
+  for (const close of closing.splice(0)) close();
   await removeGroup(undo);
   undo = [];
 });
@@ -50,6 +53,20 @@ const machine = async (name: string, boot: 'busy' | 'idle', quota?: number) => {
   const pid = libvirtd.qemuPid(uuid);
   undo = [...undo, ...makeGroup(Number(await libvirtd.virsh('domid', uuid)), pid, quota)];
   return { uuid, pid };
+};
+/** Asks until that is the first cause: a machine first runs its firmware. */
+const untilCause = async (name: string, cause: string): Promise<Said> => {
+  let said: Said | undefined;
+  await until(
+    `the cause ${cause}`,
+    async () => {
+      said = await why(name, '--json', '--seconds', '2');
+      return JSON.parse(said.stdout).cause === cause;
+    },
+    30_000,
+  );
+  if (said === undefined) throw new Error('nobody was asked');
+  return said;
 };
 // As root the test may move the processes of others.
 const pinned = (pid: number): void => void execFileSync('taskset', ['-apc', '0', String(pid)]);
@@ -100,6 +117,38 @@ describe.runIf(process.getuid?.() === 0)('vhostmd why', () => {
     expect(paused.stdout).toMatch(/It is paused now; the reason is: user\./);
     expect(paused.stdout).toContain('Resume it: `virsh resume stopped`');
     expect(paused.code).toBe(1);
+  });
+
+  it('names the disk that is at its I/O limit, and the limit', async () => {
+    const disk = '<iotune><read_iops_sec>20</read_iops_sec></iotune>';
+    await startMachine(stage(), 'reader', 'reading', { disk });
+    const { stdout } = await untilCause('reader', 'io-limit');
+    expect(JSON.parse(stdout).findings[0].offender).toMatchObject({
+      kind: 'limit',
+      disk: 'vda',
+      source: expect.stringMatching(/\.raw$/),
+      limit: 'read_iops_sec',
+      most: 20,
+    });
+    const text = (await why('reader', '--seconds', '2')).stdout;
+    expect(text).toMatch(/^reader is slow: a disk has reached its I\/O limit\.$/m);
+    expect(text).toMatch(/^ {2}Disk vda \(.*\.raw\) is at \d+(\.\d+)? of its 20 per second \(read_iops_sec\)\.$/m);
+    expect(text).toContain('  virsh blkdeviotune reader vda\n');
+  });
+
+  it('names the disk whose storage is slow', async () => {
+    const { folder } = stage();
+    const sourceOf = async (image: string): Promise<string> => {
+      const slow = await networkDisk(folder, '--filter=delay', 'file', image, 'rdelay=50ms');
+      closing.push(slow.close);
+      return slow.source;
+    };
+    await startMachine(stage(), 'reader', 'reading', { sourceOf });
+    const { stdout } = await untilCause('reader', 'storage');
+    const [finding] = JSON.parse(stdout).findings;
+    expect(finding.evidence[0]).toMatchObject({ name: 'latency', unit: 'ms' });
+    expect(finding.offender).toMatchObject({ kind: 'disk', disk: 'vda' });
+    expect(finding.offender.ms).toBeGreaterThanOrEqual(50);
   });
 
   it('finds nothing in a quiet VM, and says what it measured', async () => {

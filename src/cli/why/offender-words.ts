@@ -47,12 +47,8 @@ const WORDS: { readonly [K in Offender['kind']]: (offender: Of<K>) => string } =
     const text = parts.join(', ');
     return text === '' ? '' : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
   },
-  quota: ({ quota, globalQuota, periods, throttled }) => {
-    const parts = [
-      ...(quota === undefined ? [] : [`${short(quota)} % of a CPU for each virtual CPU`]),
-      ...(globalQuota === undefined ? [] : [`${short(globalQuota)} % of a CPU for the VM`]),
-    ];
-    const what = parts.length === 0 ? [] : [`The quota is ${parts.join(', and ')}.`];
+  quota: ({ cpus: count, periods, throttled }) => {
+    const what = count === undefined ? [] : [`The quota leaves ${cpus(count)} to it.`];
     const often =
       periods === undefined || throttled === undefined || periods === 0
         ? []

@@ -34,14 +34,8 @@ export type Offender =
   | { readonly kind: 'job'; readonly job: string; readonly progress?: number }
   /** KiB. */
   | { readonly kind: 'memory'; readonly swapped?: number; readonly limit?: number; readonly refaults?: number }
-  /** Percent of a CPU, for each virtual CPU and for all; periods of the quota, and those in which it stopped the VM. */
-  | {
-      readonly kind: 'quota';
-      readonly quota?: number;
-      readonly globalQuota?: number;
-      readonly periods?: number;
-      readonly throttled?: number;
-    }
+  /** CPUs that the quotas leave to it; periods of the quota, and those in which it stopped the VM. */
+  | { readonly kind: 'quota'; readonly cpus?: number; readonly periods?: number; readonly throttled?: number }
   | { readonly kind: 'pause'; readonly reason?: string; readonly paused: boolean };
 
 /** Most neighbours that are named. */
@@ -82,7 +76,7 @@ const disksOf = (seen: Observation, { disks }: Definition): readonly DiskUse[] =
   disks.flatMap((_disk, at) => {
     const name = seen.now.get(`block.${at}.name`);
     if (name === undefined) return [];
-    const disk = disks.find(({ target }) => target === name);
+    const disk = disks.find((one) => one.name === name);
     return [{ name, disk, grown: (field: string) => growthOf(seen, `block.${at}.${field}`) ?? 0 }];
   });
 
@@ -106,24 +100,27 @@ const diskOf = (seen: Observation, definition: Definition): Offender | undefined
   return { kind: 'disk', disk: use.name, ...sourceOf(use), ms, rate: requestsOf(use) / seen.verdict.seconds };
 };
 
-// libvirt's names of limits, and the figures that they limit; bursts (`_max`) are no limit for long.
-const LIMITED: Readonly<Record<string, readonly string[]>> = {
-  total_bytes_sec: ['rd.bytes', 'wr.bytes'],
-  read_bytes_sec: ['rd.bytes'],
-  write_bytes_sec: ['wr.bytes'],
-  total_iops_sec: ['rd.reqs', 'wr.reqs'],
-  read_iops_sec: ['rd.reqs'],
-  write_iops_sec: ['wr.reqs'],
-};
+// The work that each kind of limit is about.
+const WORK = {
+  bytes: { total: ['rd.bytes', 'wr.bytes'], read: ['rd.bytes'], write: ['wr.bytes'] },
+  iops: { total: ['rd.reqs', 'wr.reqs'], read: ['rd.reqs'], write: ['wr.reqs'] },
+} as const;
 
 const limitOf = (seen: Observation, definition: Definition): Offender | undefined => {
-  const uses = disksOf(seen, definition).flatMap((use) =>
-    [...(use.disk?.limits ?? [])].flatMap(([limit, most]) => {
-      const fields = LIMITED[limit];
-      if (fields === undefined) return [];
-      return [{ use, limit, most, rate: sum(fields.map(use.grown)) / seen.verdict.seconds }];
-    }),
-  );
+  const disks = disksOf(seen, definition);
+  const uses = disks.flatMap((use) => {
+    const { disk } = use;
+    if (disk === undefined) return [];
+    // Disks of a group share its limits.
+    const group = disks.filter((one) => one === use || (disk.group !== undefined && one.disk?.group === disk.group));
+    return (['bytes', 'iops'] as const).flatMap((what) =>
+      (['total', 'read', 'write'] as const).flatMap((way) => {
+        const most = disk[what][way];
+        const done = sum(group.flatMap(({ grown }) => WORK[what][way].map(grown)));
+        return most === 0 ? [] : [{ use, limit: `${way}_${what}_sec`, most, rate: done / seen.verdict.seconds }];
+      }),
+    );
+  });
   const reached = greatest(uses, ({ rate, most }) => rate / most);
   if (reached === undefined) return undefined;
   const { use, limit, most, rate } = reached;
@@ -148,11 +145,10 @@ const FINDERS: Readonly<Record<CauseName, (seen: Observation, definition: Defini
   storage: diskOf,
   'io-limit': limitOf,
   network: interfaceOf,
-  quota: (seen, { quota, globalQuota }) => ({
+  quota: (seen, { cpus }) => ({
     kind: 'quota',
     ...known({
-      quota,
-      globalQuota,
+      cpus: cpus !== undefined && cpus < (numberOf(seen.now, 'vcpu.current') ?? 0) ? cpus : undefined,
       periods: growthOf(seen, 'contention.quota.periods'),
       throttled: growthOf(seen, 'contention.quota.throttled'),
     }),

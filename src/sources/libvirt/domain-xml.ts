@@ -61,26 +61,17 @@ const element = (node: Node, xml: string): DomainElement => {
   };
 };
 
-const inside = (from: unknown, name: string): readonly Node[] =>
-  elements(from)
-    .filter((node) => name in node)
-    .flatMap((node) => nodes(node[name]));
-
-const named = (from: readonly Node[], names: readonly string[], xml: string): readonly DomainElement[] =>
-  elements(from)
-    .filter((node) => names.includes(nameOf(node)))
-    .map((node) => element(node, xml));
-
 /** Makes a reader of the devices of these kinds (`disk`, `channel`); it throws if the XML is not well-formed. */
 export const devicesReader = (...names: readonly string[]): ((xml: string) => readonly DomainElement[]) => {
   const parser = parserFor(names);
-  return (xml) => named(inside(inside(parser.parse(xml), 'domain'), 'devices'), names, xml);
-};
-
-/** Makes a reader of elements beside the devices (`cputune`); it throws if the XML is not well-formed. */
-export const sectionsReader = (...names: readonly string[]): ((xml: string) => readonly DomainElement[]) => {
-  const parser = parserFor([]);
-  return (xml) => named(inside(parser.parse(xml), 'domain'), names, xml);
+  const inside = (from: unknown, name: string): readonly Node[] =>
+    elements(from)
+      .filter((node) => name in node)
+      .flatMap((node) => nodes(node[name]));
+  return (xml) =>
+    elements(inside(inside(parser.parse(xml), 'domain'), 'devices'))
+      .filter((node) => names.includes(nameOf(node)))
+      .map((node) => element(node, xml));
 };
 
 /** Returns an attribute of the first child element of that name. */

@@ -6,6 +6,7 @@ import { definitionOf } from '../../../src/cli/why/definition.ts';
 const XML = `<domain type='kvm' id='7'>
   <name>web1</name>
   <metadata><x:cputune xmlns:x='urn:x'><quota>1</quota></x:cputune><cputune><quota>2</quota></cputune></metadata>
+  <vcpu>2</vcpu>
   <memory unit='KiB'>1048576</memory>
   <memtune><hard_limit unit='KiB'>2097152</hard_limit></memtune>
   <cputune><shares>100</shares><period>50000</period><quota>10000</quota><global_quota>300000</global_quota></cputune>
@@ -23,28 +24,20 @@ const XML = `<domain type='kvm' id='7'>
 
 describe('The definition of a domain', () => {
   it('has its disks in their order, with source and limits', () => {
+    const none = { total: 0, read: 0, write: 0 };
+    const unlimited = { group: undefined, bytes: none, iops: none };
     expect(definitionOf(XML).disks).toEqual([
-      {
-        target: 'vda',
-        source: '/var/lib/a&b.qcow2',
-        limits: new Map([
-          ['total_iops_sec', 100],
-          ['total_iops_sec_max', 500],
-        ]),
-      },
-      { target: 'sda', limits: new Map() },
-      { target: 'vdb', source: 'export', limits: new Map() },
+      { ...unlimited, name: 'vda', source: '/var/lib/a&b.qcow2', iops: { ...none, total: 100 } },
+      { ...unlimited, name: 'sda', source: undefined },
+      { ...unlimited, name: 'vdb', source: 'export' },
     ]);
   });
 
-  it('has the number of interfaces, the quotas in percent of a CPU and the limit of memory in KiB', () => {
-    expect(definitionOf(XML)).toMatchObject({ interfaces: 1, quota: 20, globalQuota: 300, memoryLimit: 2_097_152 });
+  it('has the number of interfaces, the CPUs that a quota leaves, and the limit of memory in KiB', () => {
+    expect(definitionOf(XML)).toMatchObject({ interfaces: 1, cpus: 0.4, memoryLimit: 2_097_152 });
   });
 
-  it.each(['', '<domain>', '<domain/>', 'no XML', `<domain><cputune><quota>-1</quota></cputune></domain>`])(
-    'is empty for %j',
-    (xml) => {
-      expect(definitionOf(xml)).toEqual({ disks: [], interfaces: 0 });
-    },
-  );
+  it.each(['', '<domain>', 'no XML'])('is empty for %j', (xml) => {
+    expect(definitionOf(xml)).toMatchObject({ disks: [], interfaces: 0 });
+  });
 });

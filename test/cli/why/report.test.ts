@@ -8,7 +8,7 @@ import { report } from '../../../src/cli/why/report.ts';
 import { CAUSES } from '../../../src/verdict/causes.ts';
 import { domain, found, seen } from './seen.ts';
 
-const PLAIN: Definition = { disks: [], interfaces: 0 };
+const PLAIN: Definition = { disks: [], interfaces: 0, cpus: 2, memoryLimit: undefined };
 const ALL = CAUSES.map(({ name }) => name);
 
 describe('The report of vhostmd why', () => {
@@ -18,14 +18,14 @@ describe('The report of vhostmd why', () => {
         findings: [found('quota', 'quota', 94.84, 5), found('network', 'drops', 2, 1)],
       },
       before: { 'contention.quota.periods': 0, 'contention.quota.throttled': 0 },
-      now: { 'contention.quota.periods': 50, 'contention.quota.throttled': 48 },
+      now: { 'contention.quota.periods': 50, 'contention.quota.throttled': 48, 'vcpu.current': 2 },
     });
-    expect(report(one, { ...PLAIN, quota: 10 })).toEqual([
+    expect(report(one, { ...PLAIN, cpus: 0.2 })).toEqual([
       'web1 is slow: its CPU quota stops it.',
       '',
       'Seen in 5 seconds:',
       '  94.8 % of the time its CPU quota stopped a virtual CPU (from 5 % on)',
-      '  The quota is 10 % of a CPU for each virtual CPU. It stopped the VM in 48 of 50 periods.',
+      '  The quota leaves 0.2 CPUs to it. It stopped the VM in 48 of 50 periods.',
       '',
       'What to do:',
       expect.stringMatching(/^ {2}Raise the quota: `virsh schedinfo web1 --live vcpu_quota=QUOTA`/),
@@ -140,18 +140,14 @@ describe('Who is behind a cause', () => {
     );
   });
 
+  const none = { total: 0, read: 0, write: 0 };
+  const unlimited = { group: undefined, bytes: none, iops: none };
   const DISKS: Definition = {
+    ...PLAIN,
     interfaces: 2,
     disks: [
-      { target: 'vda', source: '/a.qcow2', limits: new Map([['total_iops_sec', 1000]]) },
-      {
-        target: 'vdb',
-        source: '/b.raw',
-        limits: new Map([
-          ['total_iops_sec_max', 1],
-          ['write_bytes_sec', 2_000_000],
-        ]),
-      },
+      { ...unlimited, name: 'vda', source: '/a.qcow2', iops: { ...none, total: 1000 } },
+      { ...unlimited, name: 'vdb', source: '/b.raw', bytes: { ...none, write: 2_000_000 } },
     ],
   };
   const BEFORE = Object.fromEntries(
@@ -193,6 +189,20 @@ describe('Who is behind a cause', () => {
       most: 2_000_000,
     });
     expect(lines).toContain('  virsh blkdeviotune web1 vdb');
+  });
+
+  it('is the limit that the disks of a group share', () => {
+    const disks = DISKS.disks.map((disk) => ({
+      ...disk,
+      group: 'both',
+      bytes: none,
+      iops: { ...none, total: 220 },
+    }));
+    expect(offender('io-limit', { before: BEFORE, now: NOW }, { ...DISKS, disks }).data).toMatchObject({
+      limit: 'total_iops_sec',
+      rate: 210,
+      most: 220,
+    });
   });
 
   it('is the interface that drops most', () => {
