@@ -109,7 +109,7 @@ describe.runIf(process.getuid?.() === 0)('vhostmd why', () => {
     expect((await why('victim', '--seconds', '2')).stdout).toMatch(/: "neighbour \$\(id\)" used 0\.\d+ CPUs, /);
   });
 
-  it('says that a VM is paused, while it is and afterwards', async () => {
+  it('says that a VM is paused, why, and how to resume it', async () => {
     const { uuid } = await machine('stopped', 'idle');
     await stage().libvirtd.virsh('suspend', uuid);
     const paused = await why(uuid, '--seconds', '2');
