@@ -8,6 +8,8 @@ const { BUILT_IN, COMMON } = await import(`${modules}/cli/command.js`);
 const { COMMANDS, DAEMON } = await import(`${modules}/cli/commands.js`);
 const { GRAMMAR } = await import(`${modules}/config/grammar.js`);
 const { STATISTICS } = await import(`${modules}/model/statistics.js`);
+const { CAUSES } = await import(`${modules}/verdict/causes.js`);
+const { EVIDENCE } = await import(`${modules}/verdict/evidence.js`);
 
 const code = (text) => `\`${text}\``;
 const either = (values) =>
@@ -154,6 +156,54 @@ const table = (statistics) =>
     ),
   ].join('');
 
+// --- The verdict ---
+
+const condition = ({ evidence, atLeast, atMost }) => {
+  const { unit, meaning } = EVIDENCE[evidence];
+  const bound = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
+  return `${bound} ${unit} ${meaning}`;
+};
+
+const verdictTable = () =>
+  [
+    '| cause | if | the guest is told |\n|---|---|---|\n',
+    ...CAUSES.map(
+      ({ name, when, guest, ask }) =>
+        `| [${code(name)}](#${name}) | ${when.map(condition).join('; and ')} | ${guest} ${ask} |\n`,
+    ),
+  ].join('');
+
+/** Breaks a text into lines of at most 120 columns. */
+const wrapped = (text, indent = '') => {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const longer = `${lines.at(-1)}${lines.at(-1).trim() === '' ? '' : ' '}${word}`;
+    if (longer.length <= 120) lines[lines.length - 1] = longer;
+    else lines.push(`${indent}${word}`);
+  }
+  return `${lines.join('\n')}\n`;
+};
+const itemsOf = (items) => items.map((item) => wrapped(`- ${item}`, '  ')).join('');
+
+const runbook = () =>
+  CAUSES.map(({ name, title, looks, prove, remedy }) =>
+    [
+      `### ${name}\n\n${wrapped(`**${title}.** ${looks}`)}\n`,
+      `How to prove it, on the host:\n\n\`\`\`\n${prove.join('\n')}\n\`\`\`\n\n`,
+      `What to do:\n\n${itemsOf(remedy)}\n`,
+    ].join(''),
+  ).join('');
+
+const evidenceTable = () =>
+  [
+    '| quantity | unit | what it is | growth of | over the growth of |\n|---|---|---|---|---|\n',
+    ...Object.entries(EVIDENCE).map(([name, { unit, meaning, plus, minus, of, each }]) => {
+      const grows = [plus.map(code).join(' + '), ...minus.map((less) => `less ${code(less)}`)].join(', ');
+      const whole = [of.map(code).join(' + '), ...(each === undefined ? [] : [`times ${code(each)}`])].join(', ');
+      return `| ${code(name)} | ${unit} | ${meaning} | ${grows} | ${whole || 'its current value'} |\n`;
+    }),
+  ].join('');
+
 // --- The tool for guests ---
 
 const toolOptions = () => {
@@ -174,6 +224,9 @@ const FACTS = {
   ...grammarFacts,
   host: () => table(STATISTICS.host),
   vm: () => table(STATISTICS.vm),
+  'decision table': verdictTable,
+  evidence: evidenceTable,
+  runbook,
   'options of vm-dump-metrics': toolOptions(),
 };
 

@@ -18,8 +18,8 @@ const SOURCES = {
   'docs/metrics.md': 'docs/man',
   'guest/README.md': 'guest',
 };
-/** Included by one of them. */
-const PARTS = ['docs/stats.md', 'docs/timing.md'];
+/** Other pages with facts of the code. */
+const PARTS = ['docs/stats.md', 'docs/timing.md', 'docs/why.md'];
 
 const stale = [];
 const put = (name, text) => {

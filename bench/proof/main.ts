@@ -14,7 +14,7 @@ import { proofOf, type Run, withProof } from './report.ts';
 const PROGRAM = fileURLToPath(new URL('../../../../dist/vhostmd.cjs', import.meta.url));
 const PAGE = fileURLToPath(new URL('../../../../docs/why.md', import.meta.url));
 // Milliseconds from the beginning of an injection, or its end, to the next reading.
-const SETTLE = 1500;
+const SETTLE = 1000;
 // CPUs that other programs may use, this one included; more often than so many times in a row it is not tried.
 const MOST_OTHERS = 0.5;
 const MOST_TRIES = 10;

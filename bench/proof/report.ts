@@ -85,7 +85,7 @@ export const proofOf = (
   return { text, isReached: accused === 0 && right >= GOAL * slow.length };
 };
 
-const [BEGIN, END] = ['<!-- proof: begin -->', '<!-- proof: end -->'];
+const [BEGIN, END] = ['<!-- proof -->', '<!-- end of the proof -->'];
 
 /** Puts the proof between its markers in a page. */
 export const withProof = (page: string, text: string): string => {

@@ -149,7 +149,7 @@ describe('the grammar and conf/vhostmd.dtd', { timeout: 60_000 * PATIENCE }, () 
     expect(verdicts.valid).toBeGreaterThan(500);
   });
 
-  it.each(['vhostmd.xml', 'suse.xml', 'slow.xml'])('accept conf/%s', (name) => {
+  it.each(['vhostmd.xml', 'suse.xml', 'slow.xml', 'contention.xml'])('accept conf/%s', (name) => {
     expect([ourVerdict(readConf(name)), libxml2Verdict(readConf(name))]).toEqual([
       { verdict: 'valid', message: '' },
       'valid',

@@ -6,6 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { meanings } from '../../src/cli/watch/metric-semantics.ts';
 import { parseConfig, readConfig } from '../../src/config/parse.ts';
 import type { Config, Diagnostic } from '../../src/config/config.ts';
+import { findStat } from '../../src/model/statistics.ts';
+import { STATISTICS_NEEDED } from '../../src/verdict/judge.ts';
 
 const load = (path: string): Config & { readonly warnings: readonly Diagnostic[] } => {
   const result = readConfig(fileURLToPath(new URL(`../../${path}`, import.meta.url)));
@@ -104,6 +106,42 @@ describe('conf/slow.xml', () => {
   it('CASE E9: is shown by watch with a column of steal', () => {
     const meaning = meanings(load('conf/slow.xml').metrics)('vm', { name: 'StealTime', type: 'real64', unit: 's' });
     expect(meaning).toMatchObject({ quantity: 'stealTime', factor: 1 });
+  });
+});
+
+describe('conf/contention.xml', () => {
+  const config = load('conf/contention.xml');
+
+  it('holds the SAP set as conf/vhostmd.xml does', () => {
+    expect(table(config, true)).toEqual(
+      expect.arrayContaining(SAP.map(([metric, source]) => `${metric} <- ${source}`)),
+    );
+    expect(table(config, true).slice(0, SAP.length)).toEqual(table(load('conf/vhostmd.xml'), true));
+  });
+
+  it('has all that the verdict is made of, by the name and in the unit of the statistic', () => {
+    const named = config.metrics.slice(SAP.length);
+    expect(named.map(({ name }) => name)).toEqual(
+      expect.arrayContaining([...STATISTICS_NEEDED, 'slow.cause', 'slow.share']),
+    );
+    for (const { name, type, unit, context, source } of named) {
+      const row = findStat('vm', name);
+      expect({ name, type, unit: unit ?? '', context, source }).toEqual({
+        name,
+        type: row?.type,
+        unit: row?.unit,
+        context: 'vm',
+        source: { kind: 'stat', stat: name },
+      });
+    }
+  });
+
+  it('shows no VM to another: it has no shared disk, and nothing of the host beyond the SAP set', () => {
+    expect(config.disk).toBeUndefined();
+    expect(config.vmDisk?.path).toBe('/run/vhostmd/UUID.disk');
+    expect(config.metrics.filter(({ context }) => context === 'host')).toHaveLength(
+      load('conf/vhostmd.xml').metrics.filter(({ context }) => context === 'host').length,
+    );
   });
 });
 

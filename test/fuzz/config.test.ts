@@ -17,6 +17,7 @@ const FILES = [
   readConf('vhostmd.xml'),
   readConf('suse.xml'),
   readConf('slow.xml'),
+  readConf('contention.xml'),
 ];
 
 /** Real files with a metric or two: parsed twenty times as fast, and more edits hit something that matters. */

@@ -45,6 +45,7 @@ export const HOST_FILES: readonly (readonly [mode: string, path: string])[] = [
   ['-rw-r--r--', '/usr/share/vhostmd/metric.dtd'],
   ['-rw-r--r--', '/usr/share/vhostmd/suse.xml'],
   ['-rw-r--r--', '/usr/share/vhostmd/slow.xml'],
+  ['-rw-r--r--', '/usr/share/vhostmd/contention.xml'],
   ['-rw-r--r--', '/usr/share/bash-completion/completions/vhostmd'],
   ['-rw-r--r--', '/usr/share/fish/vendor_completions.d/vhostmd.fish'],
   // Every page, whatever its name.

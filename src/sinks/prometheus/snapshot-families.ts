@@ -3,6 +3,7 @@ import { domainRunKey, type Context, type MetricDefinition, type Sample, type Sn
 import { type Naming, naming, type Shown } from './metric-names.ts';
 import { HOST, type Steadied, steadiedCounters } from './steady-counters.ts';
 import { labelText } from './exposition.ts';
+import { verdictFamilies } from './verdict-families.ts';
 
 /** A snapshot as families of Prometheus. */
 export interface Page {
@@ -61,7 +62,8 @@ export const snapshotFamilies = (snapshot: Snapshot, steadied: Steadied = steadi
     );
   }
   steadied.forget(snapshot);
-  const families = [...groups.values()].map(({ shown, series }) => ({ ...shown, series }));
+  const families = [...groups.values()].map(({ shown, series }): Family => ({ ...shown, series }));
   const samples = domainMetrics.reduce((sum, domain) => sum + domain.samples.length, host.length);
-  return { families, leftOut: samples - families.reduce((sum, { series }) => sum + series.length, 0) };
+  const leftOut = samples - families.reduce((sum, { series }) => sum + series.length, 0);
+  return { families: [...families, ...verdictFamilies(snapshot)], leftOut };
 };

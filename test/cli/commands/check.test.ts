@@ -19,6 +19,7 @@ describe('vhostmd check', () => {
     ['vhostmd.xml', 13, 4],
     ['suse.xml', 13, 1],
     ['slow.xml', 20, 4],
+    ['contention.xml', 13, 34],
   ])('lists the metrics of conf/%s', (name, host, vm) => {
     const { code, stdout, stderr } = vhostmd(['check', preset(name)]);
     const lines = stdout.trimEnd().split('\n');
