@@ -8,7 +8,7 @@ const { BUILT_IN, COMMON } = await import(`${modules}/cli/command.js`);
 const { COMMANDS, DAEMON } = await import(`${modules}/cli/commands.js`);
 const { GRAMMAR } = await import(`${modules}/config/grammar.js`);
 const { STATISTICS } = await import(`${modules}/model/statistics.js`);
-const { CAUSES } = await import(`${modules}/verdict/causes.js`);
+const { CAUSES, NOTHING } = await import(`${modules}/verdict/causes.js`);
 const { EVIDENCE } = await import(`${modules}/verdict/evidence.js`);
 
 const code = (text) => `\`${text}\``;
@@ -237,3 +237,39 @@ export const withFacts = (markdown) =>
     if (fact === undefined) throw new Error(`There are no facts "${name}", only: ${Object.keys(FACTS).join(', ')}`);
     return begin + fact(before);
   });
+
+/** Returns the tool of guests with the decision table: a row a line, with tabs between its cells. */
+export const withTable = (tool) => {
+  const rows = [
+    ...Object.entries(EVIDENCE).map(([name, { unit, factor, enough, each, plus, minus, of, meaning }]) => [
+      'quantity',
+      name,
+      unit,
+      factor,
+      enough,
+      each ?? '',
+      plus.join(' '),
+      minus.join(' '),
+      of.join(' '),
+      meaning,
+    ]),
+    ...CAUSES.flatMap(({ name, title, guest, ask, when }) => [
+      ['cause', name, title, guest, ask],
+      ...when.map(({ evidence, atLeast = '', atMost = '', ifAbsent }) => [
+        'condition',
+        evidence,
+        atLeast,
+        atMost,
+        ifAbsent,
+      ]),
+    ]),
+    ['words', 'found', 'The host slows this VM down.'],
+    ['words', 'none', NOTHING.guest],
+    ['words', 'unknown', `${NOTHING.unknown}.`],
+  ];
+  const lines = rows.map((cells) => `${cells.join('\t')}\n`).join('');
+  return tool.replace(
+    /(# The decision table \(.*\): begin\n)[^]*?(?=# The decision table: end\n)/,
+    (_all, begin) => begin + lines,
+  );
+};

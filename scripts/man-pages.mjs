@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
-import { withFacts } from './docs-facts.mjs';
+import { withFacts, withTable } from './docs-facts.mjs';
 import { manPage } from './man-page.mjs';
 
 const root = join(import.meta.dirname, '..');
@@ -49,6 +49,9 @@ for (const [source, folder] of Object.entries(SOURCES)) {
   });
   put(`${folder}/${name}.${section}`, page);
 }
+
+// The tool of guests judges by the same table.
+put('guest/vm-dump-metrics', withTable(read('guest/vm-dump-metrics')));
 
 if (stale.length > 0) {
   console.error(`Not up to date: ${stale.join(', ')}; run: npm run docs:man`);
