@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import {
   catchError,
   EMPTY,
@@ -57,6 +59,18 @@ const outcomeOf = (content: NonNullable<Content>, { metric, reader }: Wanted): O
   return value === undefined ? noValue(NOT_THERE) : statOutcome(metric, value);
 };
 
+const NOT_SWAPPED: Content = ['VmSwap: 0 kB\n'];
+
+// proc(5), /proc/swaps: a line for each, with the used KiB in the fourth column. One file instead of one for each VM.
+const isSwapless = (proc: string): boolean => {
+  try {
+    const [, ...areas] = readFileSync(`${proc}/swaps`, 'latin1').trim().split('\n');
+    return areas.every((area) => area.split(/\s+/)[3] === '0');
+  } catch {
+    return false;
+  }
+};
+
 /**
  * Collects the statistics of contention from files of the kernel about each domain's QEMU process and its control
  * group, by descriptors that stay open. Nothing of them needs root or a call of libvirt, but for one that verifies the
@@ -88,10 +102,10 @@ export const contentionCollectors = (
     process.onClose(files.close);
     return files;
   };
-  const readings = (process: QemuProcess, domain: Domain): readonly Reading[] => {
+  const readings = (process: QemuProcess, domain: Domain, swapless: boolean): readonly Reading[] => {
     const files = filesOf(process, domain);
     return [...places].flatMap(([place, some]) => {
-      const content = files.read(place);
+      const content = place === 'status' && swapless ? NOT_SWAPPED : files.read(place);
       return content === undefined
         ? []
         : some.map((one): Reading => ({ metric: one.metric, domain, outcome: outcomeOf(content, one) }));
@@ -106,7 +120,7 @@ export const contentionCollectors = (
     return connection.info$(domain).pipe(
       map(() => {
         const process = connection.process?.(domain);
-        if (process !== undefined) return readings(process, domain);
+        if (process !== undefined) return readings(process, domain, isSwapless(proc));
         lookedAt.set(domain, scheduler.now());
         return none(domain, NOT_SEEN);
       }),
@@ -117,10 +131,11 @@ export const contentionCollectors = (
   const ask$ = (connection: Connection, domains: readonly Domain[]): Observable<readonly Reading[]> => {
     const seen: Reading[] = [];
     const others: Domain[] = [];
+    const swapless = places.has('status') && isSwapless(proc);
     for (const domain of domains) {
       const process = connection.process?.(domain);
       if (process === undefined) others.push(domain);
-      else seen.push(...readings(process, domain));
+      else seen.push(...readings(process, domain, swapless));
     }
     const look = from(others).pipe(mergeMap((domain) => look$(connection, domain), LOOKS_AT_ONCE));
     return seen.length === 0 ? look : merge(of(seen), look);

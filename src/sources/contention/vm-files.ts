@@ -11,6 +11,9 @@ import { type ThreadDelays, threadDelays } from './thread-delays.ts';
 
 // Milliseconds between two looks for new threads and groups of virtual CPUs.
 const LIST_PERIOD = 60_000;
+// Milliseconds that memory.stat may be old while nothing waits for memory: the kernel adds it up anew for each read,
+// which takes longer than all other files together.
+const CALM = 60_000;
 
 /** What a place holds now; a reason if the host does not have it; undefined if the domain has ended. */
 export type Content = readonly string[] | ThreadDelays | number | { readonly reason: string } | undefined;
@@ -42,6 +45,14 @@ const filesAt = (paths: readonly string[]): Place => {
     },
     close,
   };
+};
+
+// The text of memory.pressure from its total on, without averages, which fall by themselves.
+const stallsIn = (content: Content): string | undefined => {
+  if (!Array.isArray(content)) return undefined;
+  const [text = ''] = content as readonly string[];
+  const at = text.indexOf('total=');
+  return at < 0 ? undefined : text.slice(at, text.indexOf('\n', at));
 };
 
 /** `id`: libvirt's number of the run. */
@@ -80,10 +91,33 @@ export const vmFiles = (process: QemuProcess, id: number, scheduler: SchedulerLi
       return { reason: `its file of the kernel cannot be opened: ${causeOf(error)}` };
     }
   };
+  /** What memory.stat was when it was last read, and the stalls of its memory until then. */
+  let calm: { readonly content: Content; readonly stalls: string; readonly until: number } | undefined;
+
   const forget = (place: Reader['from']): void => {
     const known = places.get(place);
     if (known !== undefined && 'close' in known) known.close();
     places.delete(place);
+  };
+
+  const readPlace = (place: Reader['from']): Content => {
+    const known = places.get(place) ?? open(place);
+    if (known === undefined) return undefined;
+    places.set(place, known);
+    if ('reason' in known) return known;
+    const content = known.read();
+    // The domain ends, or a virtual CPU has gone with its files.
+    if (content === undefined) forget(place);
+    return content;
+  };
+  // Pages that come back are waited for, so without new stalls there are hardly any.
+  const memoryStat = (): Content => {
+    const stalls = stallsIn(readPlace('memory.pressure'));
+    if (stalls === undefined) return readPlace('memory.stat');
+    if (calm?.stalls === stalls && scheduler.now() < calm.until) return calm.content;
+    const content = readPlace('memory.stat');
+    calm = { content, stalls, until: scheduler.now() + CALM };
+    return content;
   };
 
   return {
@@ -93,14 +127,7 @@ export const vmFiles = (process: QemuProcess, id: number, scheduler: SchedulerLi
         group = undefined;
         for (const known of places.keys()) forget(known);
       }
-      const known = places.get(place) ?? open(place);
-      if (known === undefined) return undefined;
-      places.set(place, known);
-      if ('reason' in known) return known;
-      const content = known.read();
-      // The domain ends, or a virtual CPU has gone with its files.
-      if (content === undefined) forget(place);
-      return content;
+      return place === 'memory.stat' ? memoryStat() : readPlace(place);
     },
     close: () => {
       for (const place of places.keys()) forget(place);

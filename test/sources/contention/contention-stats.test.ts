@@ -180,6 +180,51 @@ describe('Statistics of contention', () => {
     process.close();
   });
 
+  it('have nothing swapped while the host has no swap in use, without a look at each VM', async () => {
+    runVersion2();
+    const { process } = qemu();
+    const collect = collector({ process: () => process }, ['contention.memory.swapped']);
+    const head = 'Filename\tType\t\tSize\t\tUsed\t\tPriority\n';
+    for (const [text, value] of [
+      [head, '0'],
+      [`${head}/dev/vda2  partition\t1000\t\t0\t\t-2\n`, '0'],
+      [`${head}/dev/vda2  partition\t1000\t\t0\t\t-2\n/swap  file\t1000\t\t4\t\t-3\n`, '640'],
+    ] as const) {
+      write('proc/swaps', text);
+      expect(valuesOf(await collect(VM))).toEqual({ 'memory.swapped': value });
+    }
+    process.close();
+  });
+
+  it('read the memory of a group again when something has waited for memory, and once a minute', async () => {
+    runVersion2();
+    const { process } = qemu();
+    const collect = collector({ process: () => process }, ['contention.memory.refaults']);
+    const refaults = async (ms: number) => {
+      clock.frame = ms;
+      return valuesOf(await collect(VM))['memory.refaults'];
+    };
+    const write7 = (count: number) => write(`cg/${GROUP}/memory.stat`, `workingset_refault_anon ${count}\n`);
+    write7(7);
+    expect(await refaults(0)).toBe('7');
+    write7(8);
+    expect(await refaults(5000)).toBe('7');
+    // Its averages fall without a stall.
+    write(`cg/${GROUP}/memory.pressure`, pressureText(2).replaceAll('2.50', '1.25'));
+    expect(await refaults(10_000)).toBe('7');
+    write(`cg/${GROUP}/memory.pressure`, pressureText(3));
+    expect(await refaults(15_000)).toBe('8');
+    write7(9);
+    expect(await refaults(20_000)).toBe('8');
+    expect(await refaults(80_000)).toBe('9');
+    remove(`cg/${GROUP}/memory.pressure`);
+    write7(10);
+    expect(await refaults(145_000)).toBe('10');
+    write7(11);
+    expect(await refaults(146_000)).toBe('11');
+    process.close();
+  });
+
   it('are none of another process that has got the same pid', async () => {
     runVersion2();
     const { process, state } = qemu();
