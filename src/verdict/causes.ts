@@ -52,7 +52,7 @@ export const CAUSES: readonly Cause[] = [
   {
     name: 'quota',
     title: "The VM's own CPU quota",
-    when: [{ evidence: 'quota', atLeast: 5, ifAbsent: 'no' }],
+    when: [{ evidence: 'quota', atLeast: 5, ifAbsent: 'unseen' }],
     guest: 'This VM has used up the CPU time that it was sold: its quota stops it.',
     ask: 'Ask for a higher CPU quota or more virtual CPUs, or make the guest do less. Neighbours are not to blame.',
     host: 'Its CPU quota stops it.',
@@ -118,6 +118,8 @@ export const CAUSES: readonly Cause[] = [
       { evidence: 'waiting', atLeast: 5, ifAbsent: 'unseen' },
       { evidence: 'wanted', atLeast: 10, ifAbsent: 'unseen' },
       { evidence: 'room', atMost: 85, ifAbsent: 'skip' },
+      // Without it, waiting may be the work of the VM's own quota.
+      { evidence: 'quota', atMost: 100, ifAbsent: 'unseen' },
     ],
     guest: 'Neighbours use the CPUs of the host, and this VM waits for them.',
     ask: 'Ask for a host with less load, for a greater share of the CPU, or for CPUs of its own.',

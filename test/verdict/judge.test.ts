@@ -93,6 +93,11 @@ describe('The verdict', () => {
     expect(verdict?.findings.map(({ cause }) => cause)).toEqual(['paused', 'job', 'network']);
   });
 
+  it('accuses no neighbours if it does not know the quota, whose time the kernel counts as waiting', () => {
+    const verdict = without('contention.quota.time', { 'contention.cpu.delay': 6 * SECOND });
+    expect(verdict).toMatchObject({ findings: [], unseen: ['quota', 'neighbours'] });
+  });
+
   it('counts a cause as unseen if the host lacks what would show it', () => {
     const verdict = without('contention.pressure.memory.some.total');
     expect(verdict?.unseen).toEqual(['memory']);
@@ -101,13 +106,8 @@ describe('The verdict', () => {
     expect(causeOf(both!)).toBe('network');
   });
 
-  it('misses nothing of a VM without a quota, disks, limits and interfaces', () => {
-    for (const name of [
-      'contention.quota.time',
-      'contention.block.time',
-      'contention.block.limit',
-      'contention.net.packets',
-    ])
+  it('misses nothing of a VM without disks, limits and interfaces', () => {
+    for (const name of ['contention.block.time', 'contention.block.limit', 'contention.net.packets'])
       expect(causeOf(without(name)!)).toBe('none');
   });
 
@@ -149,6 +149,7 @@ describe('The verdict', () => {
       { name: 'waiting', value: expect.closeTo(30), unit: '%', threshold: 5 },
       { name: 'wanted', value: expect.closeTo(37.5), unit: '%', threshold: 10 },
       { name: 'room', value: expect.closeTo(12.5), unit: '%', threshold: 85, atMost: true },
+      { name: 'quota', value: 0, unit: '%', threshold: 100, atMost: true },
     ]);
   });
 });
