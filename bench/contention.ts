@@ -18,13 +18,16 @@ const run = async ({ machines, say }: Bench): Promise<Result> => {
   say(`${COLLECTIONS} collections of the statistics of contention`);
   const telemetry = [];
   for (const [count, target] of GOALS) {
-    const { all, values } = await resultOf<ContentionCosts>('contention', [
+    const { all, reads, files, values } = await resultOf<ContentionCosts>('contention', [
       String(count),
       String(COLLECTIONS),
       ...pids,
     ]);
     const what = `CPU per collection of ${values / count} values of each of ${count} VMs`;
-    telemetry.push({ what, value: median(all), unit: 'ms', target, count: all.length } as const);
+    telemetry.push(
+      { what, value: median(all), unit: 'ms', target, count: all.length } as const,
+      { what: `of that reading ${files} files`, value: median(reads), unit: 'ms', count: reads.length } as const,
+    );
   }
   return {
     telemetry,

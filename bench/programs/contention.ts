@@ -1,7 +1,7 @@
 // Collects all statistics of contention from real QEMU processes in control groups of their own, which it makes as
 // libvirt does; sends the CPU time of each collection in ms. Needs root.
 // Arguments: the number of domains, the number of collections, and the pids; each pid may stand for several domains.
-import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, readSync, rmdirSync, writeFileSync } from 'node:fs';
 
 import { firstValueFrom, of, toArray } from 'rxjs';
 
@@ -14,6 +14,10 @@ import { monotonicScheduler } from '../../src/system/monotonic.ts';
 
 export interface ContentionCosts {
   readonly all: readonly number[];
+  /** The same files read once, by the same descriptors, and nothing else. */
+  readonly reads: readonly number[];
+  /** Number of those files. */
+  readonly files: number;
   /** Values in a collection, without failures. */
   readonly values: number;
 }
@@ -76,6 +80,24 @@ for (let at = 0; at < Number(domainCount); at += 1) {
 }
 const connection = { process: (domain: Domain) => processes.get(domain) } as unknown as Connection;
 
+/** Descriptors of the files of the kernel about VMs. */
+const kernelFiles = (): readonly number[] =>
+  readdirSync('/proc/self/fd')
+    .map(Number)
+    .filter((fd) => {
+      try {
+        return /^\/proc\/\d+\/(?:task|status)|^\/sys\/fs\/cgroup\//.test(readlinkSync(`/proc/self/fd/${fd}`));
+      } catch {
+        return false;
+      }
+    });
+const costOf = (work: () => void): number => {
+  const from = process.cpuUsage();
+  work();
+  const { user, system } = process.cpuUsage(from);
+  return (user + system) / 1000;
+};
+
 try {
   pids.forEach((pid, number) => group(pid, 900_000 + number));
   const [collector] = contentionCollectors(metrics, of({ up: true, connection }), monotonicScheduler);
@@ -89,7 +111,16 @@ try {
     all.push((user + system) / 1000);
     values = readings.filter(({ outcome }) => outcome.ok).length;
   }
-  process.send?.({ all: all.slice(Math.ceil(all.length / 4)), values } satisfies ContentionCosts);
+  const settled = <T>(costs: readonly T[]): readonly T[] => costs.slice(Math.ceil(costs.length / 4));
+  const files = kernelFiles();
+  const buffer = Buffer.alloc(16_384);
+  const reads = all.map(() => costOf(() => files.forEach((fd) => readSync(fd, buffer, 0, buffer.length, 0))));
+  process.send?.({
+    all: settled(all),
+    reads: settled(reads),
+    files: files.length,
+    values,
+  } satisfies ContentionCosts);
 } finally {
   for (const close of closing) close();
   ungroup();
