@@ -22,6 +22,7 @@ import type { Connection } from '../libvirt/types.ts';
 import type { DomainCollector } from '../source.ts';
 import { noValue, statOutcome } from '../stat-outcome.ts';
 import { READERS, type Reader } from './readers.ts';
+import type { ThreadDelays } from './thread-delays.ts';
 import { type Content, type VmFiles, vmFiles } from './vm-files.ts';
 
 // Milliseconds until a process that could not be verified is looked for again.
@@ -53,10 +54,26 @@ const valueIn = (
   return reader.from === 'clock' || reader.from === 'threads' ? undefined : reader.read(content);
 };
 
+const isTexts = (content: Content): content is readonly string[] => Array.isArray(content);
+const isDelays = (content: Content): content is ThreadDelays => typeof content === 'object' && 'vcpus' in content;
+
 const outcomeOf = (content: NonNullable<Content>, { metric, reader }: Wanted): Outcome => {
   if (typeof content === 'object' && 'reason' in content) return noValue(content.reason);
   const value = valueIn(content, reader);
   return value === undefined ? noValue(NOT_THERE) : statOutcome(metric, value);
+};
+
+/** What a place held, and what was made of it. Most files of an idle VM do not change between two collections. */
+interface Latest {
+  readonly domain: Domain;
+  readonly content: NonNullable<Content>;
+  readonly readings: readonly Reading[];
+}
+
+const isSame = (a: NonNullable<Content>, b: NonNullable<Content>): boolean => {
+  if (a === b) return true;
+  if (isTexts(a) && isTexts(b)) return a.length === b.length && a.every((text, at) => text === b[at]);
+  return isDelays(a) && isDelays(b) && a.vcpus === b.vcpus && a.others === b.others;
 };
 
 const NOT_SWAPPED: Content = ['VmSwap: 0 kB\n'];
@@ -93,6 +110,7 @@ export const contentionCollectors = (
   );
   const open = new WeakMap<QemuProcess, VmFiles>();
   const lookedAt = new WeakMap<Domain, number>();
+  const latest = new WeakMap<VmFiles, Map<Reader['from'], Latest>>();
 
   const filesOf = (process: QemuProcess, { id }: Domain): VmFiles => {
     const known = open.get(process);
@@ -104,11 +122,16 @@ export const contentionCollectors = (
   };
   const readings = (process: QemuProcess, domain: Domain, swapless: boolean): readonly Reading[] => {
     const files = filesOf(process, domain);
+    const known = latest.get(files) ?? new Map<Reader['from'], Latest>();
+    latest.set(files, known);
     return [...places].flatMap(([place, some]) => {
       const content = place === 'status' && swapless ? NOT_SWAPPED : files.read(place);
-      return content === undefined
-        ? []
-        : some.map((one): Reading => ({ metric: one.metric, domain, outcome: outcomeOf(content, one) }));
+      if (content === undefined) return [];
+      const before = known.get(place);
+      if (before?.domain === domain && isSame(before.content, content)) return before.readings;
+      const made = some.map((one): Reading => ({ metric: one.metric, domain, outcome: outcomeOf(content, one) }));
+      known.set(place, { domain, content, readings: made });
+      return made;
     });
   };
   const none = (domain: Domain, reason: string): readonly Reading[] =>

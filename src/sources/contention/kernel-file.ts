@@ -14,10 +14,19 @@ export interface KernelFile {
 /** Opens a file of the kernel. Throws what open(2) throws. */
 export const openKernelFile = (path: string): KernelFile => {
   let fd: number | undefined = openSync(path, FLAGS);
+  // Most files of an idle VM do not change, and a comparison is cheaper than a text.
+  let bytes = Buffer.alloc(0);
+  let text = '';
   return {
     read: () => {
       try {
-        return fd === undefined ? undefined : buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0));
+        if (fd === undefined) return undefined;
+        const length = readSync(fd, buffer, 0, buffer.length, 0);
+        if (length !== bytes.length || bytes.compare(buffer, 0, length) !== 0) {
+          bytes = Buffer.from(buffer.subarray(0, length));
+          text = bytes.toString('latin1');
+        }
+        return text;
       } catch {
         // ENODEV: the control group has gone; ESRCH: the thread.
         return undefined;

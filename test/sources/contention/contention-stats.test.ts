@@ -225,6 +225,24 @@ describe('Statistics of contention', () => {
     process.close();
   });
 
+  it('are the same readings while the files do not change, of the same domain', async () => {
+    runVersion2();
+    const { process } = qemu();
+    const collect = collector({ process: () => process }, ['contention.quota.time', 'contention.cpu.delay']);
+    const [quota, delay] = await collect(VM);
+    const again = await collect(VM);
+    expect(again[0]).toBe(quota);
+    expect(again[1]).toBe(delay);
+    writeThread(43, 'CPU 0/KVM', 101);
+    write(`cg/${GROUP}/libvirt/vcpu1/cpu.stat`, 'nr_periods 10\nnr_throttled 4\nthrottled_usec 1001\n');
+    expect(valuesOf(await collect(VM))).toEqual({ 'quota.time': '2006000', 'cpu.delay': '301' });
+    // It has resumed.
+    const resumed = { ...VM };
+    expect((await collect(resumed)).map(({ domain: of }) => of)).toEqual([resumed, resumed]);
+    expect((await collect(resumed))[0]?.domain).toBe(resumed);
+    process.close();
+  });
+
   it('are none of another process that has got the same pid', async () => {
     runVersion2();
     const { process, state } = qemu();
