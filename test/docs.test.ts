@@ -3,6 +3,8 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
+import { STATISTICS } from '../src/model/statistics.ts';
+
 const root = path.join(import.meta.dirname, '..');
 const read = (name: string): string => readFileSync(path.join(root, name), 'utf8');
 const pages = ['.', 'docs', 'examples', 'guest', 'marbles', 'bench'].flatMap((folder) =>
@@ -78,5 +80,16 @@ describe('the documentation', () => {
     );
     expect(fixed.length).toBeGreaterThan(30);
     expect(fixed.filter((text) => text.length >= 12 && !page.includes(text))).toEqual([]);
+  });
+
+  it('says of each statistic about contention, promises, activity and the verdict what a hostile tenant learns by it', () => {
+    const rows = [...read('docs/security.md').matchAll(/^\| (`[^|]*) \| [^|]+ \| [^|]+ \|$/gm)];
+    const patterns = rows
+      .flatMap(([, names = '']) => [...names.matchAll(/`([\w.*]+)`/g)])
+      .map(([, name = '']) => new RegExp(`^${name.replaceAll('.', '\\.').replaceAll('*', '.*')}$`));
+    const told = STATISTICS.vm
+      .map(({ name }) => name)
+      .filter((name) => /^(?:contention|promised|activity|slow)\./.test(name));
+    expect(told.filter((name) => !patterns.some((pattern) => pattern.test(name)))).toEqual([]);
   });
 });

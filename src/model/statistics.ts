@@ -306,6 +306,14 @@ export const STATISTICS = {
       counter('contention.memory.refaults', 'uint64', '', 'pages that the kernel took away and had to read again'),
       gauge('contention.memory.huge', 'uint64', 'KiB', 'memory in transparent huge pages'),
     ]),
+    ...from('cgroup/memory.numa_stat', [
+      gauge(
+        'contention.memory.remote',
+        'real64',
+        '%',
+        'memory on other NUMA nodes than those of its virtual CPUs; absent on hosts with one',
+      ),
+    ]),
     ...from('cgroup/memory.events', [
       counter('contention.memory.high', 'uint64', '', 'times at memory.high, where it is slowed down (cgroup v2)'),
       counter('contention.memory.max', 'uint64', '', 'times at its memory limit'),

@@ -49,9 +49,12 @@ const valueIn = (
   content: Exclude<Content, undefined | { readonly reason: string }>,
   reader: Reader,
 ): number | undefined => {
-  if (typeof content === 'number') return reader.from === 'clock' ? reader.read(content) : undefined;
+  if (typeof content === 'number')
+    return reader.from === 'clock' || reader.from === 'numa' ? reader.read(content) : undefined;
   if ('vcpus' in content) return reader.from === 'threads' ? reader.read(content) : undefined;
-  return reader.from === 'clock' || reader.from === 'threads' ? undefined : reader.read(content);
+  return reader.from === 'clock' || reader.from === 'numa' || reader.from === 'threads'
+    ? undefined
+    : reader.read(content);
 };
 
 const isTexts = (content: Content): content is readonly string[] => Array.isArray(content);

@@ -3,7 +3,12 @@ import { readdirSync } from 'node:fs';
 import type { ControlGroup } from './control-group.ts';
 
 /** Kinds of files of a control group that the statistics come from. */
-export type GroupFile = 'cpu.stat' | 'memory.stat' | 'memory.events' | `${'cpu' | 'memory' | 'io'}.pressure`;
+export type GroupFile =
+  | 'cpu.stat'
+  | 'memory.stat'
+  | 'memory.numa_stat'
+  | 'memory.events'
+  | `${'cpu' | 'memory' | 'io'}.pressure`;
 
 // libvirt limits each virtual CPU in a group of its own, which is below `libvirt` in version 2.
 const vcpuFoldersIn = (group: string): readonly string[] =>
@@ -20,6 +25,7 @@ const vcpuFoldersIn = (group: string): readonly string[] =>
 const NAMES_V1: Readonly<Partial<Record<GroupFile, readonly [controller: string, ...files: string[]]>>> = {
   'cpu.stat': ['cpu', 'cpu.stat'],
   'memory.stat': ['memory', 'memory.stat'],
+  'memory.numa_stat': ['memory', 'memory.numa_stat'],
   'memory.events': ['memory', 'memory.failcnt', 'memory.oom_control'],
 };
 

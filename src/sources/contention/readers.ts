@@ -5,6 +5,7 @@ import type { ThreadDelays } from './thread-delays.ts';
 /** Where a statistic is read, and how. A reader gives undefined for what the files do not have. */
 export type Reader =
   | { readonly from: 'clock'; readonly read: (ns: number) => number }
+  | { readonly from: 'numa'; readonly read: (share: number) => number }
   | { readonly from: 'threads'; readonly read: (delays: ThreadDelays) => number }
   | { readonly from: GroupFile | 'status'; readonly read: (texts: readonly string[]) => number | undefined };
 
@@ -80,6 +81,7 @@ export const READERS: Readonly<Record<ContentionStatistic['name'], Reader>> = {
     ]),
   ),
   'contention.memory.huge': lines('memory.stat', [['total_rss_huge ', '', 1 / 1024]], [['anon_thp ', '', 1 / 1024]]),
+  'contention.memory.remote': { from: 'numa', read: (share) => share },
   'contention.memory.high': lines('memory.events', [['high ', '', 1]]),
   // Version 1 has a file of one number.
   'contention.memory.max': lines('memory.events', [['max ', '', 1]], [['', '', 1]]),

@@ -6,6 +6,7 @@ import type { QemuProcess } from '../libvirt/qemu-process.ts';
 import { type ControlGroup, controlGroupOf } from './control-group.ts';
 import { type GroupFile, pathsOf } from './group-files.ts';
 import { type KernelFile, openKernelFile } from './kernel-file.ts';
+import { remoteMemory } from './numa.ts';
 import type { Reader } from './readers.ts';
 import { type ThreadDelays, threadDelays } from './thread-delays.ts';
 
@@ -70,8 +71,23 @@ export const vmFiles = (process: QemuProcess, id: number, scheduler: SchedulerLi
     const paths = typeof group === 'string' ? group : pathsOf(group, kind);
     return typeof paths === 'string' ? { reason: paths } : filesAt(paths);
   };
+  // Memory moves slowly, so its place is looked up when the files are opened again, once a minute.
+  const numa = (): Place | { readonly reason: string } => {
+    const found = groupFiles('memory.numa_stat');
+    if ('reason' in found) return found;
+    const texts = found.read();
+    found.close();
+    const share = remoteMemory(
+      Array.isArray(texts) ? texts.join('') : '',
+      pid,
+      proc,
+      `${proc}/../sys/devices/system/node`,
+    );
+    return typeof share === 'string' ? { reason: share } : { read: () => share, close: () => undefined };
+  };
   const opened = (place: Reader['from']): Place | { readonly reason: string } => {
     if (place === 'clock') return { read: () => Math.round((scheduler.now() - start) * 1e6), close: () => undefined };
+    if (place === 'numa') return numa();
     if (place === 'status') return filesAt([`${proc}/${pid}/status`]);
     if (place !== 'threads') return groupFiles(place);
     delays.list();

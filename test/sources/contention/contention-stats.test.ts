@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Domain, MetricDefinition, Reading } from '../../../src/model/metric.ts';
 import { STATISTICS } from '../../../src/model/statistics.ts';
 import { contentionCollectors } from '../../../src/sources/contention/contention-stats.ts';
+import { memoryByNode } from '../../../src/sources/contention/numa.ts';
 import { READERS } from '../../../src/sources/contention/readers.ts';
 import type { QemuProcess } from '../../../src/sources/libvirt/qemu-process.ts';
 import type { Connection } from '../../../src/sources/libvirt/types.ts';
@@ -35,6 +36,21 @@ const writeThread = (tid: number, comm: string, delay: number): void => {
   write(`proc/42/task/${tid}/comm`, `${comm}\n`);
   write(`proc/42/task/${tid}/schedstat`, `1000 ${delay} 5\n`);
 };
+/** Writes two NUMA nodes of two CPUs each, and that both virtual CPUs, which may run anywhere, ran on the first. */
+const runNodes = (): void => {
+  write('sys/devices/system/node/node0/cpulist', '0-1\n');
+  write('sys/devices/system/node/node1/cpulist', '2-3\n');
+  for (const [tid, cpu] of [
+    [43, 0],
+    [44, 1],
+  ] as const)
+    place(tid, '0-3', cpu);
+};
+/** Writes on which CPUs a thread may run, and on which it ran last. */
+const place = (tid: number, allowed: string, last: number): void => {
+  write(`proc/42/task/${tid}/status`, `Name:\tCPU\nCpus_allowed_list:\t${allowed}\n`);
+  write(`proc/42/task/${tid}/stat`, `${tid} (CPU) 0/K) S ${'0 '.repeat(35)}${last} 0 0\n`);
+};
 const pressureText = (some: number): string =>
   `some avg10=${some}.50 avg60=0.00 avg300=0.00 total=${some}000000\nfull avg10=0.25 avg60=0.00 avg300=0.00 total=500000\n`;
 
@@ -50,6 +66,8 @@ const runVersion2 = (): void => {
   for (const vcpu of [0, 1])
     write(`cg/${GROUP}/libvirt/vcpu${vcpu}/cpu.stat`, 'nr_periods 10\nnr_throttled 4\nthrottled_usec 1000\n');
   write(`cg/${GROUP}/memory.stat`, 'anon 9\nanon_thp 4194304\nworkingset_refault_anon 3\nworkingset_refault_file 4\n');
+  runNodes();
+  write(`cg/${GROUP}/memory.numa_stat`, 'anon N0=300 N1=100\nfile N0=0 N1=0\nanon_thp N0=0 N1=300\n');
   write(`cg/${GROUP}/memory.events`, 'low 9\nhigh 5\nmax 6\noom 7\noom_kill 1\noom_group_kill 0\n');
   for (const [at, resource] of ['cpu', 'memory', 'io'].entries())
     write(`cg/${GROUP}/${resource}.pressure`, pressureText(at + 1));
@@ -98,6 +116,7 @@ describe('Statistics of contention', () => {
       'quota.time': '2005000',
       'memory.refaults': '7',
       'memory.huge': '4096',
+      'memory.remote': '25.000000',
       'memory.high': '5',
       'memory.max': '6',
       'memory.oom': '1',
@@ -222,6 +241,37 @@ describe('Statistics of contention', () => {
     expect(await refaults(145_000)).toBe('10');
     write7(11);
     expect(await refaults(146_000)).toBe('11');
+    process.close();
+  });
+
+  it.each([
+    ['runs where its memory is', '0-3', 0, '25.000000'],
+    ['runs elsewhere', '0-3', 3, '75.000000'],
+    ['may run on one node only, wherever it ran', '0-1', 3, '25.000000'],
+    ['may run on the other', '2,3', 0, '75.000000'],
+  ])('have the share of memory that is remote: a VM that %s', async (_how, allowed, last, value) => {
+    runVersion2();
+    for (const tid of [43, 44]) place(tid, allowed, last);
+    const { process } = qemu();
+    const collect = collector({ process: () => process }, ['contention.memory.remote']);
+    expect(valuesOf(await collect(VM))).toEqual({ 'memory.remote': value });
+    process.close();
+  });
+
+  it('have no remote memory where the host has one node, and pages of version 1', async () => {
+    runVersion2();
+    const { process } = qemu();
+    const collect = collector({ process: () => process }, ['contention.memory.remote']);
+    remove('sys/devices/system/node/node1');
+    expect(valuesOf(await collect(VM))).toEqual({ 'memory.remote': 'the host has one NUMA node' });
+    expect([...memoryByNode('total=9 N0=4 N1=5\nfile=1 N0=1 N1=0\nhierarchical_total=20 N0=8 N1=12\n')]).toEqual([
+      [0, 8],
+      [1, 12],
+    ]);
+    expect([...memoryByNode('total=9 N0=4 N1=5\n')]).toEqual([
+      [0, 4],
+      [1, 5],
+    ]);
     process.close();
   });
 
