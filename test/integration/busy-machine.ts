@@ -70,14 +70,25 @@ export const makeGroup = (id: number, pid: number, quota: number | undefined): r
   const vcpu = threadsOf(pid).find(({ comm }) => comm.startsWith('CPU '));
   const make = (folder: string): void => {
     if (existsSync(folder)) return;
-    mkdirSync(folder);
+    mkdirSync(folder, { recursive: true });
     undo.push(() => rmdirSync(folder));
+  };
+  // Other tests use it at the same time, and the last one removes it.
+  const makeShared = (folder: string): void => {
+    mkdirSync(folder, { recursive: true });
+    undo.push(() => {
+      try {
+        rmdirSync(folder);
+      } catch {
+        // Another test has a group in it.
+      }
+    });
   };
   const name = `qemu-${id}-busy.libvirt-qemu`;
   const cpu = '/sys/fs/cgroup/cpu';
   const unified = existsSync('/sys/fs/cgroup/unified') ? '/sys/fs/cgroup/unified' : '/sys/fs/cgroup';
   for (const top of existsSync(cpu) ? [cpu, unified] : [unified]) {
-    make(`${top}/machine`);
+    makeShared(`${top}/machine`);
     make(`${top}/machine/${name}`);
     writeFileSync(`${top}/machine/${name}/cgroup.procs`, String(pid));
   }

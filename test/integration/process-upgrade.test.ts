@@ -30,8 +30,12 @@ const installed = async (without?: RegExp) => {
     // Hard links are fast, but not every file system allows them.
     execFileSync('sh', ['-c', 'cp -al "$0" "$1" 2>/dev/null || cp -a "$0" "$1"', from, `${own}/`]);
   }
-  for (const file of readdirSync(path.join(own, 'dist/parts')))
-    if (without?.test(file) === true) rmSync(path.join(own, 'dist/parts', file));
+  const parts = path.join(own, 'dist/parts');
+  const files = readdirSync(parts).filter((file) => file.endsWith('.js'));
+  const code = files.map((file) => readFileSync(path.join(parts, file), 'utf8')).join('\n');
+  // A part that others need at their start may have the same name.
+  const isLazy = (file: string): boolean => !code.includes(`from"./${file}"`);
+  for (const file of files) if (without?.test(file) === true && isLazy(file)) rmSync(path.join(parts, file));
   const { directory, disk, config, remove } = scratch(HOST, { period: 1 });
   left.push(remove);
   const program = path.join(own, 'dist/vhostmd.cjs');
