@@ -24,8 +24,8 @@ export interface GuestStage {
   readonly hasDisk: (uuid: string) => Promise<void>;
 }
 
-/** Provides a private libvirtd, and a daemon on it with all transports, for the tests of a file. */
-export const guestStage = (metrics: (folder: string) => string): GuestStage => {
+/** Provides a private libvirtd, and a daemon on it with all transports, for the tests of a file. `period`: seconds. */
+export const guestStage = (metrics: (folder: string) => string, period = 1): GuestStage => {
   const stage = libvirtStage({ keepDomains: true });
   const folder = sharedFolder();
   const shared = path.join(folder, 'shared.disk');
@@ -46,7 +46,7 @@ export const guestStage = (metrics: (folder: string) => string): GuestStage => {
     writeFileSync(
       config,
       `<vhostmd><globals><disk><name>d</name><path>${shared}</path><size unit="k">64</size></disk>` +
-        `<update_period>1</update_period><path>/usr/bin:/bin</path>` +
+        `<update_period>${period}</update_period><path>/usr/bin:/bin</path>` +
         `<transport>vbd</transport><transport>virtio</transport>` +
         `<vm_disk><path>${privateDisk('UUID')}</path><size unit="k">64</size></vm_disk></globals>` +
         `<metrics>${metrics(folder)}</metrics></vhostmd>`,
