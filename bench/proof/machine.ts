@@ -12,6 +12,8 @@ import { enterMemoryGroup, type Groups, makeGroups } from './groups.ts';
 
 const NAME = 'proof';
 const TAP = 'vhostmdproof0';
+// QEMU of a user opens it.
+const TUN = '/dev/net/tun';
 /** Address of the host on the tap, and one that no guest has. */
 const NETWORK = { host: '198.51.100.1', guest: '198.51.100.2', mac: '52:54:00:12:34:56' };
 
@@ -33,12 +35,16 @@ export interface Machine {
 const ip = (...args: readonly string[]): void => void execFileSync('ip', args, { stdio: 'pipe' });
 
 const makeTap = (): (() => void) => {
-  chmodSync('/dev/net/tun', 0o666);
+  const { mode } = statSync(TUN);
+  chmodSync(TUN, 0o666);
   ip('tuntap', 'add', 'dev', TAP, 'mode', 'tap', 'user', 'nobody');
   ip('address', 'add', `${NETWORK.host}/30`, 'dev', TAP);
   ip('link', 'set', TAP, 'up');
   ip('neighbour', 'add', NETWORK.guest, 'lladdr', NETWORK.mac, 'dev', TAP, 'nud', 'permanent');
-  return () => ip('link', 'delete', TAP);
+  return () => {
+    ip('link', 'delete', TAP);
+    chmodSync(TUN, mode & 0o777);
+  };
 };
 
 const diskXml = (target: string, source: string, type = 'file'): string =>
