@@ -7,7 +7,7 @@ import { type PrivateLibvirtd, xmlEscape } from '../support/libvirtd.ts';
 
 const code = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'hex');
 
-/** Machine code of a boot sector: an endless loop, a processor that halts, or the BIOS reads the first sector for ever. */
+/** Machine code of a boot sector: an endless loop, a processor that halts, or the BIOS reads a sector again and again. */
 export const BOOT = {
   busy: code('ebfe'),
   idle: code('fa f4 ebfd'),

@@ -18,13 +18,15 @@ import {
 } from 'rxjs';
 
 import type { Domain, MetricDefinition, Reading } from '../../model/metric.ts';
+import { reasonOf } from '../../model/reason.ts';
 import type { ActivityStatistic } from '../../model/statistics.ts';
+import { isRefused } from '../libvirt/call.ts';
 import { type DomainChange, type Job, type PauseReason, pauseOf } from '../libvirt/domain-changes.ts';
 import { diskNamesOf } from '../libvirt/domain-xml.ts';
 import type { ConnectionState } from '../libvirt/reconnect.ts';
 import type { Connection } from '../libvirt/types.ts';
 import type { DomainCollector } from '../source.ts';
-import { statOutcome } from '../stat-outcome.ts';
+import { noValue, statOutcome } from '../stat-outcome.ts';
 import { type Activity, type ActivityEvent, jobTimeAt, nextActivity, NO_ACTIVITY, pausedTimeAt } from './activity.ts';
 
 // Milliseconds after which a domain without an event is asked about: libvirt does not report the start of every job.
@@ -121,6 +123,8 @@ export const activityCollectors = (
       domain,
       outcome: statOutcome(metric, read(activity, scheduler.now())),
     }));
+  const refused = ({ domain }: KnownRun, reason: string): readonly Reading[] =>
+    wanted.map(({ metric }) => ({ metric, domain, outcome: noValue(reason) }));
   const fold = (uuid: string, event: ActivityEvent, more: Partial<Run> = {}): readonly Reading[] => {
     const before = runs.get(uuid) ?? (MAY_BE_EARLY.has(event.kind) ? { ...NEW, domain: undefined } : undefined);
     if (before === undefined) return [];
@@ -142,8 +146,8 @@ export const activityCollectors = (
           }),
         ),
       ),
-      // The domain has ended, or libvirt is away.
-      catchError(() => EMPTY),
+      // If the driver refuses, that is the outcome; else the domain has ended, or libvirt is away.
+      catchError((error: unknown) => (isRefused(error) ? of(refused(run, reasonOf(error))) : EMPTY)),
     );
   const collect$ = (connection: Connection, domains: readonly Domain[]): Observable<readonly Reading[]> => {
     const all = domains.map(runOf);

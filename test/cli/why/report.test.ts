@@ -140,6 +140,11 @@ describe('Who is behind a cause', () => {
     );
   });
 
+  it('is no VM that does next to nothing', () => {
+    const idle = { domain: domain('idle', 2), used: 5e7 };
+    expect(offender('neighbours', { cpu: [idle] }).data).toEqual({ kind: 'cpu', own: 0, domains: [] });
+  });
+
   const none = { total: 0, read: 0, write: 0 };
   const unlimited = { group: undefined, bytes: none, iops: none };
   const DISKS: Definition = {

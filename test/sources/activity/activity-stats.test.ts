@@ -185,6 +185,14 @@ describe('Statistics of what the host does to a domain', () => {
     expect(valuesOf(await stage({ blockJob$: () => gone$ }).collect(VM))).toEqual(QUIET);
   });
 
+  it('have an outcome where the driver knows no jobs, so that nobody waits for them', async () => {
+    // virterror.h: VIR_ERR_NO_SUPPORT
+    const refused$ = throwError(() => new LibvirtError('not supported', 3));
+    const found = valuesOf(await stage({ job$: () => refused$ }).collect(VM));
+    expect(Object.keys(found)).toEqual(Object.keys(QUIET));
+    expect(new Set(Object.values(found))).toEqual(new Set(['not supported']));
+  });
+
   it('ask about two domains at a time, and do not wait for one that hangs to give those that are known', async () => {
     const { asked, collect } = stage({ stats$: () => NEVER });
     const domains = ['a', 'b', 'c'].map((name, at) => domain(name, at));
