@@ -71,7 +71,9 @@ export const cpusIn = (list: string): ReadonlySet<number> => {
   return cpus;
 };
 
-const share = (quota: number, period: number): number => (quota > 0 && period > 0 ? quota / period : Infinity);
+// Microseconds; the kernel's default. The XML has none if only the quota was set, as by `virsh schedinfo`.
+const PERIOD = 100_000;
+const share = (quota: number, period: number): number => (quota > 0 ? quota / (period || PERIOD) : Infinity);
 
 // libvirt: a virtual CPU without a pin of its own has that of all, and without one all CPUs of the host.
 const pinnedOf = (domain: DomainElement, vcpus: number): ReadonlySet<number> | undefined => {

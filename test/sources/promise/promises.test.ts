@@ -36,6 +36,18 @@ describe('What a VM is entitled to', () => {
     expect(read('<cputune><period>1000</period><quota>-1</quota></cputune>')).toMatchObject({ cpus: 4, quota: 0 });
   });
 
+  it('is cut by quotas that were set without their periods', () => {
+    // Recorded after `virsh schedinfo --live vcpu_quota=50000`, and so on (libvirt 9.0, cgroup v1).
+    const tune =
+      '<cputune>\n    <shares>512</shares>\n    <quota>50000</quota>\n    <global_quota>80000</global_quota>\n' +
+      '    <emulator_quota>20000</emulator_quota>\n  </cputune>';
+    expect(read(tune)).toMatchObject({ cpus: 0.8, quota: 50, shares: 512 });
+    expect(read('<cputune><quota>50000</quota></cputune>')).toMatchObject({ cpus: 2, quota: 50 });
+    expect(
+      read('<cputune><emulator_quota>20000</emulator_quota><iothread_quota>1000</iothread_quota></cputune>'),
+    ).toEqual(read(''));
+  });
+
   it('counts the virtual CPUs that are online', () => {
     expect(read('', "<vcpu placement='static' current='2'>8</vcpu>").cpus).toBe(2);
   });
