@@ -86,7 +86,7 @@ export const pipeline$ = (
     const sources = watched({
       tick$: tick$(updatePeriod, scheduler),
       domain$: domainEvents$(linked$, watchScope(config), scheduler),
-      hostStats$: hostStats({ facts$: hostFacts(linked$, scheduler), scheduler }),
+      hostStats$: hostStats({ facts$: hostFacts(linked$, scheduler), load$: promises.load$, scheduler }),
       isFromLibvirt,
       domainCollectors: [
         ...domainCollectors(metrics, linked$, scheduler, (domain) => promises.promisesOf(domain)?.disks ?? []),

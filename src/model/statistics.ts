@@ -126,6 +126,15 @@ export const STATISTICS = {
       gauge('host.load.5', 'real64', '', 'load average over 5 minutes', 'load5'),
       gauge('host.load.15', 'real64', '', 'load average over 15 minutes', 'load15'),
     ]),
+    ...from('virDomainGetXMLDesc', [
+      gauge('host.overcommit.cpus', 'real64', '', 'virtual CPUs of all running VMs for each CPU of the host'),
+      gauge(
+        'host.overcommit.memory',
+        'real64',
+        '%',
+        'memory given to all running VMs now, in percent of the physical memory',
+      ),
+    ]),
     ...(['cpu', 'memory', 'io'] as const).flatMap((resource) =>
       from(
         `/proc/pressure/${resource}`,
@@ -413,6 +422,10 @@ export const isContention = ({ source }: Pick<MetricDefinition, 'source'>): bool
 /** True for a metric with what a domain is entitled to. */
 export const isPromise = ({ source }: Pick<MetricDefinition, 'source'>): boolean =>
   source.kind === 'stat' && source.stat.startsWith('promised.');
+
+/** True for a metric of the host that is made of what all of its domains are entitled to. */
+export const isOvercommit = ({ source }: Pick<MetricDefinition, 'source'>): boolean =>
+  source.kind === 'stat' && source.stat.startsWith('host.overcommit.');
 
 /** True for a metric that is made of others: the verdict. */
 export const isVerdict = ({ source }: Pick<MetricDefinition, 'source'>): boolean =>

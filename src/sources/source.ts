@@ -23,8 +23,14 @@ export interface Sources {
   /** Numbers of the points of the grid. */
   readonly tick$: Observable<number>;
   readonly domain$: Observable<DomainEvent>;
-  /** Emits one batch and completes. Statistics of libvirt need a call of their own, because it may hang. */
-  readonly hostStats$: (metrics: readonly MetricDefinition[]) => Observable<readonly Reading[]>;
+  /**
+   * Emits one batch and completes. Statistics of libvirt need a call of their own, because it may hang. `running`: all
+   * domains that run; absent while libvirt is away.
+   */
+  readonly hostStats$: (
+    metrics: readonly MetricDefinition[],
+    running?: readonly Domain[],
+  ) => Observable<readonly Reading[]>;
   /** True for a host metric from libvirt, which is also collected when libvirt becomes available (again). */
   readonly isFromLibvirt: (metric: MetricDefinition) => boolean;
   readonly domainCollectors: readonly DomainCollector[];

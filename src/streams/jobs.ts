@@ -1,6 +1,7 @@
 import { map, type Observable, takeUntil } from 'rxjs';
 
 import { domainRunKey, type Domain, type MetricDefinition, type Reading } from '../model/metric.ts';
+import { isOvercommit } from '../model/statistics.ts';
 import type { DomainCollector, Sources } from '../sources/source.ts';
 import type { Trigger } from './trigger.ts';
 
@@ -39,20 +40,26 @@ const isDue =
 const hostStatsCollections = (
   { hostStats$, isFromLibvirt }: Collecting,
   due: readonly MetricDefinition[],
+  { connected, domains }: Trigger['inventory'],
   jobs: Jobs,
 ): readonly Collection[] => {
+  const running = connected ? domains : undefined;
   const all = due.filter(({ context, source }) => context === 'host' && source.kind === 'stat');
   const collectionOf = (job: string, metrics: readonly MetricDefinition[]): readonly Collection[] =>
     metrics.length === 0 || !jobs.start(job)
       ? []
-      : [{ jobs: [job], jobOf: () => job, endsWithAnswer: false, result$: hostStats$(metrics) }];
+      : [{ jobs: [job], jobOf: () => job, endsWithAnswer: false, result$: hostStats$(metrics, running) }];
   // Separate calls, because libvirt may hang and must not delay the others.
   return [
     ...collectionOf(
       'host/stats',
-      all.filter((metric) => !isFromLibvirt(metric)),
+      all.filter((metric) => !isFromLibvirt(metric) && !isOvercommit(metric)),
     ),
-    ...collectionOf('host/libvirt', all.filter(isFromLibvirt)),
+    ...collectionOf(
+      'host/libvirt',
+      all.filter((metric) => isFromLibvirt(metric) && !isOvercommit(metric)),
+    ),
+    ...collectionOf('host/domains', all.filter(isOvercommit)),
   ];
 };
 
@@ -116,7 +123,7 @@ export const collections = (
   const { isFromLibvirt, domainCollectors, action$ } = sources;
   const due = metrics.filter(isDue(trigger, isFromLibvirt));
   return [
-    ...hostStatsCollections(sources, due, jobs),
+    ...hostStatsCollections(sources, due, trigger.inventory, jobs),
     ...actionCollections(action$, due, {}, jobs),
     ...domainCollectors.flatMap((collector, index) => collectorCollection(collector, index, due, trigger.due, jobs)),
     ...trigger.due.flatMap((domain) => actionCollections(action$, due, { domain }, jobs)),

@@ -15,6 +15,7 @@ const MODULES = [
   'drivers/virtio/virtio_pci_legacy_dev',
   'drivers/virtio/virtio_pci_modern_dev',
   'drivers/virtio/virtio_pci',
+  'drivers/virtio/virtio_balloon',
   'drivers/block/virtio_blk',
   'drivers/char/virtio_console',
 ];
@@ -59,7 +60,8 @@ const unpack = (name: string, folder: string): void => {
 
 const cached = (): string => {
   const { name, version } = newestPackage();
-  const cache = path.join(tmpdir(), `vhostmd-kernel-${process.getuid?.()}-${name}-${version}`);
+  // A cache without a new module is none.
+  const cache = path.join(tmpdir(), `vhostmd-kernel-${process.getuid?.()}-${name}-${version}-${MODULES.length}`);
   if (existsSync(cache)) return cache;
   const scratch = mkdtempSync(path.join(tmpdir(), 'vhostmd-kernel-'));
   try {

@@ -40,6 +40,8 @@ export interface VirtualMachineOptions {
   readonly uuid?: string;
   /** Further XML of `<devices>`. */
   readonly devices?: string;
+  /** Gives it a balloon. */
+  readonly balloon?: boolean;
   /** Waits for a condition between the definition and the start of the guest. */
   readonly ready?: () => Promise<void>;
   /** Runs in `sh` in the guest; `section NAME` begins a section of the output. */
@@ -85,7 +87,7 @@ const sections = (text: string): ReadonlyMap<string, string> =>
  */
 export const startVirtualMachine = async (
   libvirtd: PrivateLibvirtd,
-  { name, uuid = randomUUID(), devices = '', ready, script }: VirtualMachineOptions,
+  { name, uuid = randomUUID(), devices = '', balloon = false, ready, script }: VirtualMachineOptions,
 ): Promise<VirtualMachine> => {
   const folder = sharedFolder();
   const kernel = findKernel();
@@ -103,7 +105,7 @@ export const startVirtualMachine = async (
         <cmdline>console=ttyS0 quiet loglevel=1 panic=-1</cmdline></os>
       <features><acpi/></features><on_reboot>destroy</on_reboot><on_crash>destroy</on_crash>
       <devices><emulator>/usr/bin/qemu-system-x86_64</emulator><controller type='usb' model='none'/>
-        <memballoon model='none'/>${devices}
+        <memballoon model='${balloon ? 'virtio' : 'none'}'/>${devices}
         <serial type='file'><source path='${log}'/><target port='0'/></serial></devices></domain>`,
   );
   await libvirtd.virsh('define', file);

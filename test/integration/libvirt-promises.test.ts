@@ -43,5 +43,8 @@ describe('What a real VM is entitled to', () => {
     await libvirtd.virsh('blkdeviotune', uuid, 'vda', '--total-iops-sec', '0', '--read-bytes-sec', '65536', '--live');
     await until('it is seen', async () => (await valueOf(disk, 'promised.block.*.read.bytes', uuid)) === '65536');
     expect(await valueOf(disk, 'promised.block.0.total.iops', uuid)).toBe('0');
+    await libvirtd.virsh('vcpupin', uuid, '0', '0', '--live');
+    await libvirtd.virsh('vcpupin', uuid, '1', '0', '--live');
+    await until('it is pinned', async () => (await valueOf(disk, 'promised.cpus.usable', uuid)) === '1');
   });
 });

@@ -210,6 +210,29 @@ describe('snapshots', () => {
     expect(asked).toEqual(['m0 m1', 'm0', 'm0 m1']);
   });
 
+  it('ask for what the running domains may use in a call of its own, with the domains while libvirt is there', () => {
+    const statOf = (stat: string, index: number) => metric(index, { source: { kind: 'stat', stat } });
+    const asked: string[] = [];
+    play(
+      2500,
+      [statOf('host.time', 0), statOf('host.cpus', 1), statOf('host.overcommit.cpus', 2)],
+      [
+        [0, { kind: 'sync', domains: [vm('a', 1), vm('b', 2)] }],
+        [1500, { kind: 'lost', reason: 'away' }],
+      ],
+      {
+        isFromLibvirt: ({ index }) => index > 0,
+        hostStats$: (due, running) => {
+          const names = due.map(({ name }) => name).join(' ');
+          asked.push(`${names} ${running?.map(({ name }) => name).join('') ?? 'away'}`);
+          return of(due.map((each): Reading => ({ metric: each, outcome: one('1') })));
+        },
+      },
+    );
+    expect(asked.filter((call) => call.startsWith('m2'))).toEqual(['m2 ab', 'm2 ab', 'm2 away']);
+    expect(new Set(asked.map((call) => call.split(' ')[0]))).toEqual(new Set(['m0', 'm1', 'm2']));
+  });
+
   it('take from a collector only the metrics that are due', () => {
     const stat = { kind: 'stat', stat: 'cpu.time' } as const;
     const both = [0, 1].map((index) => metric(index, { context: 'vm', source: stat, every: index + 1 }));

@@ -183,7 +183,7 @@ export const createTelemetry = (scheduler: SchedulerLike): Telemetry => {
       tap(({ missed }) => (state = withTick(state, missed, now()))),
       map(({ tick }) => tick),
     ),
-    hostStats$: (metrics) => timed('host_stats', sources.hostStats$(metrics).pipe(counting)),
+    hostStats$: (metrics, running) => timed('host_stats', sources.hostStats$(metrics, running).pipe(counting)),
     domainCollectors: sources.domainCollectors.map((collector) => ({
       ...collector,
       collect$: (domains) => timed('domain_stats', collector.collect$(domains).pipe(counting)),

@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os';
 
+import type { Result } from '../../model/result.ts';
 import { type HostStatistic, STATISTICS } from '../../model/statistics.ts';
 import type { HostFiles } from './proc-files.ts';
 import type { HostFact, HostFacts } from '../libvirt/types.ts';
+import type { Load } from '../promise/load.ts';
 import { osRelease } from './os-release.ts';
 
 /** Inputs of a host statistic. */
@@ -12,6 +14,8 @@ export interface HostView {
   readonly via: HostStatistic['via'];
   /** Facts from libvirt; undefined until it has been reached. */
   readonly libvirt: HostFacts | undefined;
+  /** What all running domains are entitled to, or the reason why that is not known. */
+  readonly load: Result<Load>;
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
   /** Bytes per page of memory. */
@@ -110,6 +114,15 @@ const firstOf = <T>(way: () => T, ...others: readonly (() => T)[]): T => {
   }
 };
 
+// In percent of the whole, or per unit of it.
+const overcommit =
+  (part: keyof Load, whole: (view: HostView) => number | string, factor: number): Read =>
+  (view) => {
+    if (!view.load.ok) throw new Error(view.load.error);
+    return (factor * view.load.value[part]) / Number(whole(view));
+  };
+const physicalMemory = ({ files }: HostView): number => files.entry('/proc/meminfo', 'MemTotal');
+
 type PressureName = Extract<HostStatistic['name'], `host.pressure.${string}`>;
 const isPressure = (name: string): name is PressureName => name.startsWith('host.pressure.');
 
@@ -173,5 +186,7 @@ export const HOST_READERS: Readonly<Record<HostStatistic['name'], Read>> = {
   'host.load.1': word(0),
   'host.load.5': word(1),
   'host.load.15': word(2),
+  'host.overcommit.cpus': overcommit('vcpus', cpus, 1),
+  'host.overcommit.memory': overcommit('memory', physicalMemory, 100),
   ...(Object.fromEntries(pressures.map((name) => [name, pressure(name)])) as Record<PressureName, Read>),
 };

@@ -22,12 +22,12 @@ import {
 } from 'rxjs';
 
 import type { MetricDefinition } from '../../model/metric.ts';
-import { STATISTICS } from '../../model/statistics.ts';
+import { isOvercommit, STATISTICS } from '../../model/statistics.ts';
 import type { Connection, HostFact, HostFacts } from '../libvirt/types.ts';
 import type { ConnectionState } from '../libvirt/reconnect.ts';
 
 const FACTS: ReadonlySet<string> = new Set(
-  STATISTICS.host.filter(({ via }) => via.startsWith('vir')).map(({ name }) => name),
+  STATISTICS.host.filter(({ via }) => /^vir(?:Connect|Node)/.test(via)).map(({ name }) => name),
 );
 const isFact = (stat: string): stat is HostFact => FACTS.has(stat);
 
@@ -48,14 +48,19 @@ const SIGNS: Signs = {
 // Words in an action of the host that calls virsh.
 const ASKS_LIBVIRT = /(?<![\w$])(?:CONNECT|virsh)(?!\w)/;
 
+const neededBy = (stat: string): string => (stat === 'host.overcommit.cpus' ? 'host.cpus' : stat);
+
 /** Returns the facts that these metrics need from libvirt. */
 export const factsFor = (metrics: readonly MetricDefinition[]): readonly HostFact[] => [
-  ...new Set(metrics.map(({ source }) => (source.kind === 'stat' ? source.stat : '')).filter(isFact)),
+  ...new Set(metrics.map(({ source }) => (source.kind === 'stat' ? neededBy(source.stat) : '')).filter(isFact)),
 ];
 
 /** True for a host metric from libvirt, which is also collected when libvirt becomes available (again). */
-export const isFromLibvirt = ({ context, source }: MetricDefinition): boolean =>
-  context === 'host' && (source.kind === 'stat' ? isFact(source.stat) : ASKS_LIBVIRT.test(source.command));
+export const isFromLibvirt = (metric: MetricDefinition): boolean => {
+  const { context, source } = metric;
+  if (context !== 'host') return false;
+  return source.kind === 'stat' ? isFact(source.stat) || isOvercommit(metric) : ASKS_LIBVIRT.test(source.command);
+};
 
 /**
  * Asks libvirt for facts of the host, because CPUs go offline and hosts are renamed: for those of this host when the

@@ -7,8 +7,8 @@ import type { DomainChange, Job } from './domain-changes.ts';
 import type { QemuProcess } from './qemu-process.ts';
 import type { StatValue } from './typed-params.ts';
 
-/** A statistic of the host from libvirt. */
-export type HostFact = Extract<HostStatistic, { readonly via: `vir${string}` }>['name'];
+/** A statistic of the host from libvirt's calls about the host. */
+export type HostFact = Extract<HostStatistic, { readonly via: `vir${'Connect' | 'Node'}${string}` }>['name'];
 
 /** Value of a fact, or the reason why there is none. */
 export type Fact = Result<number | string>;

@@ -1,46 +1,41 @@
 import { readFileSync } from 'node:fs';
 
 import {
-  catchError,
   defer,
   EMPTY,
   filter,
+  first,
   from,
+  ignoreElements,
   map,
   merge,
   mergeMap,
   type Observable,
   of,
   type SchedulerLike,
+  startWith,
   Subject,
   switchMap,
   take,
   tap,
+  timeout,
 } from 'rxjs';
 
-import type { Domain, MetricDefinition, Reading } from '../../model/metric.ts';
-import { isPromise } from '../../model/statistics.ts';
+import { type Domain, domainRunKey, type MetricDefinition, type Reading } from '../../model/metric.ts';
+import { failure, type Result, success } from '../../model/result.ts';
+import { isOvercommit, isPromise } from '../../model/statistics.ts';
 import { statFinder } from '../libvirt/stat-finder.ts';
 import type { ConnectionState } from '../libvirt/reconnect.ts';
-import type { StatValue } from '../libvirt/typed-params.ts';
 import type { Connection } from '../libvirt/types.ts';
 import type { DomainCollector } from '../source.ts';
 import { noValue, statOutcome } from '../stat-outcome.ts';
-import { promiseFields } from './promise-fields.ts';
-import { cpusIn, type Promises, promisesIn } from './promises.ts';
+import { type Load, loadOf } from './load.ts';
+import { promiseReader, type Run } from './promise-reader.ts';
+import { cpusIn, type Promises } from './promises.ts';
 
-// Milliseconds after which the XML is read again: libvirt does not report every change (memory limits, bandwidth).
-const ASK_AGAIN = 60_000;
-// Golden ratio, which spreads the questions about domains that appear together.
-const SPREAD = 0.618_034;
 const ASKED_AT_ONCE = 2;
-
-interface Run {
-  readonly domain: Domain;
-  readonly promises: Promises;
-  readonly fields: ReadonlyMap<string, StatValue>;
-  readonly askAt: number;
-}
+// Milliseconds in which the XML of thousands of domains has been read.
+const LOAD_PATIENCE = 10_000;
 
 // Those of the host, also if the daemon itself may use fewer.
 const onlineCpus = (): number => cpusIn(readFileSync('/sys/devices/system/cpu/online', 'latin1')).size;
@@ -50,13 +45,18 @@ const isWanted = (metric: MetricDefinition): boolean => metric.context === 'vm' 
 /** True if a metric is made of what domains are entitled to. */
 export const needsPromises = (metrics: readonly MetricDefinition[]): boolean =>
   metrics.some(
-    (metric) => isWanted(metric) || (metric.source.kind === 'stat' && metric.source.stat === 'contention.block.limit'),
+    (metric) =>
+      isWanted(metric) ||
+      isOvercommit(metric) ||
+      (metric.source.kind === 'stat' && metric.source.stat === 'contention.block.limit'),
   );
 
 export interface PromiseSource {
   readonly collector: DomainCollector;
-  /** Returns what is known of a domain; if that is nothing, it will be asked for. */
+  /** Returns what is known of a domain; if that is nothing or old, it will be asked for. */
   readonly promisesOf: (domain: Domain) => Promises | undefined;
+  /** Emits once what these domains may use together, as soon as that is known of each that has not ended. */
+  readonly load$: (domains: readonly Domain[]) => Observable<Result<Load>>;
 }
 
 /**
@@ -72,68 +72,84 @@ export const promiseSource = (
   const wanted = metrics
     .filter(isWanted)
     .map((metric) => ({ metric, find: statFinder(metric.source.kind === 'stat' ? metric.source.stat : '') }));
-  // By UUID; those of the connection of `news$`.
-  const runs = new Map<string, Run>();
+  const { knownOf, domainOf, isFresh, read$, idle$, settled$, forget, forgetAll } = promiseReader(scheduler, hostCpus);
   const request$ = new Subject<Domain>();
+  // Runs that wait for their turn, by key. True: libvirt has reported a change, so what is known is out of date.
+  const waiting = new Map<string, boolean>();
 
-  const knownOf = (domain: Domain): Run | undefined => {
-    const known = runs.get(domain.uuid);
-    return known?.domain.id === domain.id ? known : undefined;
+  const request = (domain: Domain, anew: boolean): void => {
+    const key = domainRunKey(domain);
+    const before = waiting.get(key);
+    waiting.set(key, anew || before === true);
+    if (before === undefined) request$.next(domain);
   };
   const readings = (domain: Domain, { fields }: Run): readonly Reading[] =>
     wanted.map(({ metric, find }) => {
       const value = find(fields);
       return { metric, domain, outcome: value === undefined ? noValue('no such device') : statOutcome(metric, value) };
     });
-  const ask$ = (connection: Connection, domain: Domain): Observable<readonly Reading[]> =>
-    connection.xml$(domain).pipe(
-      map((xml) => {
-        const promises = promisesIn(xml);
-        const wait = runs.has(domain.uuid) ? ASK_AGAIN : ASK_AGAIN * (((runs.size + 1) * SPREAD) % 1);
-        const fields = promiseFields(promises, hostCpus());
-        const run = { domain, promises, fields, askAt: scheduler.now() + wait };
-        runs.set(domain.uuid, run);
-        return readings(domain, run);
-      }),
-      // The domain has ended, or libvirt is away.
-      catchError(() => EMPTY),
-    );
   const collect$ = (connection: Connection, domains: readonly Domain[]): Observable<readonly Reading[]> => {
-    const known = domains.flatMap((domain) => {
-      const run = knownOf(domain);
-      return run === undefined || run.askAt <= scheduler.now() ? [] : [{ domain, run }];
-    });
-    const fresh = new Set(known.map(({ domain }) => domain));
-    const asked$ = from(domains.filter((domain) => !fresh.has(domain))).pipe(
-      mergeMap((domain) => ask$(connection, domain), ASKED_AT_ONCE),
+    const fresh = domains.filter(isFresh);
+    const asked$ = from(domains.filter((domain) => !isFresh(domain))).pipe(
+      mergeMap((domain) => read$(connection, domain, false).pipe(map((run) => readings(domain, run))), ASKED_AT_ONCE),
     );
-    const now = known.flatMap(({ domain, run }) => readings(domain, run));
+    const now = fresh.flatMap((domain) => readings(domain, knownOf(domain)!));
     return now.length === 0 ? asked$ : merge(of(now), asked$);
   };
+  // Who requests a domain without a change collects its statistics, too.
+  const answer$ = (connection: Connection, domain: Domain): Observable<readonly Reading[]> =>
+    defer(() => {
+      const key = domainRunKey(domain);
+      const anew = waiting.get(key) === true;
+      waiting.delete(key);
+      if (anew) return read$(connection, domain, true).pipe(map((run) => readings(domain, run)));
+      return isFresh(domain) ? EMPTY : read$(connection, domain, false).pipe(ignoreElements());
+    });
   const news$ = (connection: Connection): Observable<readonly Reading[]> =>
     defer(() => {
-      runs.clear();
+      forgetAll();
+      waiting.clear();
       const tuned$ = connection.change$.pipe(
         filter(({ kind }) => kind === 'tuned'),
         map(({ uuid }) => uuid),
       );
-      const changed$ = merge(tuned$, connection.devices$).pipe(map((uuid) => runs.get(uuid)?.domain));
+      const changed$ = merge(tuned$, connection.devices$).pipe(
+        tap((uuid) => {
+          const domain = domainOf(uuid);
+          if (domain !== undefined) request(domain, true);
+        }),
+        ignoreElements(),
+      );
       const gone$ = connection.lifecycle$.pipe(
-        tap((event) => event.kind === 'gone' && runs.delete(event.uuid)),
-        map(() => undefined),
+        tap((event) => event.kind === 'gone' && forget(event.uuid)),
+        ignoreElements(),
       );
-      return merge(changed$, request$, gone$).pipe(
-        filter((domain) => domain !== undefined),
-        mergeMap((domain) => ask$(connection, domain), ASKED_AT_ONCE),
-        filter((some) => some.length > 0),
+      // An answer on its way may be from before a change, so the next question waits for it, and for one only.
+      const answered$ = request$.pipe(
+        mergeMap(idle$),
+        mergeMap((domain) => answer$(connection, domain), ASKED_AT_ONCE),
       );
+      return merge(answered$, changed$, gone$).pipe(filter((some) => some.length > 0));
     });
+  const promisesOf = (domain: Domain): Promises | undefined => {
+    const known = knownOf(domain);
+    if (!isFresh(domain)) request(domain, false);
+    return known?.promises;
+  };
   return {
-    promisesOf: (domain) => {
-      const known = knownOf(domain);
-      if (known === undefined || (wanted.length === 0 && known.askAt <= scheduler.now())) request$.next(domain);
-      return known?.promises;
-    },
+    promisesOf,
+    load$: (domains) =>
+      defer(() => {
+        for (const domain of domains) promisesOf(domain);
+        const unknown = new Set(domains.filter((domain) => knownOf(domain) === undefined).map(({ uuid }) => uuid));
+        return settled$.pipe(
+          tap((uuid) => unknown.delete(uuid)),
+          startWith(undefined),
+          first(() => unknown.size === 0),
+          map(() => success(loadOf(domains.flatMap((domain) => knownOf(domain)?.promises ?? [])))),
+          timeout({ first: LOAD_PATIENCE, scheduler, with: () => of(failure('libvirt has not described all VMs')) }),
+        );
+      }),
     collector: {
       metrics: wanted.map(({ metric }) => metric),
       collect$: (domains) =>

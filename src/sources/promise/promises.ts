@@ -29,6 +29,8 @@ export interface Bandwidth {
 
 /** What a domain is entitled to, from its live XML (https://libvirt.org/formatdomain.html). */
 export interface Promises {
+  /** Virtual CPUs that are online. */
+  readonly vcpus: number;
   /** CPUs: its virtual CPUs, cut by its quotas. */
   readonly cpus: number;
   /** Quota of each virtual CPU in percent of one CPU; 0 is none. */
@@ -37,6 +39,8 @@ export interface Promises {
   readonly shares: number;
   /** CPUs of the host on which its virtual CPUs may run; undefined: all. */
   readonly pinned: ReadonlySet<number> | undefined;
+  /** KiB given to it now. */
+  readonly memory: number;
   /** KiB that the host may not take. */
   readonly guaranteed: number;
   /** KiB that QEMU may use; 0 is no limit. */
@@ -132,10 +136,12 @@ export const promisesIn = (xml: string): Promises => {
   const memory = numberIn(domain, 'memory');
   const devices = childOf(domain, 'devices')?.children ?? [];
   return {
+    vcpus,
     cpus: Math.min(vcpus * Math.min(1, each), whole),
     quota: each === Infinity ? 0 : each * 100,
     shares: numberIn(tune, 'shares'),
     pinned: pinnedOf(domain, vcpus),
+    memory: numberIn(domain, 'currentMemory') || memory,
     guaranteed: isBacked ? memory : numberIn(domain, 'memtune', 'min_guarantee'),
     memoryLimit: numberIn(domain, 'memtune', 'hard_limit'),
     disks: devices.filter(({ name }) => name === 'disk').map(diskOf),

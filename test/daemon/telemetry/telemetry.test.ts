@@ -134,11 +134,21 @@ describe('the figures of the sources', () => {
     const { telemetry } = setup();
     const seen: unknown[] = [];
     const readings: readonly Reading[] = [{ metric: metric('A'), outcome: ok }];
+    const VMS = [{ uuid: 'u', id: 1, name: 'n' }];
     telemetry
-      .watched(sources({ isFromLibvirt: () => false, hostStats$: () => of(readings) }))
-      .hostStats$([])
+      .watched(
+        sources({
+          isFromLibvirt: () => false,
+          hostStats$: (_metrics, running) => {
+            seen.push(running);
+            return of(readings);
+          },
+        }),
+      )
+      .hostStats$([], VMS)
       .subscribe((value) => seen.push(value));
-    expect(seen[0]).toBe(readings);
+    expect(seen[0]).toBe(VMS);
+    expect(seen[1]).toBe(readings);
   });
 });
 

@@ -6,10 +6,12 @@ import fc from 'fast-check';
 import { asyncScheduler, lastValueFrom, of, toArray, VirtualTimeScheduler } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import type { MetricDefinition, Outcome, Reading, ValueType } from '../../../src/model/metric.ts';
+import type { Domain, MetricDefinition, Outcome, Reading, ValueType } from '../../../src/model/metric.ts';
 import { hostStats, type HostStatsOptions } from '../../../src/sources/host/host-stats.ts';
+import { failure, success } from '../../../src/model/result.ts';
 import { STATISTICS } from '../../../src/model/statistics.ts';
 import { checkValue } from '../../../src/model/value.ts';
+import { domain } from '../fake-libvirt.ts';
 
 const FILES: Readonly<Record<string, string>> = {
   'proc/stat': 'cpu  80000 4000 660 900000 1200 30 70 55 79000 100\ncpu0 1 1 1 1 1 1 1 1 1 1\nintr 5 0\nctxt 99\n',
@@ -58,15 +60,16 @@ const facts$ = () =>
     'host.libvirt.hostname': { ok: true, value: 'host7.example.org' },
     'host.cpus': { ok: true, value: 6 },
   } as const);
+const load$ = () => of(success({ vcpus: 9, memory: 24_000_000 }));
 const fixture = (options: Partial<HostStatsOptions> = {}) =>
-  hostStats({ facts$, scheduler: asyncScheduler, wallClock: () => 1_700_000_000_999, root, ...options });
+  hostStats({ facts$, load$, scheduler: asyncScheduler, wallClock: () => 1_700_000_000_999, root, ...options });
 const valueOf = (outcome: Outcome | undefined): string | undefined =>
   outcome?.ok === true ? outcome.samples[0]?.value : outcome?.reason;
 const ask = async (
   source: ReturnType<typeof hostStats>,
   metrics: readonly MetricDefinition[],
 ): Promise<readonly Reading[]> => {
-  const batches = await lastValueFrom(source(metrics).pipe(toArray()));
+  const batches = await lastValueFrom(source(metrics, []).pipe(toArray()));
   expect(batches).toHaveLength(1);
   return batches[0]!;
 };
@@ -116,6 +119,29 @@ describe('a statistic of the host', () => {
     ['host.pressure.memory.some.avg10', '0.000000'],
   ])('%s is read', async (stat, expected) => {
     expect(await read(stat)).toBe(expected);
+  });
+
+  it('has what the running VMs may use, by what the host has', async () => {
+    const asked: (readonly Domain[])[] = [];
+    const source = fixture({
+      load$: (running) => {
+        asked.push(running);
+        return load$();
+      },
+    });
+    const vms = [domain('a'), domain('b')];
+    const metrics = [statMetric('host.overcommit.cpus'), statMetric('host.overcommit.memory')];
+    const values = async (...parts: Parameters<typeof source>) =>
+      (await lastValueFrom(source(...parts))).map(({ outcome }) => valueOf(outcome));
+    expect(await values(metrics, vms)).toEqual(['1.500000', '150.000000']);
+    expect(await values([statMetric('host.load.1')], vms)).toEqual(['0.520000']);
+    expect(asked).toEqual([vms]);
+    expect(await values(metrics)).toEqual(Array.from({ length: 2 }, () => 'libvirt is not connected'));
+    const silent = fixture({ load$: () => of(failure('no answer')) });
+    expect((await lastValueFrom(silent(metrics, []))).map(({ outcome }) => valueOf(outcome))).toEqual([
+      'no answer',
+      'no answer',
+    ]);
   });
 
   it('takes the type, unit and scale of its metric', async () => {
@@ -387,7 +413,7 @@ describe('a batch', () => {
   });
 
   it('has each known name on this machine: a value of its type, or a reason', async () => {
-    const source = hostStats({ facts$, scheduler: asyncScheduler });
+    const source = hostStats({ facts$, load$, scheduler: asyncScheduler });
     const metrics = STATISTICS.host.map(({ name, type }, index) => statMetric(name, { index, name, type }));
     const readings = await ask(source, metrics);
     expect(readings.map(({ metric }) => metric)).toEqual(metrics);

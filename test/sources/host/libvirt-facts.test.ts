@@ -1,10 +1,10 @@
 import { asyncScheduler, BehaviorSubject, firstValueFrom, NEVER, of, VirtualTimeScheduler } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
-import { hostFacts } from '../../../src/sources/host/libvirt-facts.ts';
+import { factsFor, hostFacts, isFromLibvirt } from '../../../src/sources/host/libvirt-facts.ts';
 import type { ConnectionState } from '../../../src/sources/libvirt/reconnect.ts';
 import type { Connection, Fact, HostFact } from '../../../src/sources/libvirt/types.ts';
-import { fakeConnection } from '../fake-libvirt.ts';
+import { fakeConnection, statMetric } from '../fake-libvirt.ts';
 
 const ok = (value: number | string): Fact => ({ ok: true, value });
 const WANTED = ['host.product', 'host.cpus'] as const;
@@ -22,6 +22,15 @@ const libvirt = (answers: Partial<Record<HostFact, Fact>>) => {
 };
 
 describe('facts of the host', () => {
+  it('are needed by their statistics, and the CPUs by the virtual CPUs for each of them', () => {
+    const statOf = (stat: string) => ({ ...statMetric(stat), context: 'host' as const });
+    expect(factsFor(['host.cpus', 'host.load.1', 'host.product'].map(statOf))).toEqual(['host.cpus', 'host.product']);
+    expect(factsFor(['host.overcommit.cpus', 'host.cpus'].map(statOf))).toEqual(['host.cpus']);
+    expect(factsFor([statOf('host.overcommit.memory')])).toEqual([]);
+    const all = ['host.cpus', 'host.overcommit.cpus', 'host.overcommit.memory', 'host.load.1'].map(statOf);
+    expect(all.map(isFromLibvirt)).toEqual([true, true, true, false]);
+  });
+
   it('are asked for at each call, the version of the hypervisor once a minute', async () => {
     const clock = new VirtualTimeScheduler();
     const { asked, answers, state } = libvirt({ 'host.product': ok('QEMU 7.2.0'), 'host.cpus': ok(8) });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { limitUse } from '../../../src/sources/promise/limit-use.ts';
+import { loadOf } from '../../../src/sources/promise/load.ts';
 import { promiseFields } from '../../../src/sources/promise/promise-fields.ts';
 import { cpusIn, promisesIn } from '../../../src/sources/promise/promises.ts';
 
@@ -14,10 +15,12 @@ const read = (...parts: Parameters<typeof XML>) => promisesIn(XML(...parts));
 describe('What a VM is entitled to', () => {
   it('is all of its virtual CPUs without limits', () => {
     expect(read('')).toEqual({
+      vcpus: 4,
       cpus: 4,
       quota: 0,
       shares: 0,
       pinned: undefined,
+      memory: 524_288,
       guaranteed: 0,
       memoryLimit: 0,
       disks: [],
@@ -49,7 +52,8 @@ describe('What a VM is entitled to', () => {
   });
 
   it('counts the virtual CPUs that are online', () => {
-    expect(read('', "<vcpu placement='static' current='2'>8</vcpu>").cpus).toBe(2);
+    expect(read('', "<vcpu placement='static' current='2'>8</vcpu>")).toMatchObject({ vcpus: 2, cpus: 2 });
+    expect(promisesIn('<domain><memory>7</memory></domain>')).toMatchObject({ vcpus: 0, memory: 7 });
   });
 
   it('has the CPUs of the host that all or single virtual CPUs may use', () => {
@@ -126,6 +130,14 @@ describe('A list of CPUs', () => {
     ['', []],
   ])('%s', (list, cpus) => {
     expect([...cpusIn(list)]).toEqual(cpus);
+  });
+});
+
+describe('What VMs may use together', () => {
+  it('is the sum of their virtual CPUs that are online, and of their memory that is given now', () => {
+    const quota = '<cputune><period>100000</period><quota>50000</quota></cputune>';
+    expect(loadOf([read(quota), read('', "<vcpu current='2'>8</vcpu>")])).toEqual({ vcpus: 6, memory: 1_048_576 });
+    expect(loadOf([])).toEqual({ vcpus: 0, memory: 0 });
   });
 });
 
