@@ -1,72 +1,27 @@
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { until } from '../support/daemon.ts';
 import { processesWith } from '../support/processes.ts';
+import { channelStage } from './channel-stage.ts';
 import { busyboxFolder, type Ended, SHELLS, startTool } from './tool.ts';
 import { PATIENCE } from '../support/patience.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'vhostmd-tool-'));
 let bin = '';
-let number = 0;
-const left: (() => void)[] = [];
+const openChannel = channelStage(() => folder);
 
 beforeAll(() => {
   bin = busyboxFolder(path.join(folder, 'bin'));
-});
-afterEach(() => {
-  for (const undo of left.splice(0)) undo();
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const document = (value: string): string =>
   `<metrics>\n  <metric type='string' context='host'>\n    <name>A</name>\n    <value>${value}</value>\n  </metric>\n</metrics>\n`;
-
-interface Channel {
-  /** A terminal that behaves as a virtio-serial port with a connected host. */
-  readonly device: string;
-  /** Returns all requests so far. */
-  readonly asked: () => string;
-  readonly send: (text: string) => void;
-}
-
-/** Opens a channel whose host side answers each request, passed without its blank line. */
-const openChannel = async (answer: (request: string, count: number) => string | undefined): Promise<Channel> => {
-  const device = path.join(folder, `port${(number += 1)}`);
-  const socket = `${device}.sock`;
-  let all = '';
-  let count = 0;
-  let client: Socket | undefined;
-  const server: Server = createServer((connection) => {
-    client = connection;
-    let text = '';
-    connection.on('data', (data) => {
-      all += data.toString('latin1');
-      text += data.toString('latin1');
-      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-        const reply = answer(text.slice(0, end), (count += 1));
-        text = text.slice(end + 2);
-        if (reply !== undefined) connection.write(reply);
-      }
-    });
-    connection.on('error', () => undefined);
-  });
-  server.listen(socket);
-  const socat = spawn('socat', [`pty,raw,echo=0,link=${device}`, `unix-connect:${socket}`], { stdio: 'ignore' });
-  left.push(() => {
-    socat.kill();
-    client?.destroy();
-    server.close();
-  });
-  await until('the terminal', () => existsSync(device) && client !== undefined);
-  return { device, asked: () => all, send: (text) => void client?.write(text) };
-};
 
 const REQUEST = 'GET /metrics/XML\n\n';
 
