@@ -5,7 +5,7 @@ import type { Bench, Result, Row } from './row.ts';
 import { median } from './statistics.ts';
 
 const MACHINES = 40;
-const COLLECTIONS = 40;
+const COLLECTIONS = 200;
 // Goals in ms, by the number of VMs.
 const GOALS = new Map([
   [MACHINES, 1],
@@ -26,7 +26,13 @@ const run = async ({ machines, say }: Bench): Promise<Result> => {
     const what = `CPU per collection of ${values / count} values of each of ${count} VMs`;
     telemetry.push(
       { what, value: median(all), unit: 'ms', target, count: all.length } as const,
-      { what: `of that reading ${files} files`, value: median(reads), unit: 'ms', count: reads.length } as const,
+      { what: 'the dearest of them', value: Math.max(...all), unit: 'ms' } as const,
+      {
+        what: `reading its ${files} files, and nothing else`,
+        value: median(reads),
+        unit: 'ms',
+        count: reads.length,
+      } as const,
     );
   }
   return {

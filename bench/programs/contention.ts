@@ -3,7 +3,7 @@
 // Arguments: the number of domains, the number of collections, and the pids; each pid may stand for several domains.
 import { existsSync, mkdirSync, readdirSync, readlinkSync, readSync, rmdirSync, writeFileSync } from 'node:fs';
 
-import { firstValueFrom, of, toArray } from 'rxjs';
+import { firstValueFrom, of, type SchedulerLike, toArray } from 'rxjs';
 
 import type { Domain, MetricDefinition } from '../../src/model/metric.ts';
 import { STATISTICS } from '../../src/model/statistics.ts';
@@ -14,7 +14,7 @@ import { monotonicScheduler } from '../../src/system/monotonic.ts';
 
 export interface ContentionCosts {
   readonly all: readonly number[];
-  /** The same files read once, by the same descriptors, and nothing else. */
+  /** The files that a collection reads, read once by the same descriptors, and nothing else. */
   readonly reads: readonly number[];
   /** Number of those files. */
   readonly files: number;
@@ -80,13 +80,13 @@ for (let at = 0; at < Number(domainCount); at += 1) {
 }
 const connection = { process: (domain: Domain) => processes.get(domain) } as unknown as Connection;
 
-/** Descriptors of the files of the kernel about VMs. */
+/** Descriptors of the files about VMs that every collection reads. */
 const kernelFiles = (): readonly number[] =>
   readdirSync('/proc/self/fd')
     .map(Number)
     .filter((fd) => {
       try {
-        return /^\/proc\/\d+\/(?:task|status)|^\/sys\/fs\/cgroup\//.test(readlinkSync(`/proc/self/fd/${fd}`));
+        return /\/(?:schedstat|cpu\.stat|\w+\.pressure)$/.test(readlinkSync(`/proc/self/fd/${fd}`));
       } catch {
         return false;
       }
@@ -98,18 +98,27 @@ const costOf = (work: () => void): number => {
   return (user + system) / 1000;
 };
 
+// The clock goes on by a period from one collection to the next: what is done once a minute counts with its share.
+const PERIOD = 5000;
+let now = 0;
+const scheduler: SchedulerLike = {
+  now: () => now,
+  schedule: monotonicScheduler.schedule.bind(monotonicScheduler),
+};
+
 try {
   pids.forEach((pid, number) => group(pid, 900_000 + number));
-  const [collector] = contentionCollectors(metrics, of({ up: true, connection }), monotonicScheduler);
+  const [collector] = contentionCollectors(metrics, of({ up: true, connection }), scheduler);
   const domains = [...processes.keys()];
   const all: number[] = [];
   let values = 0;
   for (let number = 0; number < Number(collections); number += 1) {
+    now = number * PERIOD;
     const from = process.cpuUsage();
-    const readings = (await firstValueFrom(collector!.collect$(domains).pipe(toArray()))).flat();
+    const batches = await firstValueFrom(collector!.collect$(domains).pipe(toArray()));
     const { user, system } = process.cpuUsage(from);
     all.push((user + system) / 1000);
-    values = readings.filter(({ outcome }) => outcome.ok).length;
+    values = batches.flat().filter(({ outcome }) => outcome.ok).length;
   }
   const settled = <T>(costs: readonly T[]): readonly T[] => costs.slice(Math.ceil(costs.length / 4));
   const files = kernelFiles();

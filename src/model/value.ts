@@ -99,10 +99,16 @@ export const formatStat = (type: ValueType, value: number | bigint | string, sca
   if (typeof value === 'string') return checkValue(type, value);
   if (typeof value === 'number' && !Number.isFinite(value)) return refuse(String(value), 'not a number');
   if (type === 'string') return checkValue(type, String(scale === 1 ? value : Number(value) * scale));
-  if (type === 'real32' || type === 'real64') return checkValue(type, sixDecimals(Number(value) * scale));
+  if (type === 'real32' || type === 'real64') {
+    const real = Number(value) * scale;
+    // Fast path, without patterns: a number that fits real64 anyway.
+    if (type === 'real64' && Number.isFinite(real)) return { ok: true, value: sixDecimals(real) };
+    return checkValue(type, sixDecimals(real));
+  }
   const integer = toInteger(value, scale);
-  // Fast path: fits every integer type.
-  if (integer >= 0 && integer <= 0x7fffffff) return { ok: true, value: String(integer) };
+  // Fast path: fits the integer type.
+  const most = type === 'int64' || type === 'uint64' ? Number.MAX_SAFE_INTEGER : 0x7fffffff;
+  if (integer >= 0 && integer <= most) return { ok: true, value: String(integer) };
   return checkValue(type, String(integer));
 };
 

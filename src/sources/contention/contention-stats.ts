@@ -21,9 +21,10 @@ import type { ConnectionState } from '../libvirt/reconnect.ts';
 import type { Connection } from '../libvirt/types.ts';
 import type { DomainCollector } from '../source.ts';
 import { noValue, statOutcome } from '../stat-outcome.ts';
+import type { Content, Missing } from './place.ts';
 import { READERS, type Reader } from './readers.ts';
-import type { ThreadDelays } from './thread-delays.ts';
-import { type Content, type VmFiles, vmFiles } from './vm-files.ts';
+import { type Source, type VmFiles, vmFiles } from './vm-files.ts';
+import { vmHost } from './vm-host.ts';
 
 // Milliseconds until a process that could not be verified is looked for again.
 const LOOK_PERIOD = 60_000;
@@ -45,10 +46,7 @@ const wantedOf = (metric: MetricDefinition): readonly Wanted[] => {
   return reader === undefined ? [] : [{ metric, reader }];
 };
 
-const valueIn = (
-  content: Exclude<Content, undefined | { readonly reason: string }>,
-  reader: Reader,
-): number | undefined => {
+const valueIn = (content: Exclude<Content, undefined | Missing>, reader: Reader): number | undefined => {
   if (typeof content === 'number')
     return reader.from === 'clock' || reader.from === 'numa' ? reader.read(content) : undefined;
   if ('vcpus' in content) return reader.from === 'threads' ? reader.read(content) : undefined;
@@ -57,29 +55,24 @@ const valueIn = (
     : reader.read(content);
 };
 
-const isTexts = (content: Content): content is readonly string[] => Array.isArray(content);
-const isDelays = (content: Content): content is ThreadDelays => typeof content === 'object' && 'vcpus' in content;
-
 const outcomeOf = (content: NonNullable<Content>, { metric, reader }: Wanted): Outcome => {
   if (typeof content === 'object' && 'reason' in content) return noValue(content.reason);
   const value = valueIn(content, reader);
   return value === undefined ? noValue(NOT_THERE) : statOutcome(metric, value);
 };
 
-/** What a place held, and what was made of it. Most files of an idle VM do not change between two collections. */
+/** What a source held, and what was made of it. Most files of an idle VM do not change between two collections. */
 interface Latest {
   readonly domain: Domain;
   readonly content: NonNullable<Content>;
   readonly readings: readonly Reading[];
 }
 
-const isSame = (a: NonNullable<Content>, b: NonNullable<Content>): boolean => {
-  if (a === b) return true;
-  if (isTexts(a) && isTexts(b)) return a.length === b.length && a.every((text, at) => text === b[at]);
-  return isDelays(a) && isDelays(b) && a.vcpus === b.vcpus && a.others === b.others;
-};
-
-const NOT_SWAPPED: Content = ['VmSwap: 0 kB\n'];
+/** The latest of each source, in their order. */
+interface Known {
+  readonly files: VmFiles;
+  readonly latest: (Latest | undefined)[];
+}
 
 // proc(5), /proc/swaps: a line for each, with the used KiB in the fourth column. One file instead of one for each VM.
 const isSwapless = (proc: string): boolean => {
@@ -108,34 +101,45 @@ export const contentionCollectors = (
     .flatMap(wantedOf);
   if (wanted.length === 0) return [];
   // One read of a file for all its statistics.
-  const places = new Map(
-    wanted.map(({ reader }) => [reader.from, wanted.filter((one) => one.reader.from === reader.from)]),
-  );
-  const open = new WeakMap<QemuProcess, VmFiles>();
+  const sources = [...new Set(wanted.map(({ reader }) => reader.from))];
+  const swapless = sources.map((source): Source => (source === 'status' ? 'unswapped' : source));
+  const perSource = sources.map((source) => wanted.filter(({ reader }) => reader.from === source));
+  const host = vmHost(scheduler, proc);
+  const open = new WeakMap<QemuProcess, Known>();
   const lookedAt = new WeakMap<Domain, number>();
-  const latest = new WeakMap<VmFiles, Map<Reader['from'], Latest>>();
 
-  const filesOf = (process: QemuProcess, { id }: Domain): VmFiles => {
+  const sourcesNow = (): readonly Source[] => {
+    host.descriptors.renew();
+    return sources.includes('status') && isSwapless(proc) ? swapless : sources;
+  };
+  const knownOf = (process: QemuProcess, { id }: Domain): Known => {
     const known = open.get(process);
     if (known !== undefined) return known;
-    const files = vmFiles(process, id, scheduler, proc);
-    open.set(process, files);
+    const files = vmFiles(process, id, host);
+    const met = { files, latest: [] };
+    open.set(process, met);
     process.onClose(files.close);
-    return files;
+    return met;
   };
-  const readings = (process: QemuProcess, domain: Domain, swapless: boolean): readonly Reading[] => {
-    const files = filesOf(process, domain);
-    const known = latest.get(files) ?? new Map<Reader['from'], Latest>();
-    latest.set(files, known);
-    return [...places].flatMap(([place, some]) => {
-      const content = place === 'status' && swapless ? NOT_SWAPPED : files.read(place);
-      if (content === undefined) return [];
-      const before = known.get(place);
-      if (before?.domain === domain && isSame(before.content, content)) return before.readings;
-      const made = some.map((one): Reading => ({ metric: one.metric, domain, outcome: outcomeOf(content, one) }));
-      known.set(place, { domain, content, readings: made });
-      return made;
-    });
+  const read = (process: QemuProcess, domain: Domain, from: readonly Source[], into: Reading[]): void => {
+    const { files, latest } = knownOf(process, domain);
+    let at = 0;
+    for (const content of files.read(from)) {
+      let known = latest[at];
+      if (content !== undefined) {
+        if (known?.content !== content || known.domain !== domain) {
+          const readings = (perSource[at] ?? []).map((one) => ({
+            metric: one.metric,
+            domain,
+            outcome: outcomeOf(content, one),
+          }));
+          known = { domain, content, readings };
+          latest[at] = known;
+        }
+        for (const reading of known.readings) into.push(reading);
+      }
+      at += 1;
+    }
   };
   const none = (domain: Domain, reason: string): readonly Reading[] =>
     wanted.map(({ metric }) => ({ metric, domain, outcome: noValue(reason) }));
@@ -146,7 +150,11 @@ export const contentionCollectors = (
     return connection.info$(domain).pipe(
       map(() => {
         const process = connection.process?.(domain);
-        if (process !== undefined) return readings(process, domain, isSwapless(proc));
+        if (process !== undefined) {
+          const seen: Reading[] = [];
+          read(process, domain, sourcesNow(), seen);
+          return seen;
+        }
         lookedAt.set(domain, scheduler.now());
         return none(domain, NOT_SEEN);
       }),
@@ -157,11 +165,11 @@ export const contentionCollectors = (
   const ask$ = (connection: Connection, domains: readonly Domain[]): Observable<readonly Reading[]> => {
     const seen: Reading[] = [];
     const others: Domain[] = [];
-    const swapless = places.has('status') && isSwapless(proc);
+    const now = sourcesNow();
     for (const domain of domains) {
       const process = connection.process?.(domain);
       if (process === undefined) others.push(domain);
-      else seen.push(...readings(process, domain, swapless));
+      else read(process, domain, now, seen);
     }
     const look = from(others).pipe(mergeMap((domain) => look$(connection, domain), LOOKS_AT_ONCE));
     return seen.length === 0 ? look : merge(of(seen), look);

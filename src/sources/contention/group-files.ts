@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 
 import type { ControlGroup } from './control-group.ts';
+import { folderCount } from './folder-count.ts';
 
 /** Kinds of files of a control group that the statistics come from. */
 export type GroupFile =
@@ -11,8 +12,9 @@ export type GroupFile =
   | `${'cpu' | 'memory' | 'io'}.pressure`;
 
 // libvirt limits each virtual CPU in a group of its own, which is below `libvirt` in version 2.
+const aboveVcpus = (group: string): readonly string[] => [group, `${group}/libvirt`];
 const vcpuFoldersIn = (group: string): readonly string[] =>
-  [group, `${group}/libvirt`].flatMap((folder) => {
+  aboveVcpus(group).flatMap((folder) => {
     try {
       return readdirSync(folder)
         .filter((name) => /^vcpu\d+$/.test(name))
@@ -37,4 +39,10 @@ export const pathsOf = ({ unified, v1 }: ControlGroup, kind: GroupFile): readonl
   const isV1 = v1.has(controller);
   const own = isV1 ? files.map((file) => `${folder}/${file}`) : [`${folder}/${kind}`];
   return kind === 'cpu.stat' ? [...own, ...vcpuFoldersIn(folder).map((vcpu) => `${vcpu}/cpu.stat`)] : own;
+};
+
+/** Returns a text that changes when a group of a virtual CPU is added or removed; undefined if that cannot be seen. */
+export const vcpuGroupCount = ({ unified, v1 }: ControlGroup): string | undefined => {
+  const [top, below] = aboveVcpus(v1.get('cpu') ?? unified ?? '').map(folderCount);
+  return top === undefined ? undefined : `${top} ${below}`;
 };

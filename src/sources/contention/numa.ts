@@ -2,10 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 import { cpusIn } from '../promise/promises.ts';
 
-/** CPUs of each NUMA node of the host, by the node's number. */
-type Nodes = ReadonlyMap<number, ReadonlySet<number>>;
+/** CPUs of each NUMA node of the host, by the node's number; none of a node that has memory only. */
+export type Nodes = ReadonlyMap<number, ReadonlySet<number>>;
 
-const nodesIn = (folder: string): Nodes =>
+/** Reads the nodes of a `/sys/devices/system/node`. @throws Error if it cannot be read. */
+export const nodesIn = (folder: string): Nodes =>
   new Map(
     readdirSync(folder).flatMap((name) => {
       const number = /^node(\d+)$/.exec(name)?.[1];
@@ -58,19 +59,18 @@ const homesOf = (threads: readonly VcpuThread[], nodes: Nodes): ReadonlySet<numb
     const some = new Set(cpus);
     return new Set([...nodes].filter(([, own]) => [...own].some((cpu) => some.has(cpu))).map(([node]) => node));
   };
+  const withCpus = [...nodes.values()].filter((cpus) => cpus.size > 0).length;
   const allowed = nodesOf(threads.flatMap((thread) => [...thread.allowed]));
-  return allowed.size < nodes.size ? allowed : nodesOf(threads.map(({ last }) => last));
+  return allowed.size < withCpus ? allowed : nodesOf(threads.map(({ last }) => last));
 };
 
 /**
  * Returns the share of memory in percent that is on other NUMA nodes than those of the virtual CPUs, or the reason why
- * there is none. `numaStat`: text of the memory.numa_stat of the control group. `sys`: `/sys/devices/system/node`.
+ * there is none. `numaStat`: text of the memory.numa_stat of the control group.
  *
  * @throws Error if a file cannot be read.
  */
-export const remoteMemory = (numaStat: string, pid: string, proc: string, sys: string): number | string => {
-  const nodes = nodesIn(sys);
-  if (nodes.size < 2) return 'the host has one NUMA node';
+export const remoteMemory = (numaStat: string, pid: string, proc: string, nodes: Nodes): number | string => {
   const memory = memoryByNode(numaStat);
   const homes = homesOf(vcpuThreads(pid, proc), nodes);
   const sum = (of: (node: number) => boolean): number =>

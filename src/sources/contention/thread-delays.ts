@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
+import type { DescriptorLots } from './descriptor-lots.ts';
+import { folderCount } from './folder-count.ts';
 import { type KernelFile, openKernelFile } from './kernel-file.ts';
 
 /** Sums since the first reading, with what the threads had waited before; in ns. They only grow. */
@@ -11,6 +13,7 @@ export interface ThreadDelays {
 interface Thread {
   readonly file: KernelFile;
   readonly isVcpu: boolean;
+  text: string;
   last: number;
 }
 
@@ -21,9 +24,9 @@ const VCPU = /^(?:CPU \d+|ALL CPUs)\//;
 const delayIn = (schedstat: string): number => Number(schedstat.split(' ', 2)[1]);
 
 /** The time that the threads of a process were ready to run and waited for a CPU. */
-export const threadDelays = (pid: string, proc: string) => {
+export const threadDelays = (pid: string, proc: string, descriptors: DescriptorLots) => {
   const threads = new Map<string, Thread>();
-  const sums = { vcpus: 0, others: 0 };
+  let sums: ThreadDelays = { vcpus: 0, others: 0 };
   const task = `${proc}/${pid}/task`;
 
   const forget = (tid: string): void => {
@@ -33,34 +36,47 @@ export const threadDelays = (pid: string, proc: string) => {
   const meet = (tid: string): void => {
     try {
       const isVcpu = VCPU.test(readFileSync(`${task}/${tid}/comm`, 'latin1'));
-      threads.set(tid, { file: openKernelFile(`${task}/${tid}/schedstat`), isVcpu, last: 0 });
+      threads.set(tid, { file: openKernelFile(`${task}/${tid}/schedstat`), isVcpu, text: '', last: 0 });
     } catch (error) {
       // The thread has ended since it was listed. If it was the only one, that is the reason.
       if (threads.size === 0) throw error;
     }
   };
 
+  const read = (): ThreadDelays | undefined => {
+    for (const [tid, thread] of threads) {
+      const text = thread.file.read();
+      if (text === undefined) {
+        forget(tid);
+        continue;
+      }
+      if (text === thread.text) continue;
+      thread.text = text;
+      const delay = delayIn(text);
+      const grown = Math.max(0, delay - thread.last);
+      thread.last = delay;
+      if (grown === 0) continue;
+      sums = thread.isVcpu
+        ? { vcpus: sums.vcpus + grown, others: sums.others }
+        : { vcpus: sums.vcpus, others: sums.others + grown };
+    }
+    return threads.size === 0 ? undefined : sums;
+  };
+
   return {
     /** Looks for new threads. Throws if none can be read. */
     list: (): void => {
+      // Those that have ended do not count, so another in the place of one is seen.
+      read();
+      if (threads.size > 0 && threads.size === folderCount(task)) return;
       const now = new Set(readdirSync(task));
       for (const tid of threads.keys()) if (!now.has(tid)) forget(tid);
-      for (const tid of now) if (!threads.has(tid)) meet(tid);
+      const met = [...now].filter((tid) => !threads.has(tid));
+      descriptors.take(met.length);
+      met.forEach(meet);
     },
-    /** Returns the sums; undefined if the process has ended. */
-    read: (): ThreadDelays | undefined => {
-      for (const [tid, thread] of threads) {
-        const text = thread.file.read();
-        if (text === undefined) {
-          forget(tid);
-          continue;
-        }
-        const delay = delayIn(text);
-        sums[thread.isVcpu ? 'vcpus' : 'others'] += Math.max(0, delay - thread.last);
-        thread.last = delay;
-      }
-      return threads.size === 0 ? undefined : { ...sums };
-    },
+    /** Returns the sums, the same object while they are the same; undefined if the process has ended. */
+    read,
     close: (): void => {
       for (const tid of threads.keys()) forget(tid);
     },

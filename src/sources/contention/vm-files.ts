@@ -1,153 +1,171 @@
-import type { SchedulerLike } from 'rxjs';
-
 import { causeOf } from '../../model/reason.ts';
-import { probeDescriptors, SPARE_DESCRIPTORS } from '../../system/process/descriptors.ts';
 import type { QemuProcess } from '../libvirt/qemu-process.ts';
+import { CALM_FILES, calmFiles } from './calm-files.ts';
 import { type ControlGroup, controlGroupOf } from './control-group.ts';
-import { type GroupFile, pathsOf } from './group-files.ts';
+import { type GroupFile, pathsOf, vcpuGroupCount } from './group-files.ts';
 import { type KernelFile, openKernelFile } from './kernel-file.ts';
 import { remoteMemory } from './numa.ts';
+import { type Content, filesAt, type Missing, type Place } from './place.ts';
 import type { Reader } from './readers.ts';
-import { type ThreadDelays, threadDelays } from './thread-delays.ts';
+import { threadDelays } from './thread-delays.ts';
+import type { VmHost } from './vm-host.ts';
 
-// Milliseconds between two looks for new threads and groups of virtual CPUs.
-const LIST_PERIOD = 60_000;
-// Milliseconds that memory.stat may be old while nothing waits for memory: the kernel adds it up anew for each read,
-// which takes longer than all other files together.
-const CALM = 60_000;
+// Milliseconds between two looks for new threads, groups of virtual CPUs, and files that were missing.
+const LOOK_PERIOD = 60_000;
+// The fraction of the golden ratio spreads the looks over that time, whatever the distance between the pids.
+const SPREAD = 0.618_033_988_75;
 
-/** What a place holds now; a reason if the host does not have it; undefined if the domain has ended. */
-export type Content = readonly string[] | ThreadDelays | number | { readonly reason: string } | undefined;
+/** What is read: a place of statistics, or `unswapped`, that of swapped memory while the host has no swap in use. */
+export type Source = Reader['from'] | 'unswapped';
+
+const UNSWAPPED: Content = ['VmSwap: 0 kB\n'];
 
 /** The files about one run of a domain, each opened when it is first read. */
 export interface VmFiles {
-  readonly read: (place: Reader['from']) => Content;
+  /** Reads the sources in their order. A content is the same object as before if nothing has changed. */
+  readonly read: (sources: readonly Source[]) => readonly Content[];
   readonly close: () => void;
 }
-
-interface Place {
-  readonly read: () => readonly string[] | ThreadDelays | number | undefined;
-  readonly close: () => void;
-}
-
-const filesAt = (paths: readonly string[]): Place => {
-  const files: KernelFile[] = [];
-  const close = (): void => files.forEach((file) => file.close());
-  try {
-    for (const path of paths) files.push(openKernelFile(path));
-  } catch (error) {
-    close();
-    throw error;
-  }
-  return {
-    read: () => {
-      const texts = files.map((file) => file.read());
-      return texts.every((text) => text !== undefined) ? texts : undefined;
-    },
-    close,
-  };
-};
-
-// The text of memory.pressure from its total on, without averages, which fall by themselves.
-const stallsIn = (content: Content): string | undefined => {
-  if (!Array.isArray(content)) return undefined;
-  const [text = ''] = content as readonly string[];
-  const at = text.indexOf('total=');
-  return at < 0 ? undefined : text.slice(at, text.indexOf('\n', at));
-};
 
 /** `id`: libvirt's number of the run. */
-export const vmFiles = (process: QemuProcess, id: number, scheduler: SchedulerLike, proc = '/proc'): VmFiles => {
+export const vmFiles = (process: QemuProcess, id: number, host: VmHost): VmFiles => {
   const { pid } = process;
-  const places = new Map<Reader['from'], Place | { readonly reason: string }>();
-  // Keeps its sums, so it stays when the others are opened again.
-  const delays = threadDelays(pid, proc);
+  const { proc, scheduler, descriptors } = host;
+  const places = new Map<Source, Place | Missing>();
+  // Keeps what each thread has waited, so it stays until the end.
+  const delays = threadDelays(pid, proc, descriptors);
   const start = scheduler.now();
   let group: ControlGroup | string | undefined;
-  let listAt = scheduler.now() + LIST_PERIOD;
+  /** /proc/PID/cgroup, and its text when the group was found: libvirt moves a process there after its start. */
+  let memberships: KernelFile | undefined;
+  let membership: string | undefined;
+  let vcpuGroups: string | undefined;
+  let lookAt = start + ((Number(pid) * SPREAD) % 1) * LOOK_PERIOD;
 
-  const groupFiles = (kind: GroupFile): Place | { readonly reason: string } => {
-    group ??= controlGroupOf(pid, id, proc);
-    const paths = typeof group === 'string' ? group : pathsOf(group, kind);
-    return typeof paths === 'string' ? { reason: paths } : filesAt(paths);
+  const membershipNow = (): string | undefined => {
+    if (memberships === undefined) {
+      descriptors.take(1);
+      memberships = openKernelFile(`${proc}/${pid}/cgroup`);
+    }
+    return memberships.read();
   };
-  // Memory moves slowly, so its place is looked up when the files are opened again, once a minute.
-  const numa = (): Place | { readonly reason: string } => {
+  const groupPaths = (kind: GroupFile): readonly string[] | string => {
+    if (group === undefined) {
+      membership = membershipNow();
+      group = controlGroupOf(pid, id, proc);
+    }
+    return typeof group === 'string' ? group : pathsOf(group, kind);
+  };
+  const vcpuGroupsNow = (): string | undefined => (typeof group === 'object' ? vcpuGroupCount(group) : '');
+  const groupFiles = (kind: GroupFile): Place | Missing => {
+    const paths = groupPaths(kind);
+    if (kind === 'cpu.stat') vcpuGroups = vcpuGroupsNow();
+    return typeof paths === 'string' ? { reason: paths } : filesAt(paths, descriptors);
+  };
+  // Memory moves slowly, so its place is looked up once a minute.
+  const numa = (): Place | Missing => {
+    const nodes = host.nodes();
+    if (nodes.size < 2) return { reason: 'the host has one NUMA node' };
     const found = groupFiles('memory.numa_stat');
     if ('reason' in found) return found;
     const texts = found.read();
     found.close();
-    const share = remoteMemory(
-      Array.isArray(texts) ? texts.join('') : '',
-      pid,
-      proc,
-      `${proc}/../sys/devices/system/node`,
-    );
+    const share = remoteMemory(Array.isArray(texts) ? texts.join('') : '', pid, proc, nodes);
     return typeof share === 'string' ? { reason: share } : { read: () => share, close: () => undefined };
   };
-  const opened = (place: Reader['from']): Place | { readonly reason: string } => {
-    if (place === 'clock') return { read: () => Math.round((scheduler.now() - start) * 1e6), close: () => undefined };
-    if (place === 'numa') return numa();
-    if (place === 'status') return filesAt([`${proc}/${pid}/status`]);
-    if (place !== 'threads') return groupFiles(place);
+  const opened = (source: Source): Place | Missing => {
+    if (source === 'clock') return { read: () => Math.round((scheduler.now() - start) * 1e6), close: () => undefined };
+    if (source === 'unswapped') return { read: () => UNSWAPPED, close: () => undefined };
+    if (source === 'numa') return numa();
+    if (source === 'status') return filesAt([`${proc}/${pid}/status`], descriptors);
+    if (source !== 'threads') return groupFiles(source);
     delays.list();
     return { read: delays.read, close: () => undefined };
   };
-  const open = (place: Reader['from']): Place | { readonly reason: string } | undefined => {
-    try {
-      probeDescriptors(SPARE_DESCRIPTORS);
-      const found = opened(place);
-      // The pid was that of the process also while the files were opened: it still runs.
-      if (process.cpuTime() !== undefined) return found;
-      if ('close' in found) found.close();
-      delays.close();
-      return undefined;
-    } catch (error) {
-      if (process.cpuTime() === undefined) return undefined;
-      return { reason: `its file of the kernel cannot be opened: ${causeOf(error)}` };
-    }
-  };
-  /** What memory.stat was when it was last read, and the stalls of its memory until then. */
-  let calm: { readonly content: Content; readonly stalls: string; readonly until: number } | undefined;
-
-  const forget = (place: Reader['from']): void => {
-    const known = places.get(place);
+  const forget = (source: Source): void => {
+    const known = places.get(source);
     if (known !== undefined && 'close' in known) known.close();
-    places.delete(place);
+    places.delete(source);
+  };
+  const close = (): void => {
+    for (const source of places.keys()) forget(source);
+    delays.close();
+    memberships?.close();
+    memberships = undefined;
+  };
+  const open = (source: Source): Place | Missing | undefined => {
+    let found: Place | Missing;
+    try {
+      found = opened(source);
+    } catch (error) {
+      found = { reason: `its file of the kernel cannot be opened: ${causeOf(error)}` };
+    }
+    places.set(source, found);
+    // The pid was that of the process also while the files were opened: it still runs.
+    if (process.cpuTime() !== undefined) return found;
+    close();
+    return undefined;
   };
 
-  const readPlace = (place: Reader['from']): Content => {
-    const known = places.get(place) ?? open(place);
+  const isOfGroup = (source: Source): boolean =>
+    source !== 'clock' && source !== 'unswapped' && source !== 'status' && source !== 'threads';
+  // Opens again only what has moved: opening takes ten times as long as reading.
+  const lookForMore = (): void => {
+    if (typeof group === 'string' || (group !== undefined && membership !== membershipNow())) {
+      group = undefined;
+      for (const source of places.keys()) if (isOfGroup(source)) forget(source);
+    }
+    if (places.has('cpu.stat')) {
+      const now = vcpuGroupsNow();
+      if (now === undefined || now !== vcpuGroups) forget('cpu.stat');
+    }
+    if (places.has('threads')) delays.list();
+  };
+  const look = (): void => {
+    for (const [source, known] of places) if ('reason' in known || source === 'numa') forget(source);
+    try {
+      lookForMore();
+    } catch {
+      // Too few descriptors for new threads, which is the reason of all until the next look.
+      forget('threads');
+    }
+    // What was opened may be that of another process that has got the pid.
+    if (process.cpuTime() === undefined) close();
+  };
+
+  const readPlace = (source: Source): Content => {
+    const known = places.get(source) ?? open(source);
     if (known === undefined) return undefined;
-    places.set(place, known);
     if ('reason' in known) return known;
     const content = known.read();
     // The domain ends, or a virtual CPU has gone with its files.
-    if (content === undefined) forget(place);
+    if (content === undefined) forget(source);
     return content;
   };
-  // Pages that come back are waited for, so without new stalls there are hardly any.
-  const memoryStat = (): Content => {
-    const stalls = stallsIn(readPlace('memory.pressure'));
-    if (stalls === undefined) return readPlace('memory.stat');
-    if (calm?.stalls === stalls && scheduler.now() < calm.until) return calm.content;
-    const content = readPlace('memory.stat');
-    calm = { content, stalls, until: scheduler.now() + CALM };
-    return content;
-  };
+  const calm = calmFiles(readPlace);
 
   return {
-    read: (place) => {
-      if (scheduler.now() >= listAt) {
-        listAt = scheduler.now() + LIST_PERIOD;
-        group = undefined;
-        for (const known of places.keys()) forget(known);
+    read: (sources) => {
+      if (scheduler.now() >= lookAt) {
+        lookAt = scheduler.now() + LOOK_PERIOD;
+        calm.forget();
+        look();
       }
-      return place === 'memory.stat' ? memoryStat() : readPlace(place);
+      let pressure: Content;
+      let hasPressure = false;
+      const contents: Content[] = [];
+      for (const source of sources) {
+        const isCalm = CALM_FILES.has(source);
+        // Once for itself and for the files that depend on it.
+        if (!hasPressure && (isCalm || source === 'memory.pressure')) {
+          pressure = readPlace('memory.pressure');
+          hasPressure = true;
+        }
+        if (source === 'memory.pressure') contents.push(pressure);
+        else contents.push(isCalm ? calm.read(source, pressure) : readPlace(source));
+      }
+      return contents;
     },
-    close: () => {
-      for (const place of places.keys()) forget(place);
-      delays.close();
-    },
+    close,
   };
 };

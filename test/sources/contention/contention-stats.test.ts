@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -176,7 +177,8 @@ describe('Statistics of contention', () => {
     };
     expect(await at(0)).toEqual(['300', '10']);
     writeThread(43, 'CPU 0/KVM', 150);
-    writeThread(45, 'worker', 1000);
+    writeThread(45, 'worker', 600);
+    writeThread(46, 'worker', 400);
     remove('proc/42/task/44');
     expect(await at(5000)).toEqual(['350', '10']);
     expect(await at(60_000)).toEqual(['350', '1010']);
@@ -236,12 +238,156 @@ describe('Statistics of contention', () => {
     write7(9);
     expect(await refaults(20_000)).toBe('8');
     expect(await refaults(80_000)).toBe('9');
-    remove(`cg/${GROUP}/memory.pressure`);
-    write7(10);
-    expect(await refaults(145_000)).toBe('10');
-    write7(11);
-    expect(await refaults(146_000)).toBe('11');
     process.close();
+  });
+
+  it('read the memory of a group always where the kernel has no pressure', async () => {
+    runVersion2();
+    remove(`cg/${GROUP}/memory.pressure`);
+    const { process } = qemu();
+    const collect = collector({ process: () => process }, ['contention.memory.refaults']);
+    for (const count of [10, 11]) {
+      write(`cg/${GROUP}/memory.stat`, `workingset_refault_anon ${count}\n`);
+      expect(valuesOf(await collect(VM))).toEqual({ 'memory.refaults': String(count) });
+    }
+    process.close();
+  });
+
+  it('count what happens at a limit of memory with the stall that it is, else within a minute', async () => {
+    runVersion2();
+    const { process } = qemu();
+    const collect = collector({ process: () => process }, ['contention.memory.max', 'contention.memory.oom']);
+    const at = async (ms: number) => {
+      clock.frame = ms;
+      return Object.values(valuesOf(await collect(VM)));
+    };
+    expect(await at(0)).toEqual(['6', '1']);
+    write(`cg/${GROUP}/memory.events`, 'low 9\nhigh 5\nmax 8\noom 7\noom_kill 2\noom_group_kill 0\n');
+    write(`cg/${GROUP}/memory.pressure`, pressureText(3));
+    expect(await at(5000)).toEqual(['8', '2']);
+    write(`cg/${GROUP}/memory.events`, 'low 9\nhigh 5\nmax 9\noom 7\noom_kill 2\noom_group_kill 0\n');
+    expect(await at(10_000)).toEqual(['8', '2']);
+    expect(await at(65_000)).toEqual(['9', '2']);
+    process.close();
+  });
+
+  it('follow the process into the group that libvirt moves it to, and count new groups of virtual CPUs', async () => {
+    runVersion2();
+    write('proc/42/cgroup', '0::/user.slice\n');
+    const { process } = qemu();
+    const collect = collector({ process: () => process }, [
+      'contention.quota.time',
+      'contention.pressure.io.some.total',
+    ]);
+    const at = async (ms: number) => {
+      clock.frame = ms;
+      return Object.values(valuesOf(await collect(VM)));
+    };
+    const none = 'libvirt has made no control group for the domain';
+    expect(await at(0)).toEqual([none, none]);
+    write('proc/42/cgroup', `0::/${GROUP}/libvirt/emulator\n`);
+    expect(await at(60_000)).toEqual(['2005000', '3.000000']);
+    write(`cg/${GROUP}/libvirt/vcpu2/cpu.stat`, 'nr_periods 1\nnr_throttled 1\nthrottled_usec 1000\n');
+    expect(await at(65_000)).toEqual(['2005000', '3.000000']);
+    expect(await at(120_000)).toEqual(['3005000', '3.000000']);
+    remove(`cg/${GROUP}/libvirt/vcpu2`);
+    expect(await at(180_000)).toEqual(['2005000', '3.000000']);
+    // It moves again.
+    write('cg/machine/qemu-7-h.libvirt-qemu/cpu.stat', 'nr_periods 1\nnr_throttled 1\nthrottled_usec 7\n');
+    write('cg/machine/qemu-7-h.libvirt-qemu/io.pressure', pressureText(9));
+    write('proc/42/cgroup', '0::/machine/qemu-7-h.libvirt-qemu\n');
+    expect(await at(240_000)).toEqual(['7000', '9.000000']);
+    process.close();
+  });
+
+  it('look again for a group that could not be found because the mounts were hidden', async () => {
+    runVersion2();
+    remove('proc/self/mountinfo');
+    const { process } = qemu();
+    const collect = collector({ process: () => process }, ['contention.quota.time']);
+    expect(valuesOf(await collect(VM))['quota.time']).toMatch(/cannot be read/);
+    write('proc/self/mountinfo', `30 24 0:26 / ${top}/cg rw - cgroup2 cgroup2 rw\n`);
+    clock.frame = 60_000;
+    expect(valuesOf(await collect(VM))['quota.time']).toBe('2005000');
+    process.close();
+  });
+
+  it('open no file again while it stays the same', async () => {
+    runVersion2();
+    const { process } = qemu();
+    const collect = collector({ process: () => process }, NAMES);
+    const open = () =>
+      readdirSync('/proc/self/fd').flatMap((fd) => {
+        try {
+          const to = readlinkSync(`/proc/self/fd/${fd}`);
+          return to.startsWith(top) ? [`${fd} ${to}`] : [];
+        } catch {
+          return [];
+        }
+      });
+    await collect(VM);
+    const first = open();
+    // cpu.stat of three groups, memory.stat, memory.events, three pressures, status, cgroup, three threads.
+    expect(first).toHaveLength(13);
+    clock.frame = 60_000;
+    await collect(VM);
+    expect(open()).toEqual(first);
+    process.close();
+    expect(open()).toEqual([]);
+  });
+
+  it('count no thread twice after a time without descriptors for a new one', async () => {
+    runVersion2();
+    const { process: run } = qemu();
+    const collect = collector({ process: () => run }, ['contention.cpu.delay']);
+    const at = async (ms: number) => {
+      clock.frame = ms;
+      return valuesOf(await collect(VM))['cpu.delay'];
+    };
+    const limit = (soft: string): unknown =>
+      execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${soft}:`]);
+    const before = /Max open files +(\S+)/.exec(readFileSync('/proc/self/limits', 'utf8'))![1]!;
+    expect(await at(0)).toBe('300');
+    writeThread(45, 'CPU 2/KVM', 1000);
+    limit(String(readdirSync('/proc/self/fd').length + 20));
+    try {
+      expect(await at(60_000)).toMatch(/too many open files/);
+    } finally {
+      limit(before);
+    }
+    writeThread(43, 'CPU 0/KVM', 110);
+    expect(await at(120_000)).toBe('1310');
+    run.close();
+  });
+
+  it('look for what is new at different times for different VMs', async () => {
+    runVersion2();
+    const pids = Array.from({ length: 100 }, (_none, at) => String(4000 + 6 * at));
+    const vms = pids.map((pid, at) => ({ process: { ...qemu().process, pid }, vm: domain(`g${at}`, 7) }));
+    for (const pid of pids) {
+      write(`proc/${pid}/cgroup`, `0::/${GROUP}\n`);
+      write(`proc/${pid}/task/${pid}/comm`, 'CPU 0/KVM\n');
+      write(`proc/${pid}/task/${pid}/schedstat`, '1 1 1\n');
+    }
+    const collect = collector({ process: (one) => vms.find(({ vm }) => vm === one)?.process }, [
+      'contention.cpu.delay',
+    ]);
+    const all = vms.map(({ vm }) => vm);
+    await collect(...all);
+    for (const pid of pids) {
+      write(`proc/${pid}/task/1/comm`, 'CPU 1/KVM\n');
+      write(`proc/${pid}/task/1/schedstat`, '1 1 1\n');
+    }
+    const found = async (ms: number): Promise<number> => {
+      clock.frame = ms;
+      return (await collect(...all)).filter(({ outcome }) => outcome.ok && outcome.samples[0]?.value === '2').length;
+    };
+    const counts: number[] = [];
+    for (let second = 5; second <= 60; second += 5) counts.push(await found(second * 1000));
+    const each = counts.map((count, at) => count - (counts[at - 1] ?? 0));
+    expect(Math.max(...each)).toBeLessThanOrEqual(15);
+    expect(counts.at(-1)).toBe(100);
+    vms.forEach(({ process }) => process.close());
   });
 
   it.each([
@@ -258,12 +404,43 @@ describe('Statistics of contention', () => {
     process.close();
   });
 
+  it.each([
+    ['one of four', ['0-7', [2, 3]], '70.000000'],
+    ['two of four', ['0-7', [0, 5]], '60.000000'],
+    ['two that it is pinned to', ['2-3,6-7', [2, 3]], '40.000000'],
+  ] as const)('have it on a host with four nodes, for a VM that runs on %s', async (_how, [allowed, last], value) => {
+    runVersion2();
+    for (const node of [0, 1, 2, 3])
+      write(`sys/devices/system/node/node${node}/cpulist`, `${2 * node}-${2 * node + 1}\n`);
+    write(`cg/${GROUP}/memory.numa_stat`, 'anon N0=5 N1=20 N2=30 N3=20\nfile N0=5 N1=10 N2=0 N3=10\n');
+    for (const [at, tid] of [43, 44].entries()) place(tid, allowed, last[at] ?? 0);
+    const { process } = qemu();
+    const collect = collector({ process: () => process }, ['contention.memory.remote']);
+    expect(valuesOf(await collect(VM))).toEqual({ 'memory.remote': value });
+    process.close();
+  });
+
+  it('count memory on a node without CPUs as remote, and run on all nodes without it', async () => {
+    runVersion2();
+    write('sys/devices/system/node/node2/cpulist', '\n');
+    write(`cg/${GROUP}/memory.numa_stat`, 'anon N0=10 N1=20 N2=70\nfile N0=0 N1=0 N2=0\n');
+    const { process } = qemu();
+    const collect = collector({ process: () => process }, ['contention.memory.remote']);
+    // Both virtual CPUs may run on nodes 0 and 1, and ran on node 0.
+    expect(valuesOf(await collect(VM))).toEqual({ 'memory.remote': '90.000000' });
+    process.close();
+  });
+
   it('have no remote memory where the host has one node, and pages of version 1', async () => {
     runVersion2();
     const { process } = qemu();
     const collect = collector({ process: () => process }, ['contention.memory.remote']);
     remove('sys/devices/system/node/node1');
     expect(valuesOf(await collect(VM))).toEqual({ 'memory.remote': 'the host has one NUMA node' });
+    // A node is plugged in.
+    runNodes();
+    clock.frame = 120_000;
+    expect(valuesOf(await collect(VM))).toEqual({ 'memory.remote': '25.000000' });
     expect([...memoryByNode('total=9 N0=4 N1=5\nfile=1 N0=1 N1=0\nhierarchical_total=20 N0=8 N1=12\n')]).toEqual([
       [0, 8],
       [1, 12],
