@@ -117,6 +117,7 @@ const connection: Connection = {
   localInfo: local.localInfo,
   stats$: () => EMPTY,
   xml$: () => EMPTY,
+  isHeld$: () => EMPTY,
   job$: () => EMPTY,
   blockJob$: () => EMPTY,
 };

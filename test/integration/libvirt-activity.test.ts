@@ -145,6 +145,30 @@ describe('What the host does to a VM', () => {
         `${broken.source}<target dev='vda' bus='virtio'/></disk>`,
     );
     await until('it stops', async () => (await valueOf(disk, 'activity.paused.reason', uuid)) === 'ioerror', 30_000);
+    await until('it is counted', async () => Number(await valueOf(disk, 'activity.io.errors', uuid)) > 0);
+  });
+
+  it('goes on for the others while several VMs are frozen', { timeout: 90_000 }, async () => {
+    const { libvirtd, run } = stage();
+    const frozen = await Promise.all(['f0', 'f1', 'f2', 'f3'].map((name) => libvirtd.create(name)));
+    const uuid = await libvirtd.create('vm');
+    const pids = frozen.map((one) => libvirtd.qemuPid(one));
+    // Statistics for which the daemon has calls that hang, too.
+    const monitored = stat('vm', 'balloon.rss') + stat('vm', 'vcpu.0.time') + stat('vm', 'block.count', 'uint32');
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    try {
+      const { disk, daemon } = await run(METRICS + monitored);
+      const pausedTime = async (): Promise<number> => Number((await valueOf(disk, 'activity.paused.time', uuid)) ?? 0);
+      // libvirt gives up a question about a frozen VM after 30 s; the daemon gives up libvirt after 20 s of silence.
+      const frozenSince = performance.now();
+      while (performance.now() < frozenSince + 25_000) {
+        const before = await pausedTime();
+        await until('its time grows', async () => (await pausedTime()) > before, 10_000);
+      }
+      expect(daemon.output()).not.toContain('Not connected');
+    } finally {
+      for (const pid of pids) process.kill(pid, 'SIGCONT');
+    }
   });
 
   it('is not forgotten in the middle of a job when libvirtd is killed, and does not last for ever', async () => {

@@ -37,6 +37,7 @@ export const fakeConnection = (calls: Partial<Connection>): Connection => ({
   channel$: (): Observable<never> => NEVER,
   info$: (): Observable<never> => NEVER,
   xml$: (): Observable<never> => NEVER,
+  isHeld$: () => of(false),
   job$: (): Observable<never> => NEVER,
   blockJob$: (): Observable<never> => NEVER,
   stats$: (domains) => (domains.length === 0 ? of([]) : NEVER),

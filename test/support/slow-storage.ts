@@ -17,7 +17,8 @@ export const networkDisk = async (folder: string, ...args: readonly string[]): P
   await until('nbdkit listens', () => existsSync(socket));
   chmodSync(socket, 0o666);
   return {
-    source: `<source protocol='nbd'><host transport='unix' socket='${socket}'/></source>`,
+    // Without a name of the export libvirt 9 does not report I/O errors.
+    source: `<source protocol='nbd' name='disk'><host transport='unix' socket='${socket}'/></source>`,
     close: () => {
       server.kill('SIGKILL');
       rmSync(socket, { force: true });

@@ -4,39 +4,43 @@ import {
   defer,
   EMPTY,
   filter,
-  forkJoin,
   from,
   map,
   merge,
   mergeMap,
   type Observable,
   of,
+  retry,
   type SchedulerLike,
   switchMap,
   take,
   tap,
+  throwError,
+  timer,
 } from 'rxjs';
 
 import type { Domain, MetricDefinition, Reading } from '../../model/metric.ts';
 import { reasonOf } from '../../model/reason.ts';
 import type { ActivityStatistic } from '../../model/statistics.ts';
 import { isRefused } from '../libvirt/call.ts';
-import { type DomainChange, type Job, type PauseReason, pauseOf } from '../libvirt/domain-changes.ts';
+import type { DomainChange } from '../libvirt/domain-changes.ts';
 import { diskNamesOf } from '../libvirt/domain-xml.ts';
 import type { ConnectionState } from '../libvirt/reconnect.ts';
 import type { Connection } from '../libvirt/types.ts';
 import type { DomainCollector } from '../source.ts';
 import { noValue, statOutcome } from '../stat-outcome.ts';
 import { type Activity, type ActivityEvent, jobTimeAt, nextActivity, NO_ACTIVITY, pausedTimeAt } from './activity.ts';
+import { type Ask, oneAtATime } from './one-at-a-time.ts';
+import { activity$, isHeld$ } from './questions.ts';
 
 // Milliseconds after which a domain without an event is asked about: libvirt does not report the start of every job.
 const ASK_AGAIN = 60_000;
+// Milliseconds until the first new try while another call holds a domain; each next one waits twice as long.
+const HELD_WAIT = 20;
+const HELD_TRIES = 6;
+const HELD = Symbol('another call holds the domain');
 // Golden ratio, which spreads the questions about domains that appear together.
 const SPREAD = 0.618_034;
-// libvirtd answers 5 calls of a client at a time, and the statistics also need some.
-const ASKED_AT_ONCE = 2;
-// virDomainState: paused.
-const PAUSED = 3;
 
 const READERS: Readonly<Record<ActivityStatistic['name'], (activity: Activity, now: number) => number | string>> = {
   'activity.job': ({ job }) => job ?? 'none',
@@ -52,6 +56,8 @@ interface Run {
   /** Undefined until it is collected: libvirt may report an error of a domain before its start. */
   readonly domain: Domain | undefined;
   readonly activity: Activity;
+  /** True if libvirt has answered once. */
+  readonly isAnswered: boolean;
   readonly askAt: number;
   /** Names of its disks; undefined if they may have changed. */
   readonly disks: readonly string[] | undefined;
@@ -62,34 +68,8 @@ interface KnownRun extends Run {
 }
 const isKnown = (run: Run): run is KnownRun => run.domain !== undefined;
 
-const NEW = { activity: NO_ACTIVITY, askAt: -Infinity, disks: undefined } as const;
+const NEW = { activity: NO_ACTIVITY, isAnswered: false, askAt: -Infinity, disks: undefined } as const;
 const MAY_BE_EARLY: ReadonlySet<ActivityEvent['kind']> = new Set(['ioError', 'paused']);
-
-type Answer = Extract<ActivityEvent, { kind: 'asked' }>;
-
-const firstJob$ = (connection: Connection, domain: Domain, disks: readonly string[]): Observable<Job | undefined> =>
-  disks.length === 0
-    ? of(undefined)
-    : forkJoin(disks.map((disk) => connection.blockJob$(domain, disk).pipe(catchError(() => of(undefined))))).pipe(
-        map((jobs) => jobs.find((job) => job !== undefined)),
-      );
-
-const paused$ = (connection: Connection, domain: Domain): Observable<PauseReason | undefined> =>
-  connection.stats$([domain], 0).pipe(
-    map(([stats]) => {
-      const number = (name: string): number => Number(stats?.fields.get(name) ?? 0);
-      return number('state.state') === PAUSED ? pauseOf(number('state.reason')) : undefined;
-    }),
-  );
-
-/** Asks what runs on a domain now: its job, and if it has none those of its disks. */
-export const activity$ = (connection: Connection, domain: Domain, disks: readonly string[]): Observable<Answer> =>
-  forkJoin({
-    job: connection
-      .job$(domain)
-      .pipe(switchMap((job) => (job === undefined ? firstJob$(connection, domain, disks) : of(job)))),
-    paused: paused$(connection, domain),
-  }).pipe(map((answer): Answer => ({ kind: 'asked', ...answer })));
 
 /**
  * Collects what the host does to domains: from libvirt's events at once, by questions after an event, about each domain
@@ -109,6 +89,12 @@ export const activityCollectors = (
   if (wanted.length === 0) return [];
   // By UUID; those of the connection of `news$`.
   const runs = new Map<string, Run>();
+  const asks = new WeakMap<Connection, Ask>();
+  const questions = (connection: Connection): Ask => {
+    const ask = asks.get(connection) ?? oneAtATime(scheduler);
+    asks.set(connection, ask);
+    return ask;
+  };
 
   const runOf = (domain: Domain): KnownRun => {
     const before = runs.get(domain.uuid);
@@ -135,25 +121,54 @@ export const activityCollectors = (
   const disks$ = (connection: Connection, { domain, disks }: KnownRun): Observable<readonly string[]> =>
     disks === undefined ? connection.xml$(domain).pipe(map(diskNamesOf)) : of(disks);
 
-  const ask$ = (connection: Connection, run: KnownRun): Observable<readonly Reading[]> =>
+  // Nothing if the run has ended in the meantime.
+  const stillKnown = ({ uuid, id }: Domain): readonly KnownRun[] =>
+    [runs.get(uuid)].filter((run) => run !== undefined && isKnown(run)).filter((run) => run.domain.id === id);
+  const postpone = (domain: Domain): void => {
+    for (const run of stillKnown(domain)) runs.set(domain.uuid, { ...run, askAt: scheduler.now() + ASK_AGAIN });
+  };
+  const answer$ = (connection: Connection, run: KnownRun): Observable<readonly Reading[]> =>
     disks$(connection, run).pipe(
       switchMap((disks) =>
         activity$(connection, run.domain, disks).pipe(
           map((answer) => {
-            const first = run.askAt === -Infinity;
-            const wait = first ? ASK_AGAIN * ((runs.size * SPREAD) % 1) : ASK_AGAIN;
-            return fold(run.domain.uuid, answer, { askAt: scheduler.now() + wait, disks });
+            if (stillKnown(run.domain).length === 0) return [];
+            const wait = run.isAnswered ? ASK_AGAIN : ASK_AGAIN * ((runs.size * SPREAD) % 1);
+            return fold(run.domain.uuid, answer, { isAnswered: true, askAt: scheduler.now() + wait, disks });
           }),
         ),
       ),
-      // If the driver refuses, that is the outcome; else the domain has ended, or libvirt is away.
-      catchError((error: unknown) => (isRefused(error) ? of(refused(run, reasonOf(error))) : EMPTY)),
+    );
+  const question$ = (connection: Connection, run: KnownRun): Observable<readonly Reading[]> =>
+    isHeld$(connection, run.domain).pipe(
+      switchMap((isHeld) => (isHeld ? throwError(() => HELD) : answer$(connection, run))),
+      catchError((error: unknown) => {
+        if (error === HELD) throw error;
+        // If the driver refuses, that is the outcome; else the domain has ended, or libvirt is away.
+        return isRefused(error) ? of(refused(run, reasonOf(error))) : EMPTY;
+      }),
+    );
+  const ask$ = (connection: Connection, { domain }: KnownRun): Observable<readonly Reading[]> =>
+    questions(connection)(
+      defer(() => from(stillKnown(domain)).pipe(switchMap((run) => question$(connection, run)))),
+      () => postpone(domain),
+    ).pipe(
+      retry({ count: HELD_TRIES, delay: (_held, times) => timer(HELD_WAIT * 2 ** (times - 1), scheduler) }),
+      catchError(() => of(undefined)),
+      // Without an answer in time, the values are those that events have told.
+      map(
+        (answer) =>
+          answer ??
+          stillKnown(domain)
+            .filter(({ isAnswered }) => isAnswered)
+            .flatMap(readings),
+      ),
     );
   const collect$ = (connection: Connection, domains: readonly Domain[]): Observable<readonly Reading[]> => {
     const all = domains.map(runOf);
     const isDue = ({ askAt, activity }: Run): boolean => askAt <= scheduler.now() || activity.job !== undefined;
-    const known = all.filter((run) => !isDue(run)).flatMap(readings);
-    const asked$ = from(all.filter(isDue)).pipe(mergeMap((run) => ask$(connection, run), ASKED_AT_ONCE));
+    const known = all.filter((run) => !isDue(run) && run.isAnswered).flatMap(readings);
+    const asked$ = from(all.filter(isDue)).pipe(mergeMap((run) => ask$(connection, run)));
     return known.length === 0 ? asked$ : merge(of(known), asked$);
   };
   // The values of the event at once, then those of the answer.
@@ -168,7 +183,7 @@ export const activityCollectors = (
       return merge(
         connection.change$.pipe(
           filter(({ kind }) => kind !== 'tuned'),
-          mergeMap((change) => afterChange$(connection, change), ASKED_AT_ONCE),
+          mergeMap((change) => afterChange$(connection, change)),
         ),
         connection.devices$.pipe(
           tap((uuid) => {

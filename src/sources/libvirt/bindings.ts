@@ -23,6 +23,13 @@ export interface NativeBlockJobInfo {
   end: number | bigint;
 }
 
+/** Result of virDomainGetControlInfo. */
+export interface NativeControlInfo {
+  state: number;
+  details: number;
+  stateTime: number | bigint;
+}
+
 interface NativeNodeInfo {
   cpus: number;
 }
@@ -83,6 +90,7 @@ const bind = () => {
     threads: 'uint',
   });
   koffi.struct('virDomainBlockJobInfo', { type: 'int', bandwidth: 'ulong', cur: 'ulonglong', end: 'ulonglong' });
+  koffi.struct('virDomainControlInfo', { state: 'uint', details: 'uint', stateTime: 'ulonglong' });
   koffi.struct('virDomainStatsRecord', { dom: 'void *', params: 'void *', nparams: 'int' });
   koffi.struct('virConnectAuth', { credtype: 'void *', ncredtype: 'uint', cb: 'void *', cbdata: 'void *' });
   koffi.struct('virErrorHead', { code: 'int', domain: 'int', message: 'const char *' });
@@ -183,6 +191,9 @@ const bind = () => {
     ),
     domainInfo: func<(domain: Pointer, info: Partial<NativeDomainInfo>) => number>(
       'int virDomainGetInfo(virDomain *domain, _Out_ virDomainInfo *info)',
+    ),
+    controlInfo: func<(domain: Pointer, info: Partial<NativeControlInfo>, flags: number) => number>(
+      'int virDomainGetControlInfo(virDomain *domain, _Out_ virDomainControlInfo *info, uint flags)',
     ),
     jobStats: func<(domain: Pointer, type: [number], params: Out<Pointer>, count: [number], flags: number) => number>(
       'int virDomainGetJobStats(virDomain *domain, _Out_ int *type, _Out_ void **params, _Out_ int *count, uint flags)',

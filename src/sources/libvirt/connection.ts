@@ -29,7 +29,7 @@ import { lostWhenSilent$ } from './liveness.ts';
 import { localInfo } from './local-info.ts';
 import { open$ } from './open-connection.ts';
 import { domainInfo$, domainStats$, listDefined$, listDomains$ } from './queries.ts';
-import { channelOf$, diskJob$, domainJob$, domainXml$ } from './domain-queries.ts';
+import { channelOf$, diskJob$, domainIsHeld$, domainJob$, domainXml$ } from './domain-queries.ts';
 import { stateFolder } from './state-folder.ts';
 import type { Connection, LifecycleEvent } from './types.ts';
 
@@ -122,6 +122,7 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
         const info$ = domainInfo$(handles);
         const stats$ = domainStats$(lib, handles);
         const xml$ = domainXml$(handles);
+        const isHeld$ = domainIsHeld$(handles);
         const job$ = domainJob$(handles);
         const blockJob$ = diskJob$(handles);
         const connection = withDoubts({
@@ -140,6 +141,7 @@ export const connect$ = (uri: string | null): Observable<Connection> =>
           info$: (domain) => counted(info$(domain)),
           stats$: (domains, groups) => counted(stats$(domains, groups)),
           xml$: (domain) => counted(xml$(domain)),
+          isHeld$: (domain) => counted(isHeld$(domain)),
           job$: (domain) => counted(job$(domain)),
           blockJob$: (domain, disk) => counted(blockJob$(domain, disk)),
         });

@@ -1,6 +1,6 @@
 import { map, type Observable } from 'rxjs';
 
-import { libvirt, type NativeBlockJobInfo, type Pointer, takeString } from './bindings.ts';
+import { libvirt, type NativeBlockJobInfo, type NativeControlInfo, type Pointer, takeString } from './bindings.ts';
 import { call$, failed } from './call.ts';
 import { blockJobIn, jobIn } from './domain-changes.ts';
 import type { DomainHandles } from './domain-handles.ts';
@@ -8,6 +8,9 @@ import { channelPathOf } from './domain-xml.ts';
 import { checked, withHandle$ } from './queries.ts';
 import { decodeTypedParams } from './typed-params.ts';
 import type { Connection } from './types.ts';
+
+// virDomainControlState: ready for a call.
+const CONTROL_OK = 0;
 
 const liveXml$ = (handles: DomainHandles, uuid: string): Observable<string> =>
   withHandle$(handles, uuid, (handle) =>
@@ -34,6 +37,24 @@ export const domainXml$ =
   (handles: DomainHandles): Connection['xml$'] =>
   ({ uuid }) =>
     liveXml$(handles, uuid);
+
+/** virDomainGetControlInfo, which never waits. */
+export const domainIsHeld$ =
+  (handles: DomainHandles): Connection['isHeld$'] =>
+  ({ uuid }) =>
+    withHandle$(handles, uuid, (handle) => {
+      const info: Partial<NativeControlInfo> = {};
+      return call$(
+        'virDomainGetControlInfo',
+        (l) => l.controlInfo,
+        [handle, info, 0],
+        (result) => {
+          handles.release(handle);
+          checked(result);
+          return info.state !== CONTROL_OK;
+        },
+      );
+    });
 
 /** virDomainGetJobStats, which needs no answer from QEMU while no job runs. */
 export const domainJob$ =

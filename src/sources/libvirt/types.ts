@@ -65,6 +65,8 @@ export interface Connection {
   readonly stats$: (domains: readonly Domain[], groups: number) => Observable<readonly DomainStats[]>;
   /** The live XML of a domain, without secrets. */
   readonly xml$: (domain: Domain) => Observable<string>;
+  /** True if another call holds the domain: one that needs it would wait, for as long as QEMU is frozen. */
+  readonly isHeld$: (domain: Domain) => Observable<boolean>;
   /** The job of a domain, or undefined. */
   readonly job$: (domain: Domain) => Observable<Job | undefined>;
   /** The job of one of its disks, by the name of its target, or undefined. */

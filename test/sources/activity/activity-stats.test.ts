@@ -193,11 +193,89 @@ describe('Statistics of what the host does to a domain', () => {
     expect(new Set(Object.values(found))).toEqual(new Set(['not supported']));
   });
 
-  it('ask about two domains at a time, and do not wait for one that hangs to give those that are known', async () => {
-    const { asked, collect } = stage({ stats$: () => NEVER });
-    const domains = ['a', 'b', 'c'].map((name, at) => domain(name, at));
-    void collect(...domains);
-    expect(asked.filter((what) => what.startsWith('job'))).toEqual(['job a', 'job b']);
+  it('are those that events have told while libvirt gives no answer about one domain, and do not wait for it', async () => {
+    const hangs$ = new Subject<undefined>();
+    let frozen: string | undefined;
+    const { clock, asked, change$, news, collect } = stage({
+      job$: ({ name }) => {
+        asked.push(`job ${name}`);
+        return name === frozen ? hangs$ : of(undefined);
+      },
+    });
+    const [a, b, fresh] = ['a', 'b', 'fresh'].map((name, at) => domain(name, at)) as [Domain, Domain, Domain];
+    await collect(a, b);
+    frozen = 'a';
+    asked.length = 0;
+    clock.frame = 60_000;
+    const collected = collect(a, b, fresh);
+    clock.flush();
+    const known = (await collected).map((reading) => reading.domain?.name);
+    expect(new Set(known)).toEqual(new Set(['a', 'b']));
+    expect(asked).toEqual(['job a']);
+    change$.next({ kind: 'paused', reason: 'user', uuid: b.uuid });
+    expect(news.at(-1)).toMatchObject({ 'paused.reason': 'user' });
+    expect(asked).toEqual(['job a']);
+    // The others are asked about as soon as the answer is there, the frozen one a minute later.
+    hangs$.next(undefined);
+    hangs$.complete();
+    await collect(a, b, fresh);
+    expect(asked.filter((what) => what.startsWith('job'))).toEqual(['job a', 'job b', 'job fresh']);
+  });
+
+  it('are those that events have told while another call holds the domain, and are asked for when it has ended', async () => {
+    let held = false;
+    const { clock, asked, change$, news, collect } = stage({ isHeld$: () => (asked.push('held'), of(held)) });
+    await collect(VM);
+    held = true;
+    asked.length = 0;
+    change$.next({ kind: 'paused', reason: 'user', uuid: VM.uuid });
+    clock.flush();
+    expect(asked).toEqual(Array.from({ length: 7 }, () => 'held'));
+    expect(clock.frame).toBe(20 + 40 + 80 + 160 + 320 + 640);
+    expect(news).toMatchObject([{ 'paused.reason': 'user' }, { 'paused.reason': 'user' }]);
+    asked.length = 0;
+    change$.next({ kind: 'paused', reason: 'ioerror', uuid: VM.uuid });
+    held = false;
+    clock.flush();
+    expect(asked).toEqual(['held', 'held', 'job g', 'vda', 'sdb']);
+  });
+
+  it('of others are asked for while another call holds one domain', async () => {
+    const { clock, asked, collect } = stage({ isHeld$: ({ name }) => of(name === 'a') });
+    const collected = collect(domain('a', 0), domain('b', 1));
+    expect(asked).toContain('job b');
+    clock.flush();
+    expect(new Set((await collected).map((reading) => reading.domain?.name))).toEqual(new Set(['b']));
+  });
+
+  it('are asked for where the driver does not know what holds a domain', async () => {
+    // virterror.h: VIR_ERR_NO_SUPPORT
+    expect(valuesOf(await stage({ isHeld$: () => throwError(() => new LibvirtError('no', 3)) }).collect(VM))).toEqual(
+      QUIET,
+    );
+    const gone$ = throwError(() => new LibvirtError('gone', NO_DOMAIN));
+    expect(await stage({ isHeld$: () => gone$ }).collect(VM)).toEqual([]);
+  });
+
+  it('ask about one disk after the other, up to one with a job', async () => {
+    const { asked, collect } = stage({ blockJob$: (_, disk) => (asked.push(disk), NEVER) });
+    void collect(VM);
+    expect(asked).toEqual(['xml', 'job g', 'vda']);
+    const other = stage();
+    other.answers.disks = { vda: { job: 'blockpull' } };
+    expect(valuesOf(await other.collect(VM))).toMatchObject({ job: 'blockpull' });
+    expect(other.asked).toEqual(['xml', 'job g', 'vda']);
+  });
+
+  it('leave out the answer about a run that has ended', async () => {
+    const answer$ = new Subject<Job>();
+    const { collect, answers, asked } = stage({ job$: () => (asked.length > 1 ? of(answers.job) : answer$) });
+    const first = collect(VM);
+    const second = collect({ ...VM, id: 8 });
+    answer$.next({ job: 'migration' });
+    answer$.complete();
+    expect(await first).toEqual([]);
+    expect(valuesOf(await second)).toEqual(QUIET);
   });
 
   it('collect nothing if no metric wants them', () => {
