@@ -4,6 +4,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+import { HEAP_FLAGS } from '../src/system/process/heap.ts';
+
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** Returns the path of a file of the repository. */
@@ -88,7 +90,7 @@ export const startProgram = (name: string, args: readonly string[]): ChildProces
   kept(
     fork(fileURLToPath(new URL(`programs/${name}.js`, import.meta.url)), args, {
       // As the daemon starts.
-      execArgv: ['--require', fileURLToPath(new URL('../../modules/bootstrap.cjs', import.meta.url))],
+      execArgv: [...HEAP_FLAGS, '--require', fileURLToPath(new URL('../../modules/bootstrap.cjs', import.meta.url))],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     }),
   );

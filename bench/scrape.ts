@@ -7,7 +7,7 @@ import path from 'node:path';
 import { configuration, end, startProgram } from './daemon.ts';
 import type { ScrapeCost } from './programs/scraped.ts';
 import type { Bench, Figure, Result, Row } from './row.ts';
-import { startsAndStops } from './starts-and-stops.ts';
+import { startsAndStops } from './domain-events.ts';
 import { median, percentile } from './statistics.ts';
 
 const DOMAINS = 1000;

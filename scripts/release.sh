@@ -34,6 +34,8 @@ make_files() (
   cd "$work/$1"
   mkdir files
   npm ci --no-audit --no-fund --loglevel=error >&2
+  # The lock files fix what the packages get from npm; once fetched, both builds use it.
+  [ "$1" = first ] || { mkdir -p .cache && cp -al ../first/.cache/packaging .cache; }
   npm pack --silent --pack-destination files >/dev/null
   node scripts/sbom.mjs >"files/vhostmd-$version.cdx.json"
   for arch in amd64 arm64; do sh scripts/package.sh --arch $arch --output files >/dev/null; done
