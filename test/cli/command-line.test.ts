@@ -259,6 +259,8 @@ describe('help and version', () => {
   it.each(['-h', '--help', '-v -h', '-d --help'])('are printed whatever else is asked: %j', async (line) => {
     const help = await said(...wordsOf(line));
     expect({ ...help, calls }).toMatchObject({ code: 0, stderr: '', calls: [] });
+    // The bundle counts characters for columns (scripts/bundle.mjs).
+    expect(help.stdout).toMatch(/^[\n -~]*$/);
     for (const flag of [
       '-v, --verbose',
       '-d, --no-daemonize',

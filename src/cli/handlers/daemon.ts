@@ -14,6 +14,7 @@ import { reportReady } from '../../system/process/background.ts';
 import { PartNotLoaded } from '../../system/load-part.ts';
 import { keepDescriptorsFromChildren } from '../../system/process/descriptors.ts';
 import { exitWithoutChildren } from '../../system/process/exit.ts';
+import { keepHeapSmall } from '../../system/process/heap.ts';
 import { sourceStack } from '../../system/source-stack.ts';
 import { claimPidFile, DEFAULT_PID_FILE } from '../../system/process/pid-file.ts';
 import { dropPrivileges, isRoot, mayBecome, ownerOf } from '../../system/process/privileges.ts';
@@ -132,6 +133,7 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
       if (!(error instanceof PartNotLoaded)) throw error;
       log('warning', 'daemon', `A reload may be refused until a restart: ${escapeForLog(error.message)}`);
     });
+    keepHeapSmall();
     if (stopping) return;
     log('notice', 'daemon', 'Ready: the first snapshot is published');
     service.ready();
