@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import { HEAP_FLAGS } from '../src/system/process/heap.ts';
+import { HEAP_FLAGS } from '../src/system/process/v8.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 

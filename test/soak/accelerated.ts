@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-import { HEAP_FLAGS } from '../../src/system/process/heap.ts';
+import { HEAP_FLAGS } from '../../src/system/process/v8.ts';
 import { until } from '../support/daemon.ts';
 import type { Inside, Order, Said } from './programs/accelerated.ts';
 

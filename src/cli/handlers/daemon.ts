@@ -14,11 +14,12 @@ import { reportReady } from '../../system/process/background.ts';
 import { PartNotLoaded } from '../../system/load-part.ts';
 import { keepDescriptorsFromChildren } from '../../system/process/descriptors.ts';
 import { exitWithoutChildren } from '../../system/process/exit.ts';
-import { keepHeapSmall } from '../../system/process/heap.ts';
+
 import { sourceStack } from '../../system/source-stack.ts';
 import { claimPidFile, DEFAULT_PID_FILE } from '../../system/process/pid-file.ts';
 import { dropPrivileges, isRoot, mayBecome, ownerOf } from '../../system/process/privileges.ts';
 import { STOP_SIGNALS } from '../../system/process/signals.ts';
+import { settleV8 } from '../../system/process/v8.ts';
 import { reasonOf } from '../../model/reason.ts';
 import { type ServiceNotification, service$ } from '../../daemon/service-manager.ts';
 import { moduleOf } from '../../sinks/modules/load.ts';
@@ -133,7 +134,7 @@ export const run = async (options: RunOptions, background: boolean): Promise<voi
       if (!(error instanceof PartNotLoaded)) throw error;
       log('warning', 'daemon', `A reload may be refused until a restart: ${escapeForLog(error.message)}`);
     });
-    keepHeapSmall();
+    settleV8(monotonicScheduler);
     if (stopping) return;
     log('notice', 'daemon', 'Ready: the first snapshot is published');
     service.ready();
