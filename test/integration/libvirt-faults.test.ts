@@ -137,12 +137,15 @@ describe('With libvirtd in trouble', () => {
     const a = await libvirtd.create('a', { paused: false });
     const { disk } = await run(HOST + QUICK + MONITORED);
     const cpuTime = async (): Promise<number> => Number(await valueOf(disk, 'cpu.time', a));
+    const goesOn = async (): Promise<void> => {
+      const before = await cpuTime();
+      await until('CPU time goes on', async () => (await cpuTime()) > before);
+    };
+    // By then the daemon knows the process, on a busy machine too.
+    await goesOn();
     libvirtd.kill('SIGSTOP');
     try {
-      for (let round = 0; round < 3; round += 1) {
-        const before = await cpuTime();
-        await until('CPU time goes on', async () => (await cpuTime()) > before);
-      }
+      for (let round = 0; round < 3; round += 1) await goesOn();
       await until('the VM is off the disk', async () => (await domainsOn(disk)).size === 0, 30_000);
     } finally {
       libvirtd.kill('SIGCONT');
