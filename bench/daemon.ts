@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import { HEAP_FLAGS } from '../src/system/process/v8.ts';
+import { AS_DAEMON } from '../test/support/as-daemon.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -90,7 +90,7 @@ export const startProgram = (name: string, args: readonly string[]): ChildProces
   kept(
     fork(fileURLToPath(new URL(`programs/${name}.js`, import.meta.url)), args, {
       // As the daemon starts.
-      execArgv: [...HEAP_FLAGS, '--require', fileURLToPath(new URL('../../modules/bootstrap.cjs', import.meta.url))],
+      execArgv: [...AS_DAEMON, '--require', fileURLToPath(new URL('../../modules/bootstrap.cjs', import.meta.url))],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     }),
   );

@@ -89,6 +89,8 @@ export const pauses = async (bench: Bench, files: Files, name: string, times: nu
     for (let time = 0; time < times; time += 1) {
       const uuid = await libvirtd.create(`${name}-${time}`, { paused: false });
       await delay('on', uuid);
+      // Further events of a start may still be collected into one snapshot.
+      await sleep(200);
       await libvirtd.virsh('suspend', uuid);
       delays.push(await delay('paused', uuid));
       await libvirtd.destroy(uuid);

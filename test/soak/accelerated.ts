@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-import { HEAP_FLAGS } from '../../src/system/process/v8.ts';
+import { AS_DAEMON } from '../support/as-daemon.ts';
 import { until } from '../support/daemon.ts';
 import type { Inside, Order, Said } from './programs/accelerated.ts';
 
@@ -42,7 +42,7 @@ export const startAccelerated = (
     inCompiled('test/soak/programs/accelerated.js'),
     [file, uri, String(period), ...(leak ? ['leak'] : [])],
     {
-      execArgv: ['--expose-gc', ...HEAP_FLAGS, ...flags, '--require', inCompiled('src/bootstrap.cjs')],
+      execArgv: ['--expose-gc', ...AS_DAEMON, ...flags, '--require', inCompiled('src/bootstrap.cjs')],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     },
   );
