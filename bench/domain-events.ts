@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import type { PrivateLibvirtd } from '../test/support/libvirtd.ts';
 import { end, startDaemon, startProgram } from './daemon.ts';
 import type { Noted } from './programs/observer.ts';
-import type { PrivateLibvirtd } from '../test/support/libvirtd.ts';
 import type { Bench } from './row.ts';
 
 export const BACKGROUND = 40;
@@ -11,13 +11,13 @@ const PATIENCE = 15_000;
 type Kind = Noted['kind'];
 const WORDS: Readonly<Record<Kind, string>> = { on: 'start', off: 'stop', paused: 'pause' };
 
-/** Keeps the first observation of each start and stop, by libvirt and on the disk. */
+/** Keeps the first observation of each start, stop and pause, by libvirt and on the disk. */
 const notebook = () => {
   const notes = new Map<string, number>();
   const key = (by: Noted['by'], kind: Kind, uuid: string): string => `${by} ${kind} ${uuid}`;
   return {
     note: ({ by, kind, uuid, at }: Noted): void => {
-      // Libvirt reports a start in several steps.
+      // libvirt reports a start in several steps.
       if (!notes.has(key(by, kind, uuid))) notes.set(key(by, kind, uuid), at);
     },
     /** Returns the ms from libvirt's event to the disk, when both are known. */
@@ -33,7 +33,7 @@ const notebook = () => {
   };
 };
 
-type Delay = (kind: Kind, uuid: string) => Promise<number>;
+type Delay = ReturnType<typeof notebook>['delay'];
 interface Files {
   readonly config: string;
   readonly disk: string;

@@ -1,7 +1,7 @@
 // Collects all statistics of contention from real QEMU processes in control groups of their own, which it makes as
 // libvirt does; sends the CPU time of each collection in ms. Needs root.
 // Arguments: the number of domains, the number of collections, and the pids; each pid may stand for several domains.
-import { existsSync, mkdirSync, readdirSync, readlinkSync, readSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readSync, rmdirSync, writeFileSync } from 'node:fs';
 
 import { firstValueFrom, of, type SchedulerLike, toArray } from 'rxjs';
 
@@ -11,6 +11,8 @@ import { contentionCollectors } from '../../src/sources/contention/contention-st
 import type { QemuProcess } from '../../src/sources/libvirt/qemu-process.ts';
 import type { Connection } from '../../src/sources/libvirt/types.ts';
 import { monotonicScheduler } from '../../src/system/monotonic.ts';
+import { cpuTime } from '../../src/system/process/cpu-time.ts';
+import { openFiles } from '../../src/testing/contract.ts';
 
 export interface ContentionCosts {
   readonly all: readonly number[];
@@ -82,29 +84,19 @@ const connection = { process: (domain: Domain) => processes.get(domain) } as unk
 
 /** Descriptors of the files about VMs that every collection reads. */
 const kernelFiles = (): readonly number[] =>
-  readdirSync('/proc/self/fd')
-    .map(Number)
-    .filter((fd) => {
-      try {
-        return /\/(?:schedstat|cpu\.stat|\w+\.pressure)$/.test(readlinkSync(`/proc/self/fd/${fd}`));
-      } catch {
-        return false;
-      }
-    });
+  openFiles()
+    .filter((file) => /\/(?:schedstat|cpu\.stat|\w+\.pressure)$/.test(file))
+    .map((file) => Number.parseInt(file, 10));
 const costOf = (work: () => void): number => {
-  const from = process.cpuUsage();
+  const from = cpuTime();
   work();
-  const { user, system } = process.cpuUsage(from);
-  return (user + system) / 1000;
+  return cpuTime() - from;
 };
 
 // The clock goes on by a period from one collection to the next: what is done once a minute counts with its share.
 const PERIOD = 5000;
 let now = 0;
-const scheduler: SchedulerLike = {
-  now: () => now,
-  schedule: monotonicScheduler.schedule.bind(monotonicScheduler),
-};
+const scheduler: SchedulerLike = { ...monotonicScheduler, now: () => now };
 
 try {
   pids.forEach((pid, number) => group(pid, 900_000 + number));
@@ -114,10 +106,9 @@ try {
   let values = 0;
   for (let number = 0; number < Number(collections); number += 1) {
     now = number * PERIOD;
-    const from = process.cpuUsage();
+    const from = cpuTime();
     const batches = await firstValueFrom(collector!.collect$(domains).pipe(toArray()));
-    const { user, system } = process.cpuUsage(from);
-    all.push((user + system) / 1000);
+    all.push(cpuTime() - from);
     values = batches.flat().filter(({ outcome }) => outcome.ok).length;
   }
   const settled = <T>(costs: readonly T[]): readonly T[] => costs.slice(Math.ceil(costs.length / 4));

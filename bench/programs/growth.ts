@@ -15,6 +15,7 @@ import type { Connection, DomainStats } from '../../src/sources/libvirt/types.ts
 import type { Sources } from '../../src/sources/source.ts';
 import { snapshot$ } from '../../src/streams/snapshot.ts';
 import { monotonicScheduler } from '../../src/system/monotonic.ts';
+import { cpuTime } from '../../src/system/process/cpu-time.ts';
 
 /** Costs for one number of domains. CPU times of all threads, in ms; those of ticks and events are medians. */
 export interface Growth {
@@ -144,17 +145,13 @@ metricsDisk({ path: path.join(folder, 'disk'), size: DISK, scheduler: monotonicS
     newest = report.snapshot;
   });
 
-const cpu = (): number => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-};
 /** Returns the CPU time of a step and of what it leaves to other threads. */
 const costOf = async (step: () => void): Promise<number> => {
-  const [before, from] = [written, cpu()];
+  const [before, from] = [written, cpuTime()];
   step();
   await sleep(PAUSE);
   if (written !== before + 1) throw new Error(`${written - before} snapshots instead of one were written`);
-  return cpu() - from;
+  return cpuTime() - from;
 };
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 
@@ -190,7 +187,7 @@ const stormOf = async (seconds: number): Promise<NonNullable<Growth['storm']>> =
   event$.next({ kind: 'sync', domains });
   await sleep(PAUSE);
   let id = domains.length + 1_000_000;
-  const [before, from, start] = [written, cpu(), performance.now()];
+  const [before, from, start] = [written, cpuTime(), performance.now()];
   for (let events = 0; events < seconds * 1000; await sleep(1)) {
     for (; events < Math.min(seconds * 1000, performance.now() - start); events += 2) {
       const at = (events / 2) % running.length;
@@ -209,7 +206,7 @@ const stormOf = async (seconds: number): Promise<NonNullable<Growth['storm']>> =
   for (await sleep(PAUSE); !isExact(); await sleep(PAUSE))
     if (performance.now() > until) throw new Error('the last snapshot does not have exactly the domains that run');
   const elapsed = performance.now() - start;
-  return { share: (cpu() - from) / elapsed, snapshotsPerSecond: ((written - before) / elapsed) * 1000 };
+  return { share: (cpuTime() - from) / elapsed, snapshotsPerSecond: ((written - before) / elapsed) * 1000 };
 };
 
 const growth: Growth = {

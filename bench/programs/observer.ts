@@ -1,5 +1,5 @@
-// Records the time of each start, stop and pause of a domain, by libvirt's events on its own connection, and on the disk.
-// Arguments: the URI, the disk. Sends `Noted` messages, and `ready` once.
+// Records the time of each start, stop and pause of a domain, by libvirt's events on its own connection, and on the
+// disk. Arguments: the URI, the disk. Sends `Noted` messages, and `ready` once.
 import { hrtime } from 'node:process';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 

@@ -9,6 +9,7 @@ import type { SchedulerLike } from 'rxjs';
 
 import type { Domain, DomainMetrics, KnownDomain, Sample, Snapshot } from '../../src/model/metric.ts';
 import { monotonicScheduler } from '../../src/system/monotonic.ts';
+import { cpuTime } from '../../src/system/process/cpu-time.ts';
 import { privateDisks } from '../../src/sinks/metrics-disk/private-disks-sink.ts';
 import { memoryOf } from '../proc.ts';
 
@@ -67,8 +68,6 @@ const snapshotOf = (
   return { cause, tick, at: tick * 5000, host, domainMetrics, missing: [], domains };
 };
 
-const cpu = (): number => process.cpuUsage().user / 1000 + process.cpuUsage().system / 1000;
-
 let writes = 0;
 let done: () => void = () => undefined;
 const snapshots = new Subject<Snapshot>();
@@ -95,14 +94,14 @@ const publish = async (snapshot: Snapshot): Promise<{ readonly cpu: number; read
     heldUp = Math.max(heldUp, performance.now() - last);
     last = performance.now();
   };
-  const from = cpu();
+  const from = cpuTime();
   const written = new Promise<void>((resolve) => (done = resolve));
   const watch = setInterval(look, 1);
   snapshots.next(snapshot);
   await written;
   look();
   clearInterval(watch);
-  return { cpu: cpu() - from, heldUp };
+  return { cpu: cpuTime() - from, heldUp };
 };
 
 await sleep(100);

@@ -9,6 +9,7 @@ import { createTelemetry } from '../../src/daemon/telemetry/telemetry.ts';
 import { processView } from '../../src/daemon/telemetry/process-usage.ts';
 import type { DomainMetrics, Snapshot, ValueType } from '../../src/model/metric.ts';
 import { monotonicScheduler } from '../../src/system/monotonic.ts';
+import { cpuTime } from '../../src/system/process/cpu-time.ts';
 import { prometheus } from '../../src/sinks/prometheus/sink.ts';
 
 /** CPU time of a scrape in ms, of all threads. */
@@ -57,10 +58,6 @@ const snapshot = (): Snapshot => ({
   metrics: config.metrics,
 });
 
-const cpu = (): number => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-};
 let from = 0;
 const next = (): void => {
   const value = snapshot();
@@ -68,7 +65,7 @@ const next = (): void => {
   snapshots.next(value);
   setTimeout(() => {
     process.send?.('ready');
-    from = cpu();
+    from = cpuTime();
   }, SETTLED);
 };
 sink.run(snapshots).subscribe((report) => {
@@ -78,5 +75,5 @@ sink.run(snapshots).subscribe((report) => {
 });
 process.on('message', (message) => {
   if (message === 'next') next();
-  else process.send?.({ cpu: cpu() - from } satisfies ScrapeCost);
+  else process.send?.({ cpu: cpuTime() - from } satisfies ScrapeCost);
 });

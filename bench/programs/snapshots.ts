@@ -7,6 +7,7 @@ import { from, map, of, Subject, tap } from 'rxjs';
 import type { Domain, MetricDefinition, MetricType, Reading, Snapshot, ValueType } from '../../src/model/metric.ts';
 import { document, metricsXml } from '../../src/model/metrics-xml.ts';
 import { monotonicScheduler } from '../../src/system/monotonic.ts';
+import { cpuTime } from '../../src/system/process/cpu-time.ts';
 import { metricsDisk } from '../../src/sinks/metrics-disk/shared-disk-sink.ts';
 import type { Sources } from '../../src/sources/source.ts';
 import { snapshot$ } from '../../src/streams/snapshot.ts';
@@ -80,53 +81,51 @@ const sources: Sources = {
   action$: () => of({ ok: true, samples: [] }),
 };
 
-const cpu = (): number => process.cpuUsage().user / 1000 + process.cpuUsage().system / 1000;
-
 const marks = { streams: 0, xml: 0, written: 0, bytes: 0 };
 let published: Snapshot | undefined;
 const plain = openSync(`${path}.plain`, 'w');
 metricsDisk({ path, size: DISK, scheduler: monotonicScheduler })
   .run(
     snapshot$(sources, metrics, PERIOD, monotonicScheduler).pipe(
-      tap(() => (marks.streams = cpu())),
+      tap(() => (marks.streams = cpuTime())),
       // Measures the XML on its own; the sink uses the cached result.
       tap(metricsXml),
-      tap(() => (marks.xml = cpu())),
+      tap(() => (marks.xml = cpuTime())),
       tap((snapshot) => (published = snapshot)),
     ),
   )
   .subscribe((report) => {
     if (report.kind === 'failed' || report.kind === 'warning') throw new Error(report.message);
     if (report.kind !== 'written') return;
-    marks.written = cpu();
+    marks.written = cpuTime();
     marks.bytes = report.bytes ?? 0;
   });
 
 /** Returns the CPU time of encoding a document and writing it. */
 const leastOf = (snapshot: Snapshot): number => {
   const text = document(metricsXml(snapshot));
-  const begin = cpu();
+  const begin = cpuTime();
   writeSync(plain, Buffer.from(text, 'latin1'), 0, text.length, 0);
-  return cpu() - begin;
+  return cpuTime() - begin;
 };
 const collectionOf = (): number => {
-  const begin = cpu();
+  const begin = cpuTime();
   domains.forEach(readings);
-  return cpu() - begin;
+  return cpuTime() - begin;
 };
 
 type Lists = { [Name in Exclude<keyof SnapshotCosts, 'bytes'>]: number[] };
 const costs: Lists = { all: [], streams: [], xml: [], disk: [], collection: [], least: [] };
-let last = cpu();
+let last = cpuTime();
 const next = (): void => {
   // Includes the garbage collection of the previous snapshot, which other threads run after it.
   const from = last;
-  const begin = cpu();
+  const begin = cpuTime();
   tick.next(round);
   if (marks.written < begin) throw new Error('the snapshot was not written at once');
   round += 1;
   setTimeout(() => {
-    last = cpu();
+    last = cpuTime();
     if (round > WARM_UP) {
       costs.all.push(last - from);
       costs.streams.push(marks.streams - begin);
@@ -134,7 +133,7 @@ const next = (): void => {
       costs.disk.push(marks.written - marks.xml);
       costs.collection.push(collectionOf());
       if (published !== undefined) costs.least.push(leastOf(published));
-      last = cpu();
+      last = cpuTime();
     }
     if (costs.all.length < Number(snapshotCount)) setImmediate(next);
     else process.send?.({ ...costs, bytes: marks.bytes } satisfies SnapshotCosts, () => process.exit(0));

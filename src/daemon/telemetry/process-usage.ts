@@ -1,5 +1,7 @@
 import { readdirSync } from 'node:fs';
 
+import { cpuTime } from '../../system/process/cpu-time.ts';
+
 /** Resources that this process uses. */
 export interface ProcessView {
   /** Seconds since 1970. */
@@ -11,13 +13,10 @@ export interface ProcessView {
 }
 
 /** Reads the resources of this process. */
-export const processView = (): ProcessView => {
-  const { user, system } = process.cpuUsage();
-  return {
-    startTime: Math.round(Date.now() / 1000 - process.uptime()),
-    cpu: (user + system) / 1e6,
-    residentBytes: process.memoryUsage.rss(),
-    // One of them belongs to this call.
-    descriptors: readdirSync('/proc/self/fd').length - 1,
-  };
-};
+export const processView = (): ProcessView => ({
+  startTime: Math.round(Date.now() / 1000 - process.uptime()),
+  cpu: cpuTime() / 1000,
+  residentBytes: process.memoryUsage.rss(),
+  // One of them belongs to this call.
+  descriptors: readdirSync('/proc/self/fd').length - 1,
+});

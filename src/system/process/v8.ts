@@ -2,6 +2,8 @@ import { setFlagsFromString } from 'node:v8';
 
 import { first, interval, map, type Observable, pairwise, type SchedulerLike, startWith } from 'rxjs';
 
+import { cpuTime } from './cpu-time.ts';
+
 /** V8's settings for the heap of a process that runs for months. */
 export const HEAP_FLAGS = [
   // Ticks leave little garbage, so a growing young generation would only use more memory.
@@ -23,11 +25,6 @@ export const busy$ = (cpu: () => number, scheduler: SchedulerLike): Observable<b
     map(([before, now]) => now - before > BUSY * PERIOD),
     first((busy) => busy),
   );
-
-const cpuTime = (): number => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-};
 
 /**
  * Makes the settings of a daemon. Call it after all modules are loaded: with any setting of its own, V8 compiles Node's
