@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { tmpdir } from 'node:os';
@@ -11,6 +11,7 @@ import type { Domain } from '../../src/model/metric.ts';
 import { connect$ } from '../../src/sources/libvirt/connection.ts';
 import { stateFolder } from '../../src/sources/libvirt/state-folder.ts';
 import type { Connection } from '../../src/sources/libvirt/types.ts';
+import { openFiles } from '../../src/testing/contract.ts';
 import { until, valueOf } from '../support/daemon.ts';
 import { PATIENCE } from '../support/patience.ts';
 import { libvirtStage, stat } from './libvirt-stage.ts';
@@ -25,14 +26,7 @@ afterEach(() => {
 const connect = async (uri: string): Promise<Connection> =>
   await new Promise((resolve, reject) => open.add(connect$(uri).subscribe({ next: resolve, error: reject })));
 
-const opened = (pid: number): number =>
-  readdirSync('/proc/self/fd').filter((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`) === `/proc/${pid}/stat`;
-    } catch {
-      return false;
-    }
-  }).length;
+const opened = (pid: number): number => openFiles().filter((file) => file.endsWith(` /proc/${pid}/stat`)).length;
 
 /** Starts a domain whose number of CPUs can change while it runs; returns its UUID. */
 const create = async (name: string, uuid: string = randomUUID()): Promise<string> => {

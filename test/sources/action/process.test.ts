@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { actions } from '../../../src/sources/action/actions.ts';
 import type { MetricDefinition, Outcome } from '../../../src/model/metric.ts';
+import { limitDescriptors } from '../../support/descriptor-limit.ts';
 import { alive } from '../../support/processes.ts';
 import { actionMetric, PATH } from './requests.ts';
 import { until } from './wait.ts';
@@ -248,10 +248,7 @@ describe('a process', () => {
 
 describe('a process that cannot be started', () => {
   it('FAULTS 28: for want of descriptors is a failure; the next one starts', async () => {
-    const limit = /Max open files +(\S+)/.exec(readFileSync('/proc/self/limits', 'utf8'))![1]!;
-    const setLimit = (soft: string): unknown =>
-      execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${soft}:`]);
-    setLimit('256');
+    const restore = limitDescriptors(256);
     const opened: number[] = [];
     try {
       try {
@@ -268,7 +265,7 @@ describe('a process that cannot be started', () => {
       expect(value(await run('echo 5'))).toBe('5');
     } finally {
       opened.forEach((descriptor) => closeSync(descriptor));
-      setLimit(limit);
+      restore();
     }
     expect(value(await run('echo 5'))).toBe('5');
   });

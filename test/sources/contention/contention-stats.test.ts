@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -13,6 +12,8 @@ import { memoryByNode } from '../../../src/sources/contention/numa.ts';
 import { READERS } from '../../../src/sources/contention/readers.ts';
 import type { QemuProcess } from '../../../src/sources/libvirt/qemu-process.ts';
 import type { Connection } from '../../../src/sources/libvirt/types.ts';
+import { openFiles } from '../../../src/testing/contract.ts';
+import { limitDescriptors } from '../../support/descriptor-limit.ts';
 import { domain, fakeConnection, statMetric, statsOf } from '../fake-libvirt.ts';
 
 const NAMES: readonly string[] = Object.keys(READERS);
@@ -101,6 +102,11 @@ const valuesOf = (readings: readonly Reading[]): Readonly<Record<string, string>
       outcome.ok ? (outcome.samples[0]?.value ?? '') : outcome.reason,
     ]),
   );
+/** Returns a function that collects of the VM at a time, in milliseconds, and returns the values. */
+const valuesAt = (collect: ReturnType<typeof collector>) => async (ms: number) => {
+  clock.frame = ms;
+  return Object.values(valuesOf(await collect(VM)));
+};
 
 describe('Statistics of contention', () => {
   it('come from the files of the process and of its control group of version 2', async () => {
@@ -171,10 +177,7 @@ describe('Statistics of contention', () => {
     runVersion2();
     const { process } = qemu();
     const collect = collector({ process: () => process }, ['contention.cpu.delay', 'contention.cpu.delay.other']);
-    const at = async (ms: number) => {
-      clock.frame = ms;
-      return Object.values(valuesOf(await collect(VM)));
-    };
+    const at = valuesAt(collect);
     expect(await at(0)).toEqual(['300', '10']);
     writeThread(43, 'CPU 0/KVM', 150);
     writeThread(45, 'worker', 600);
@@ -257,10 +260,7 @@ describe('Statistics of contention', () => {
     runVersion2();
     const { process } = qemu();
     const collect = collector({ process: () => process }, ['contention.memory.max', 'contention.memory.oom']);
-    const at = async (ms: number) => {
-      clock.frame = ms;
-      return Object.values(valuesOf(await collect(VM)));
-    };
+    const at = valuesAt(collect);
     expect(await at(0)).toEqual(['6', '1']);
     write(`cg/${GROUP}/memory.events`, 'low 9\nhigh 5\nmax 8\noom 7\noom_kill 2\noom_group_kill 0\n');
     write(`cg/${GROUP}/memory.pressure`, pressureText(3));
@@ -279,10 +279,7 @@ describe('Statistics of contention', () => {
       'contention.quota.time',
       'contention.pressure.io.some.total',
     ]);
-    const at = async (ms: number) => {
-      clock.frame = ms;
-      return Object.values(valuesOf(await collect(VM)));
-    };
+    const at = valuesAt(collect);
     const none = 'libvirt has made no control group for the domain';
     expect(await at(0)).toEqual([none, none]);
     write('proc/42/cgroup', `0::/${GROUP}/libvirt/emulator\n`);
@@ -316,15 +313,7 @@ describe('Statistics of contention', () => {
     runVersion2();
     const { process } = qemu();
     const collect = collector({ process: () => process }, NAMES);
-    const open = () =>
-      readdirSync('/proc/self/fd').flatMap((fd) => {
-        try {
-          const to = readlinkSync(`/proc/self/fd/${fd}`);
-          return to.startsWith(top) ? [`${fd} ${to}`] : [];
-        } catch {
-          return [];
-        }
-      });
+    const open = () => openFiles().filter((file) => file.includes(` ${top}`));
     await collect(VM);
     const first = open();
     // cpu.stat of three groups, memory.stat, memory.events, three pressures, status, cgroup, three threads.
@@ -344,16 +333,13 @@ describe('Statistics of contention', () => {
       clock.frame = ms;
       return valuesOf(await collect(VM))['cpu.delay'];
     };
-    const limit = (soft: string): unknown =>
-      execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${soft}:`]);
-    const before = /Max open files +(\S+)/.exec(readFileSync('/proc/self/limits', 'utf8'))![1]!;
     expect(await at(0)).toBe('300');
     writeThread(45, 'CPU 2/KVM', 1000);
-    limit(String(readdirSync('/proc/self/fd').length + 20));
+    const restore = limitDescriptors(readdirSync('/proc/self/fd').length + 20);
     try {
       expect(await at(60_000)).toMatch(/too many open files/);
     } finally {
-      limit(before);
+      restore();
     }
     writeThread(43, 'CPU 0/KVM', 110);
     expect(await at(120_000)).toBe('1310');

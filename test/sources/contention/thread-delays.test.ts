@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
@@ -7,19 +7,13 @@ import { describe, expect, it } from 'vitest';
 
 import { descriptorLots } from '../../../src/sources/contention/descriptor-lots.ts';
 import { threadDelays } from '../../../src/sources/contention/thread-delays.ts';
+import { openFiles } from '../../../src/testing/contract.ts';
 
 const task = `/proc/${process.pid}/task`;
 const threads = (): readonly string[] => readdirSync(task).toSorted();
 const withOpenFile = (): readonly string[] =>
-  readdirSync('/proc/self/fd')
-    .flatMap((fd) => {
-      try {
-        const [, tid] = /\/task\/(\d+)\/schedstat$/.exec(readlinkSync(`/proc/self/fd/${fd}`)) ?? [];
-        return tid === undefined ? [] : [tid];
-      } catch {
-        return [];
-      }
-    })
+  openFiles()
+    .flatMap((file) => /\/task\/(\d+)\/schedstat$/.exec(file)?.[1] ?? [])
     .toSorted();
 const startThread = async (): Promise<Worker> => {
   const worker = new Worker('setInterval(() => {}, 1000)', { eval: true });
