@@ -121,18 +121,21 @@ export const activityCollectors = (
   const disks$ = (connection: Connection, { domain, disks }: KnownRun): Observable<readonly string[]> =>
     disks === undefined ? connection.xml$(domain).pipe(map(diskNamesOf)) : of(disks);
 
-  // Nothing if the run has ended in the meantime.
-  const stillKnown = ({ uuid, id }: Domain): readonly KnownRun[] =>
-    [runs.get(uuid)].filter((run) => run !== undefined && isKnown(run)).filter((run) => run.domain.id === id);
+  // Undefined if the run has ended in the meantime.
+  const runStill = ({ uuid, id }: Domain): KnownRun | undefined => {
+    const run = runs.get(uuid);
+    return run !== undefined && isKnown(run) && run.domain.id === id ? run : undefined;
+  };
   const postpone = (domain: Domain): void => {
-    for (const run of stillKnown(domain)) runs.set(domain.uuid, { ...run, askAt: scheduler.now() + ASK_AGAIN });
+    const run = runStill(domain);
+    if (run !== undefined) runs.set(domain.uuid, { ...run, askAt: scheduler.now() + ASK_AGAIN });
   };
   const answer$ = (connection: Connection, run: KnownRun): Observable<readonly Reading[]> =>
     disks$(connection, run).pipe(
       switchMap((disks) =>
         activity$(connection, run.domain, disks).pipe(
           map((answer) => {
-            if (stillKnown(run.domain).length === 0) return [];
+            if (runStill(run.domain) === undefined) return [];
             const wait = run.isAnswered ? ASK_AGAIN : ASK_AGAIN * ((runs.size * SPREAD) % 1);
             return fold(run.domain.uuid, answer, { isAnswered: true, askAt: scheduler.now() + wait, disks });
           }),
@@ -150,19 +153,20 @@ export const activityCollectors = (
     );
   const ask$ = (connection: Connection, { domain }: KnownRun): Observable<readonly Reading[]> =>
     questions(connection)(
-      defer(() => from(stillKnown(domain)).pipe(switchMap((run) => question$(connection, run)))),
+      defer(() => {
+        const run = runStill(domain);
+        return run === undefined ? EMPTY : question$(connection, run);
+      }),
       () => postpone(domain),
     ).pipe(
       retry({ count: HELD_TRIES, delay: (_held, times) => timer(HELD_WAIT * 2 ** (times - 1), scheduler) }),
       catchError(() => of(undefined)),
-      // Without an answer in time, the values are those that events have told.
-      map(
-        (answer) =>
-          answer ??
-          stillKnown(domain)
-            .filter(({ isAnswered }) => isAnswered)
-            .flatMap(readings),
-      ),
+      map((answer) => {
+        if (answer !== undefined) return answer;
+        // Without an answer in time, the values are those that events have told.
+        const run = runStill(domain);
+        return run?.isAnswered === true ? readings(run) : [];
+      }),
     );
   const collect$ = (connection: Connection, domains: readonly Domain[]): Observable<readonly Reading[]> => {
     const all = domains.map(runOf);

@@ -18,6 +18,8 @@ const SPREAD = 0.618_033_988_75;
 /** What is read: a place of statistics, or `unswapped`, that of swapped memory while the host has no swap in use. */
 export type Source = Reader['from'] | 'unswapped';
 
+const needsPressure = (source: Source): boolean => source === 'memory.pressure' || CALM_FILES.has(source);
+
 const UNSWAPPED: Content = ['VmSwap: 0 kB\n'];
 
 /** The files about one run of a domain, each opened when it is first read. */
@@ -151,18 +153,12 @@ export const vmFiles = (process: QemuProcess, id: number, host: VmHost): VmFiles
         calm.forget();
         look();
       }
-      let pressure: Content;
-      let hasPressure = false;
+      // Once for itself and for the files that depend on it.
+      const pressure = sources.some(needsPressure) ? readPlace('memory.pressure') : undefined;
       const contents: Content[] = [];
       for (const source of sources) {
-        const isCalm = CALM_FILES.has(source);
-        // Once for itself and for the files that depend on it.
-        if (!hasPressure && (isCalm || source === 'memory.pressure')) {
-          pressure = readPlace('memory.pressure');
-          hasPressure = true;
-        }
         if (source === 'memory.pressure') contents.push(pressure);
-        else contents.push(isCalm ? calm.read(source, pressure) : readPlace(source));
+        else contents.push(CALM_FILES.has(source) ? calm.read(source, pressure) : readPlace(source));
       }
       return contents;
     },
